@@ -1,0 +1,19 @@
+/* awaitd's own lines: what a reader or the daemon has to tell the operator.
+ *
+ * They go to stderr as `awaitd: LEVEL: TEXT` in one write each, so that lines
+ * of several threads do not mix. What scripts print does not pass here. */
+#ifndef AW_LOG_H
+#define AW_LOG_H
+
+enum aw_log_level { AW_LOG_ERROR, AW_LOG_WARNING, AW_LOG_INFO };
+
+/* Any thread. Truncates at 1 KiB. Never fails and never waits longer than one
+ * write(2) to stderr takes. */
+__attribute__((format(printf, 2, 3))) void
+aw_log(enum aw_log_level level, const char *format, ...);
+
+/* Lines less important than `level` are left out from now on (default:
+ * AW_LOG_INFO, everything). Any thread. */
+void aw_log_limit(enum aw_log_level level);
+
+#endif

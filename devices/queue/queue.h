@@ -1,0 +1,176 @@
+/* The queue: one subscription of one script to one device.
+ *
+ * A ring with what makes it useful: a filter, an overflow policy, the ledger, a
+ * state, and the word that arms a waker. The reader of the device is its only
+ * producer; one consumer at a time takes from it (in Python, whoever holds the
+ * GIL).
+ *
+ * Who sees whom. The consumer arms and then looks at the ring once more; the
+ * reader publishes and then looks at the armed word. All four accesses are
+ * sequentially consistent, so at least one side sees the other: a frame is
+ * either found by the consumer or announced by the reader.
+ *
+ * Not in here: threads, devices, Python. */
+#ifndef AW_QUEUE_H
+#define AW_QUEUE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "devices/queue/filter.h"
+#include "devices/queue/ring.h"
+#include "devices/queue/roles.h"
+#include "devices/queue/waker.h"
+
+enum aw_overflow {
+    AW_OVERFLOW_DROP_NEWEST, /* a full queue loses what comes */
+};
+
+/* What became of the queue. Once it is no longer open no frame comes in; what
+ * is pending can still be taken. */
+enum aw_queue_state {
+    AW_QUEUE_OPEN,
+    AW_QUEUE_END,     /* the device has no more frames: a replay's end */
+    AW_QUEUE_CLOSED,  /* by its owner */
+    AW_QUEUE_STOPPED, /* the device was closed */
+    AW_QUEUE_LOST,    /* the device failed; see aw_queue_failure() */
+};
+
+struct aw_queue_config {
+    const char *name;   /* copied; for messages and the ledger */
+    const char *device; /* copied */
+    const char *owner;  /* copied: the script's name, or NULL */
+    uint32_t depth;     /* frames, 1..AW_RING_SLOTS_MAX */
+    uint32_t payload_bytes;
+    enum aw_overflow overflow;
+    const struct aw_filter *filters; /* copied; at most AW_FILTERS_MAX */
+    size_t filter_count;
+};
+
+struct aw_queue {
+    /* Set once. */
+    char name[64];
+    char device[64];
+    char owner[64]; /* "" outside the daemon */
+    enum aw_overflow overflow;
+    _Atomic(unsigned) references;
+    int room_bell; /* an eventfd of a paced device's reader, or -1 */
+    void *user; /* its Python object; NULL when gone. Only with the GIL. */
+
+    /* The reader's. */
+    struct aw_filter *filters;
+    size_t filter_count;
+    uint64_t received, filtered, dropped_kernel, dropped_overflow;
+    uint64_t high_water, wakes;
+    uint64_t gap;       /* lost since the last frame that was pushed */
+    uint8_t gap_cause;  /* enum aw_loss, or-ed */
+    bool loss_reported; /* the one warning has been given */
+    bool dirty;         /* something to publish in this batch */
+    uint64_t loss_base; /* the device's kernel losses before it was attached */
+
+    /* The consumer's. */
+    uint64_t delivered, dropped_cleared, dropped_closed;
+
+    /* Both sides. */
+    _Alignas(64) _Atomic(struct aw_waker *) armed;
+    _Atomic(int) state;      /* enum aw_queue_state */
+    _Atomic(int) failure;    /* positive errno where state is LOST */
+    atomic_bool room_wanted; /* the reader waits for room_bell */
+    atomic_bool listed;      /* on a waker's ready list */
+    struct aw_queue *ready_next;
+
+    struct aw_ring ring;
+};
+
+/* ---- any thread ---- */
+
+/* Makes a queue, attached to nothing, with one reference. Returns 0, -EINVAL,
+ * -ENOMEM or why the ring could not be had. */
+int aw_queue_new(const struct aw_queue_config *config,
+                 struct aw_queue **ret_queue);
+
+struct aw_queue *aw_queue_ref(struct aw_queue *queue);
+
+/* Frees the queue with its last reference. Accepts NULL. */
+void aw_queue_unref(struct aw_queue *queue);
+
+/* A consistent snapshot of the ledger. Returns 0 or -EAGAIN. */
+int aw_queue_stats(const struct aw_queue *queue, struct aw_stats *ret_stats);
+
+static inline enum aw_queue_state aw_queue_state(const struct aw_queue *queue)
+{
+    /* Acquire: with the state comes everything pushed before it. Partner:
+     * aw_queue_finish(). */
+    return (enum aw_queue_state)atomic_load_explicit(&queue->state,
+                                                     memory_order_acquire);
+}
+
+/* Why the device was lost: a positive errno, 0 if it was not. */
+static inline int aw_queue_failure(const struct aw_queue *queue)
+{
+    return atomic_load_explicit(&queue->failure, memory_order_relaxed);
+}
+
+/* ---- the reader ---- */
+
+/* Offers one frame: counts it, filters it, and copies it into the ring, or
+ * drops it there. A payload longer than the slot is cut and flagged
+ * AW_FRAME_TRUNCATED. Visible to the consumer with the next publish. */
+void aw_queue_offer(struct aw_queue *queue, const struct aw_frame *frame)
+    AW_ON(reader);
+
+/* Charges `count` frames lost in the kernel to the ledger. */
+void aw_queue_charge(struct aw_queue *queue, uint64_t count) AW_ON(reader);
+
+/* Says that `count` frames are missing at this place of the stream, for the
+ * next frame's `lost_before`. */
+void aw_queue_gap(struct aw_queue *queue, uint64_t count, enum aw_loss cause)
+    AW_ON(reader);
+
+/* Ends a batch: publishes frames and ledger, and announces them if the consumer
+ * has armed a waker. Nothing happens where nothing was offered or charged. */
+void aw_queue_publish(struct aw_queue *queue) AW_ON(reader);
+
+/* The last thing a reader does with a queue: no frame will come. Publishes, and
+ * wakes a waiter. The first call decides; `failure` is a positive errno for
+ * AW_QUEUE_LOST, else 0. */
+void aw_queue_finish(struct aw_queue *queue, enum aw_queue_state state,
+                     int failure) AW_ON(reader);
+
+/* At attach, on a paced device: the eventfd to ring when there is room again. */
+void aw_queue_set_bell(struct aw_queue *queue, int bell) AW_ON(reader);
+
+/* Free slots. If there are none, the consumer's next release rings the bell
+ * that was set; look again after that. */
+uint64_t aw_queue_room(struct aw_queue *queue) AW_ON(reader);
+
+/* ---- the consumer ---- */
+
+/* Frames that can be taken now. A ring that was tampered with counts as empty
+ * and its queue as lost (EPROTO). */
+uint64_t aw_queue_pending(struct aw_queue *queue);
+
+/* The `index`-th pending frame, its length checked against the slot; NULL if it
+ * is not there. Good until released. */
+const struct aw_frame *aw_queue_at(struct aw_queue *queue, uint64_t index);
+
+/* The `count` oldest frames have been delivered; their slots are free. */
+void aw_queue_release(struct aw_queue *queue, uint64_t count);
+
+/* Throws away what is pending, as dropped.cleared; returns how many. */
+uint64_t aw_queue_clear(struct aw_queue *queue);
+
+/* Counts what is pending as dropped.closed: nobody can take it any more. For
+ * the last consumer, after the queue was detached. Returns how many. */
+uint64_t aw_queue_abandon(struct aw_queue *queue);
+
+/* Asks to be announced by `waker` at the next frame or at the end. Returns true
+ * if so; false, and not armed, if there is something to look at already. */
+bool aw_queue_arm(struct aw_queue *queue, struct aw_waker *waker);
+
+/* Takes the request back. After it the reader may still be about to list the
+ * queue, once. */
+void aw_queue_disarm(struct aw_queue *queue);
+
+#endif
