@@ -1,0 +1,87 @@
+/* The interpreter host, as the daemon's main thread sees it.
+ *
+ * The host owns the bridge thread, which initialises Python, starts one thread
+ * a script, resolves waiting coroutines, and finalises Python. The main thread
+ * never takes the GIL: what it asks for travels to the bridge as a message, and
+ * what happened comes back as an event behind a file descriptor. Every function
+ * here runs on the main thread, returns at once, and lives in an object that
+ * uses no symbol of Python's (a test checks it). */
+#ifndef AW_HOST_H
+#define AW_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "devices/device.h"
+#include "devices/queue/error.h"
+#include "devices/queue/roles.h"
+
+struct aw_host_script {
+    const char *name; /* unique; the file's name without .py by default */
+    const char *path; /* of the Python file */
+    char *const *arguments; /* sys.argv[1:], NULL at the end; or NULL */
+};
+
+struct aw_host_config {
+    struct aw_device *const *devices;
+    size_t device_count;
+    const struct aw_host_script *scripts;
+    size_t script_count;
+    /* The folder that holds the package awaitd/. */
+    const char *package_path;
+    /* Put "NAME: " before each line that a script prints. */
+    bool prefix_output;
+    /* Seconds that a script's default executor gets to finish its work when
+     * the script's runner closes. */
+    double executor_timeout_s;
+};
+
+enum aw_host_event_kind {
+    AW_HOST_STARTED,      /* Python is up and every script thread runs */
+    AW_HOST_FAILED,       /* Python could not be initialised; see `text` */
+    AW_HOST_SCRIPT_ENDED, /* see `script`, `status`, `cancelled` */
+    AW_HOST_FINISHED,     /* Python is finalised and the bridge has ended */
+};
+
+struct aw_host_event {
+    enum aw_host_event_kind kind;
+    size_t script; /* index into aw_host_config.scripts */
+    int status;    /* the script's exit status, 0..255 */
+    bool cancelled; /* it ended by the cancellation that was asked for */
+    char text[256];
+};
+
+struct aw_host;
+
+/* Starts the bridge. `config` and what it points to must stay until
+ * aw_host_free(). Returns 0 or a negative errno. */
+int aw_host_start(const struct aw_host_config *config,
+                  struct aw_host **ret_host, struct aw_error *error)
+    AW_ON(main) AW_NO_GIL;
+
+/* Readable when aw_host_next() has something. */
+int aw_host_fd(const struct aw_host *host);
+
+/* Takes the oldest event; false if there is none. */
+bool aw_host_next(struct aw_host *host, struct aw_host_event *ret_event)
+    AW_ON(main) AW_NO_GIL;
+
+/* Asks a script to end: its stop callback is called if it registered one for
+ * `signal` (SIGINT or SIGTERM) with loop.add_signal_handler, else its main task
+ * is cancelled, as asyncio.run does on Ctrl-C. With `again` the main task is
+ * cancelled whatever happened before. No effect on a script that has ended. */
+void aw_host_cancel(struct aw_host *host, size_t script, int signal, bool again)
+    AW_ON(main) AW_NO_GIL;
+
+/* Writes the Python stack of every thread to stderr, whoever holds the GIL. */
+void aw_host_dump_stacks(struct aw_host *host) AW_ON(main) AW_NO_GIL;
+
+/* Finalises Python, once every script has ended; AW_HOST_FINISHED follows. If
+ * it does not (a thread that a script left behind may prevent it), the process
+ * must end by _exit(). */
+void aw_host_finish(struct aw_host *host) AW_ON(main) AW_NO_GIL;
+
+/* Joins the bridge. Only after AW_HOST_FINISHED or AW_HOST_FAILED. */
+void aw_host_free(struct aw_host *host) AW_ON(main) AW_NO_GIL;
+
+#endif
