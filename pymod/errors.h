@@ -1,0 +1,22 @@
+/* The exceptions of awaitd, and the one place where an errno becomes one. */
+#ifndef AW_PYMOD_ERRORS_H
+#define AW_PYMOD_ERRORS_H
+
+#include "pymod/module.h"
+
+#include "devices/queue/error.h"
+#include "devices/queue/queue.h"
+
+/* Raises what `code` (a positive errno) means for `device` (its name, or NULL):
+ * DeviceError with errno, device and `error`'s sentence; ConfigError for EINVAL
+ * and ENOENT of a configuration; SendTimeout for ETIMEDOUT; DeviceDown for
+ * ENETDOWN; DeviceLost for ENODEV. Returns NULL. */
+PyObject *aw_raise(struct aw_module *module, int code, const char *device,
+                   const struct aw_error *error) AW_WITH_GIL;
+
+/* Raises why a queue gives no more frames: QueueClosed with `.reason` ("end",
+ * "closed", "stopped"), or DeviceLost. Returns NULL. */
+PyObject *aw_raise_closed(struct aw_module *module,
+                          const struct aw_queue *queue) AW_WITH_GIL;
+
+#endif
