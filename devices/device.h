@@ -68,9 +68,9 @@ enum aw_start {
 
 /* An opened device, as the driver and the reader share it. open() fills it. */
 struct aw_link {
-    const char *name;     /* the device's, for messages */
-    void *state;          /* the driver's own */
-    int fd;               /* the reader polls it; -1: nothing to poll */
+    const char *name;       /* the device's, for messages */
+    void *state;            /* the driver's own */
+    int fd;                 /* the reader polls it; -1: nothing to poll */
     uint32_t payload_bytes; /* the slot class its frames need */
     enum aw_kind kind;      /* of the frames scripts send and get */
     enum aw_start start;
@@ -81,11 +81,11 @@ struct aw_link {
 
 /* A frame to send. Lives until the reader has called `done`. */
 struct aw_send {
-    struct aw_send *next;        /* the reader's */
-    uint64_t deadline_ns;        /* the reader's; CLOCK_MONOTONIC */
-    char owner[64];              /* the script's name, or "" */
+    struct aw_send *next; /* the reader's */
+    uint64_t deadline_ns; /* the reader's; CLOCK_MONOTONIC */
+    char owner[64];       /* the script's name, or "" */
     void (*done)(struct aw_send *send, int result); /* on the reader's thread */
-    void *user;                  /* the sender's */
+    void *user;                                     /* the sender's */
     _Alignas(8) unsigned char frame[]; /* a struct aw_frame and its payload */
 };
 
@@ -107,22 +107,21 @@ struct aw_driver {
                 struct aw_error *error);
 
     /* Frames begin now: attached, or released. May be NULL. */
-    void (*start)(struct aw_link *link) AW_ON(reader);
+    void (*start)(struct aw_link *link);
 
     /* Reads what is there, up to batch->limit frames; called when `fd` polls
      * readable. Returns 0 (also when nothing was there: batch->count is 0) or
      * a negative errno: the device is lost. */
-    int (*read)(struct aw_link *link, struct aw_batch *batch) AW_ON(reader);
+    int (*read)(struct aw_link *link, struct aw_batch *batch);
 
     /* Hands one frame to the kernel. Returns 0, -EAGAIN (try again when `fd`
      * polls writable) or -ENOBUFS (try again soon), or another negative errno
      * that fails this frame alone. NULL where nothing can be sent. */
-    int (*send)(struct aw_link *link, const struct aw_send *send)
-        AW_ON(reader);
+    int (*send)(struct aw_link *link, const struct aw_send *send);
 
     /* How many frames the kernel has lost since open(), those in the
      * lost_before of frames read so far included. May be NULL. */
-    uint64_t (*losses)(struct aw_link *link) AW_ON(reader);
+    uint64_t (*losses)(struct aw_link *link);
 
     /* Undoes open(). After the reader has ended. */
     void (*close)(struct aw_link *link);
@@ -178,10 +177,10 @@ unsigned aw_device_next_number(struct aw_device *device);
 
 /* Attaches `queue`: it gets every frame from here on. Waits for the reader, up
  * to a batch's time; never call it with a lock held that a reader takes. The
- * device keeps a reference until the queue is retired. Returns 0, -ENODEV (the
- * device is closed or lost; the queue is finished accordingly and is retired
- * like any other), -EEXIST (an attached queue of that owner has this name) or
- * -ENOMEM. */
+ * device keeps a reference until the queue is retired. At the end of a replay
+ * the queue comes back with state AW_QUEUE_END. Returns 0, -ENODEV (the device
+ * is closed or lost), -EEXIST (an attached queue of that owner has this name)
+ * or -ENOMEM; then it is not attached. */
 int aw_device_attach(struct aw_device *device, struct aw_queue *queue);
 
 /* Detaches it: the reader will not touch it again; the queue's state becomes

@@ -1,0 +1,273 @@
+#include "devices/device.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "devices/ledger_book.h"
+#include "devices/queue/log.h"
+#include "devices/reader.h"
+
+struct aw_device {
+    char name[64];
+    bool mlock;
+    _Atomic(unsigned) references;
+    _Atomic(unsigned) numbered; /* unnamed queues so far */
+    atomic_bool closed;
+    pthread_mutex_t closing; /* held by the one thread that closes */
+    struct aw_ledger_book book;
+    struct aw_reader reader;
+};
+
+static int open_link(struct aw_device *device,
+                     const struct aw_device_config *config,
+                     struct aw_error *error)
+{
+    struct aw_reader *reader = &device->reader;
+    double timeout_s = config->common[AW_COMMON_SEND_TIMEOUT].number;
+
+    reader->driver = config->driver;
+    reader->send_timeout_ns = (uint64_t)(timeout_s * 1e9);
+    reader->link = (struct aw_link){
+        .name = device->name,
+        .fd = -1,
+        .channels = &reader->channels,
+    };
+    return config->driver->open(&reader->link, config->values, error);
+}
+
+static int start_reader(struct aw_device *device,
+                        const struct aw_device_config *config,
+                        struct aw_error *error)
+{
+    struct aw_reader *reader = &device->reader;
+    int result = aw_mailbox_init(&reader->mailbox);
+
+    if (result < 0)
+        return aw_error_set(error, -result, "device %s: cannot make a mailbox",
+                            device->name);
+    result = aw_reader_start(reader, config);
+    if (result < 0) {
+        aw_mailbox_deinit(&reader->mailbox);
+        return aw_error_set(error, -result,
+                            "device %s: cannot start its reader", device->name);
+    }
+    return 0;
+}
+
+int aw_device_open(const struct aw_device_config *config,
+                   struct aw_device **ret_device, struct aw_error *error)
+{
+    struct aw_device *device =
+        aligned_alloc(_Alignof(struct aw_device), sizeof(*device));
+    int result;
+
+    if (!device)
+        return aw_error_set(error, ENOMEM, "device %s: out of memory",
+                            config->name);
+    memset(device, 0, sizeof(*device));
+    snprintf(device->name, sizeof(device->name), "%s", config->name);
+    device->mlock = config->common[AW_COMMON_MLOCK].flag;
+    atomic_init(&device->references, 1);
+    result = open_link(device, config, error);
+    if (result == 0) {
+        result = start_reader(device, config, error);
+        if (result < 0)
+            config->driver->close(&device->reader.link);
+    }
+    if (result < 0) {
+        free(device);
+        return result;
+    }
+    pthread_mutex_init(&device->closing, NULL);
+    aw_book_init(&device->book);
+    *ret_device = device;
+    return 0;
+}
+
+struct aw_device *aw_device_ref(struct aw_device *device)
+{
+    /* Relaxed: whoever calls this already holds a reference. */
+    atomic_fetch_add_explicit(&device->references, 1, memory_order_relaxed);
+    return device;
+}
+
+void aw_device_unref(struct aw_device *device)
+{
+    /* Acquire-release: all uses by others end before the last one frees. */
+    if (!device || atomic_fetch_sub_explicit(&device->references, 1,
+                                             memory_order_acq_rel) > 1)
+        return;
+    aw_device_close(device);
+    aw_book_deinit(&device->book);
+    pthread_mutex_destroy(&device->closing);
+    aw_mailbox_deinit(&device->reader.mailbox);
+    free(device->reader.batch.slots);
+    free(device->reader.queues);
+    free(device);
+}
+
+const char *aw_device_name(const struct aw_device *device)
+{
+    return device->name;
+}
+
+const struct aw_driver *aw_device_driver(const struct aw_device *device)
+{
+    return device->reader.driver;
+}
+
+enum aw_kind aw_device_kind(const struct aw_device *device)
+{
+    return device->reader.link.kind;
+}
+
+uint32_t aw_device_payload_bytes(const struct aw_device *device)
+{
+    return device->reader.link.payload_bytes;
+}
+
+bool aw_device_can_send(const struct aw_device *device)
+{
+    return device->reader.link.can_send;
+}
+
+enum aw_start aw_device_start(const struct aw_device *device)
+{
+    return device->reader.link.start;
+}
+
+const char *aw_device_channel(const struct aw_device *device, uint16_t index)
+{
+    const struct aw_channels *channels = &device->reader.channels;
+
+    /* Acquire: the name is complete before it is counted. Partner:
+     * aw_channels_index(). */
+    if (index >= atomic_load_explicit(&channels->count, memory_order_acquire))
+        return "";
+    return channels->names[index];
+}
+
+unsigned aw_device_next_number(struct aw_device *device)
+{
+    return atomic_fetch_add_explicit(&device->numbered, 1,
+                                     memory_order_relaxed) +
+           1;
+}
+
+static int ask(struct aw_device *device, enum aw_mail_kind kind,
+               struct aw_queue *queue)
+{
+    struct aw_mail mail = {.kind = kind, .queue = queue};
+
+    return aw_mailbox_ask(&device->reader.mailbox, &mail);
+}
+
+int aw_device_attach(struct aw_device *device, struct aw_queue *queue)
+{
+    int result = aw_book_enter(&device->book, queue);
+
+    if (result < 0)
+        return result;
+    if (device->mlock &&
+        mlock(queue->ring.shared, queue->ring.mapped_bytes) < 0)
+        aw_log(AW_LOG_WARNING,
+               "queue %s of device %s: mlock: %s "
+               "(LimitMEMLOCK= would allow it)",
+               queue->name, device->name, strerror(errno));
+    result = ask(device, AW_MAIL_ATTACH, queue);
+    if (result < 0)
+        aw_book_strike(&device->book, queue);
+    return result;
+}
+
+void aw_device_detach(struct aw_device *device, struct aw_queue *queue)
+{
+    /* -ENODEV: it was not attached any more, which is what is wanted. */
+    (void)ask(device, AW_MAIL_DETACH, queue);
+}
+
+void aw_device_retire(struct aw_device *device, struct aw_queue *queue)
+{
+    aw_device_detach(device, queue);
+    aw_queue_abandon(queue);
+    aw_book_retire(&device->book, queue);
+}
+
+int aw_device_set_filters(struct aw_device *device, struct aw_queue *queue,
+                          const struct aw_filter *filters, size_t count)
+{
+    struct aw_mail mail = {
+        .kind = AW_MAIL_SET_FILTERS, .queue = queue, .filter_count = count};
+    int result;
+
+    if (count > AW_FILTERS_MAX)
+        return -EINVAL;
+    mail.filters = calloc(count ? count : 1, sizeof(*filters));
+    if (!mail.filters)
+        return -ENOMEM;
+    memcpy(mail.filters, filters, count * sizeof(*filters));
+    result = aw_mailbox_ask(&device->reader.mailbox, &mail);
+    if (result < 0)
+        free(mail.filters);
+    return result;
+}
+
+void aw_device_sync(struct aw_device *device)
+{
+    (void)ask(device, AW_MAIL_SYNC, NULL);
+}
+
+int aw_device_send(struct aw_device *device, struct aw_send *send)
+{
+    if (!device->reader.link.can_send)
+        return -EOPNOTSUPP;
+    return aw_mailbox_send(&device->reader.mailbox, send);
+}
+
+void aw_device_release(struct aw_device *device)
+{
+    (void)ask(device, AW_MAIL_RELEASE, NULL);
+}
+
+void aw_device_close(struct aw_device *device)
+{
+    pthread_mutex_lock(&device->closing);
+    if (!atomic_load_explicit(&device->closed, memory_order_relaxed)) {
+        (void)ask(device, AW_MAIL_STOP, NULL);
+        pthread_join(device->reader.thread, NULL);
+        device->reader.driver->close(&device->reader.link);
+        atomic_store_explicit(&device->closed, true, memory_order_release);
+    }
+    pthread_mutex_unlock(&device->closing);
+}
+
+bool aw_device_closed(const struct aw_device *device)
+{
+    return atomic_load_explicit(&device->closed, memory_order_acquire);
+}
+
+void aw_device_send_stats(const struct aw_device *device,
+                          struct aw_send_stats *ret_stats)
+{
+    uint64_t fields[AW_LEDGER_FIELDS] = {0};
+
+    (void)aw_ledger_read(&device->reader.send_ledger, fields);
+    *ret_stats = (struct aw_send_stats){
+        .submitted = fields[0],
+        .sent = fields[1],
+        .expired = fields[2],
+        .timed_out = fields[3],
+        .failed = fields[4],
+        .pending = fields[5],
+    };
+}
+
+int aw_device_reports(struct aw_device *device,
+                      struct aw_queue_report **ret_reports)
+{
+    return aw_book_reports(&device->book, ret_reports);
+}

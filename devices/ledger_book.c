@@ -1,0 +1,182 @@
+#include "devices/ledger_book.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Retired queues that keep a line of their own. */
+#define RETIRED_MAX 256
+
+void aw_book_init(struct aw_ledger_book *book)
+{
+    *book = (struct aw_ledger_book){.entries = NULL};
+    pthread_mutex_init(&book->lock, NULL);
+}
+
+void aw_book_deinit(struct aw_ledger_book *book)
+{
+    for (size_t i = 0; i < book->count; i++)
+        aw_queue_unref(book->entries[i].queue);
+    free(book->entries);
+    pthread_mutex_destroy(&book->lock);
+}
+
+static int reserve_entry(struct aw_ledger_book *book)
+{
+    size_t capacity = book->capacity ? book->capacity * 2 : 8;
+    struct aw_book_entry *entries;
+
+    if (book->count < book->capacity)
+        return 0;
+    entries = realloc(book->entries, capacity * sizeof(*entries));
+    if (!entries)
+        return -ENOMEM;
+    book->entries = entries;
+    book->capacity = capacity;
+    return 0;
+}
+
+static bool name_in_use(const struct aw_ledger_book *book,
+                        const struct aw_queue *queue)
+{
+    for (size_t i = 0; i < book->count; i++) {
+        const struct aw_queue *other = book->entries[i].queue;
+
+        if (other && strcmp(other->name, queue->name) == 0 &&
+            strcmp(other->owner, queue->owner) == 0)
+            return true;
+    }
+    return false;
+}
+
+int aw_book_enter(struct aw_ledger_book *book, struct aw_queue *queue)
+{
+    int result;
+
+    pthread_mutex_lock(&book->lock);
+    result = name_in_use(book, queue) ? -EEXIST : reserve_entry(book);
+    if (result == 0) {
+        struct aw_book_entry *entry = &book->entries[book->count++];
+
+        memset(entry, 0, sizeof(*entry));
+        entry->queue = aw_queue_ref(queue);
+        memcpy(entry->report.name, queue->name, sizeof(queue->name));
+        memcpy(entry->report.owner, queue->owner, sizeof(queue->owner));
+    }
+    pthread_mutex_unlock(&book->lock);
+    return result;
+}
+
+static struct aw_book_entry *find(struct aw_ledger_book *book,
+                                  const struct aw_queue *queue)
+{
+    for (size_t i = 0; i < book->count; i++) {
+        if (book->entries[i].queue == queue)
+            return &book->entries[i];
+    }
+    return NULL;
+}
+
+static void remove_entry(struct aw_ledger_book *book,
+                         struct aw_book_entry *entry)
+{
+    size_t behind = book->count - (size_t)(entry - book->entries) - 1;
+
+    memmove(entry, entry + 1, behind * sizeof(*entry));
+    book->count--;
+}
+
+static void add_stats(struct aw_stats *sum, const struct aw_stats *stats)
+{
+    sum->received += stats->received;
+    sum->filtered += stats->filtered;
+    sum->delivered += stats->delivered;
+    sum->pending += stats->pending;
+    sum->dropped_kernel += stats->dropped_kernel;
+    sum->dropped_overflow += stats->dropped_overflow;
+    sum->dropped_cleared += stats->dropped_cleared;
+    sum->dropped_closed += stats->dropped_closed;
+    sum->wakes += stats->wakes;
+    if (sum->high_water < stats->high_water)
+        sum->high_water = stats->high_water;
+}
+
+/* The oldest two retired lines become one, so that the book stays bounded. */
+static void fold_oldest(struct aw_ledger_book *book)
+{
+    struct aw_book_entry *first = NULL;
+
+    for (size_t i = 0; i < book->count; i++) {
+        struct aw_book_entry *entry = &book->entries[i];
+
+        if (entry->queue)
+            continue;
+        if (!first) {
+            first = entry;
+            continue;
+        }
+        add_stats(&first->report.stats, &entry->report.stats);
+        snprintf(first->report.name, sizeof(first->report.name), "(earlier)");
+        first->report.owner[0] = '\0';
+        remove_entry(book, entry);
+        book->retired--;
+        return;
+    }
+}
+
+bool aw_book_retire(struct aw_ledger_book *book, struct aw_queue *queue)
+{
+    struct aw_book_entry *entry;
+
+    pthread_mutex_lock(&book->lock);
+    entry = find(book, queue);
+    if (entry) {
+        aw_queue_stats(queue, &entry->report.stats);
+        entry->queue = NULL;
+        if (++book->retired > RETIRED_MAX)
+            fold_oldest(book);
+    }
+    pthread_mutex_unlock(&book->lock);
+    if (entry)
+        aw_queue_unref(queue);
+    return entry != NULL;
+}
+
+void aw_book_strike(struct aw_ledger_book *book, struct aw_queue *queue)
+{
+    struct aw_book_entry *entry;
+
+    pthread_mutex_lock(&book->lock);
+    entry = find(book, queue);
+    if (entry)
+        remove_entry(book, entry);
+    pthread_mutex_unlock(&book->lock);
+    if (entry)
+        aw_queue_unref(queue);
+}
+
+int aw_book_reports(struct aw_ledger_book *book,
+                    struct aw_queue_report **ret_reports)
+{
+    struct aw_queue_report *reports;
+    size_t count;
+
+    pthread_mutex_lock(&book->lock);
+    count = book->count;
+    reports = calloc(count ? count : 1, sizeof(*reports));
+    for (size_t i = 0; reports && i < count; i++) {
+        const struct aw_book_entry *entry = &book->entries[i];
+
+        reports[i] = entry->report;
+        if (!entry->queue)
+            continue;
+        reports[i].open = aw_queue_state(entry->queue) == AW_QUEUE_OPEN;
+        aw_queue_stats(entry->queue, &reports[i].stats);
+    }
+    pthread_mutex_unlock(&book->lock);
+    if (!reports)
+        return -ENOMEM;
+    *ret_reports = reports;
+    return (int)count;
+}

@@ -1,0 +1,40 @@
+/* The ledger book: every queue that a device has or had, for the report.
+ *
+ * A queue in use is entered by reference and read when asked; a retired one by
+ * its final figures. Guarded by a mutex of its own, which no reader takes. */
+#ifndef AW_LEDGER_BOOK_H
+#define AW_LEDGER_BOOK_H
+
+#include <pthread.h>
+
+#include "devices/device.h"
+
+struct aw_book_entry {
+    struct aw_queue *queue; /* a reference; NULL once retired */
+    struct aw_queue_report report;
+};
+
+struct aw_ledger_book {
+    pthread_mutex_t lock;
+    struct aw_book_entry *entries;
+    size_t count, capacity, retired;
+};
+
+void aw_book_init(struct aw_ledger_book *book);
+void aw_book_deinit(struct aw_ledger_book *book);
+
+/* Enters a queue. Returns 0, -EEXIST (its owner has one of that name in use) or
+ * -ENOMEM. Any thread. */
+int aw_book_enter(struct aw_ledger_book *book, struct aw_queue *queue);
+
+/* Replaces the reference by the final figures; false if it was not there. */
+bool aw_book_retire(struct aw_ledger_book *book, struct aw_queue *queue);
+
+/* Takes a queue out again that never was attached. */
+void aw_book_strike(struct aw_ledger_book *book, struct aw_queue *queue);
+
+/* See aw_device_reports(). */
+int aw_book_reports(struct aw_ledger_book *book,
+                    struct aw_queue_report **ret_reports);
+
+#endif

@@ -1,0 +1,380 @@
+#include "devices/reader.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "devices/queue/clock.h"
+#include "devices/queue/eventfd.h"
+#include "devices/queue/log.h"
+#include "devices/schedule.h"
+
+/* Batches read before the mailbox is looked at again. */
+#define BATCHES_PER_TURN 8
+
+/* ---- frames: from the driver to the queues ---- */
+
+static void charge_losses(struct aw_reader *reader, uint64_t total)
+{
+    if (total <= reader->charged)
+        return;
+    for (size_t i = 0; i < reader->queue_count; i++)
+        aw_queue_charge(reader->queues[i], total - reader->charged);
+    reader->charged = total;
+}
+
+/* Losses `from`..`to` of the device belong before the queue's next frame, as
+ * far as they came after it was attached. */
+static void place_losses(struct aw_queue *queue, uint64_t from, uint64_t to)
+{
+    if (from < queue->loss_base)
+        from = queue->loss_base;
+    if (to > from)
+        aw_queue_gap(queue, to - from, AW_LOSS_KERNEL);
+}
+
+/* Gives every frame its sequence number, and charges the losses between. */
+static void number_batch(struct aw_reader *reader, struct aw_batch *batch)
+{
+    uint64_t lost = reader->placed;
+
+    for (uint32_t i = 0; i < batch->count; i++) {
+        struct aw_frame *frame = aw_batch_at(batch, i);
+
+        lost += frame->lost_before;
+        reader->seq += frame->lost_before;
+        frame->seq = reader->seq++;
+    }
+    charge_losses(reader, lost);
+}
+
+static void offer_batch(const struct aw_reader *reader, struct aw_queue *queue,
+                        struct aw_batch *batch) AW_ON(reader)
+{
+    uint64_t lost = reader->placed;
+
+    for (uint32_t i = 0; i < batch->count; i++) {
+        const struct aw_frame *frame = aw_batch_at(batch, i);
+        const char *exclude = batch->exclude[i];
+
+        if (frame->lost_before)
+            place_losses(queue, lost, lost + frame->lost_before);
+        lost += frame->lost_before;
+        if (!exclude || !exclude[0] || strcmp(exclude, queue->owner) != 0)
+            aw_queue_offer(queue, frame);
+    }
+    aw_queue_publish(queue);
+}
+
+static void distribute(struct aw_reader *reader) AW_ON(reader)
+{
+    struct aw_batch *batch = &reader->batch;
+
+    number_batch(reader, batch);
+    for (size_t i = 0; i < reader->queue_count; i++)
+        offer_batch(reader, reader->queues[i], batch);
+    for (uint32_t i = 0; i < batch->count; i++)
+        reader->placed += aw_batch_at(batch, i)->lost_before;
+}
+
+static void finish_queues(struct aw_reader *reader, enum aw_queue_state state,
+                          int failure) AW_ON(reader)
+{
+    reader->state = state;
+    reader->failure = failure;
+    for (size_t i = 0; i < reader->queue_count; i++)
+        aw_queue_finish(reader->queues[i], state, failure);
+}
+
+static void lose_device(struct aw_reader *reader, int failure) AW_ON(reader)
+{
+    aw_log(AW_LOG_ERROR, "device %s is lost: %s", reader->link.name,
+           strerror(failure));
+    finish_queues(reader, AW_QUEUE_LOST, failure);
+}
+
+/* How many frames to ask the driver for: all a batch holds, but on a paced
+ * device only what the fullest queue has room for. */
+static uint32_t frames_wanted(struct aw_reader *reader) AW_ON(reader)
+{
+    uint64_t wanted = AW_BATCH_FRAMES;
+
+    if (!reader->started || reader->state != AW_QUEUE_OPEN)
+        return 0;
+    for (size_t i = 0; reader->link.paced && i < reader->queue_count; i++) {
+        uint64_t room = aw_queue_room(reader->queues[i]);
+
+        if (room < wanted)
+            wanted = room;
+    }
+    return (uint32_t)wanted;
+}
+
+static void read_device(struct aw_reader *reader) AW_ON(reader)
+{
+    struct aw_batch *batch = &reader->batch;
+
+    for (int i = 0; i < BATCHES_PER_TURN; i++) {
+        int result;
+
+        batch->limit = frames_wanted(reader);
+        batch->count = 0;
+        if (batch->limit == 0)
+            return;
+        memset(batch->exclude, 0, sizeof(batch->exclude));
+        result = reader->driver->read(&reader->link, batch);
+        distribute(reader);
+        if (result < 0)
+            lose_device(reader, -result);
+        else if (batch->ended)
+            finish_queues(reader, AW_QUEUE_END, 0);
+        if (batch->count < batch->limit)
+            return;
+    }
+}
+
+static void sync_losses(struct aw_reader *reader) AW_ON(reader)
+{
+    if (!reader->driver->losses || reader->state == AW_QUEUE_LOST)
+        return;
+    charge_losses(reader, reader->driver->losses(&reader->link));
+    for (size_t i = 0; i < reader->queue_count; i++)
+        aw_queue_publish(reader->queues[i]);
+}
+
+static void start(struct aw_reader *reader) AW_ON(reader)
+{
+    if (reader->started)
+        return;
+    reader->started = true;
+    if (reader->driver->start)
+        reader->driver->start(&reader->link);
+}
+
+/* ---- requests ---- */
+
+static int reserve_place(struct aw_reader *reader)
+{
+    size_t capacity = reader->queue_capacity ? reader->queue_capacity * 2 : 8;
+    struct aw_queue **queues;
+
+    if (reader->queue_count < reader->queue_capacity)
+        return 0;
+    queues = realloc(reader->queues, capacity * sizeof(struct aw_queue *));
+    if (!queues)
+        return -ENOMEM;
+    reader->queues = queues;
+    reader->queue_capacity = capacity;
+    return 0;
+}
+
+static int attach(struct aw_reader *reader, struct aw_queue *queue)
+    AW_ON(reader)
+{
+    if (reader->state != AW_QUEUE_OPEN) {
+        aw_queue_finish(queue, reader->state, reader->failure);
+        return reader->state == AW_QUEUE_END ? 0 : -ENODEV;
+    }
+    if (reserve_place(reader) < 0)
+        return -ENOMEM;
+    /* Losses up to now are not this queue's. */
+    sync_losses(reader);
+    queue->loss_base = reader->charged;
+    if (reader->link.paced)
+        aw_queue_set_bell(queue, reader->mailbox.fd);
+    reader->queues[reader->queue_count++] = aw_queue_ref(queue);
+    if (reader->link.start == AW_START_ATTACHED)
+        start(reader);
+    return 0;
+}
+
+static size_t find(const struct aw_reader *reader, const struct aw_queue *queue)
+{
+    size_t i = 0;
+
+    while (i < reader->queue_count && reader->queues[i] != queue)
+        i++;
+    return i;
+}
+
+static int detach(struct aw_reader *reader, struct aw_queue *queue)
+    AW_ON(reader)
+{
+    size_t place = find(reader, queue);
+
+    if (place == reader->queue_count)
+        return -ENODEV;
+    sync_losses(reader);
+    reader->queue_count--;
+    memmove(&reader->queues[place], &reader->queues[place + 1],
+            (reader->queue_count - place) * sizeof(struct aw_queue *));
+    aw_queue_finish(queue, AW_QUEUE_CLOSED, 0);
+    aw_queue_unref(queue);
+    return 0;
+}
+
+static int set_filters(struct aw_reader *reader, struct aw_mail *mail)
+    AW_ON(reader)
+{
+    if (find(reader, mail->queue) == reader->queue_count)
+        return -ENODEV;
+    aw_queue_set_filters(mail->queue, mail->filters, mail->filter_count);
+    return 0;
+}
+
+/* Answers a request; the one to stop is answered when all is flushed. */
+static void serve(struct aw_reader *reader, struct aw_mail *mail) AW_ON(reader)
+{
+    int result = 0;
+
+    switch (mail->kind) {
+    case AW_MAIL_ATTACH:
+        result = attach(reader, mail->queue);
+        break;
+    case AW_MAIL_DETACH:
+        result = detach(reader, mail->queue);
+        break;
+    case AW_MAIL_SET_FILTERS:
+        result = set_filters(reader, mail);
+        break;
+    case AW_MAIL_SYNC:
+        sync_losses(reader);
+        break;
+    case AW_MAIL_RELEASE:
+        start(reader);
+        break;
+    case AW_MAIL_STOP:
+        reader->stopping = true;
+        reader->stop = mail;
+        return;
+    }
+    aw_mail_answer(mail, result);
+}
+
+static void serve_mailbox(struct aw_reader *reader) AW_ON(reader)
+{
+    struct aw_mail *mail;
+    struct aw_send *sends;
+
+    aw_eventfd_clear(reader->mailbox.fd);
+    mail = aw_mailbox_take_mails(&reader->mailbox);
+    sends = aw_mailbox_take_sends(&reader->mailbox);
+    if (sends || reader->sends)
+        aw_sender_pump(reader, sends);
+    while (mail) {
+        struct aw_mail *next = mail->next;
+
+        serve(reader, mail);
+        mail = next;
+    }
+}
+
+/* ---- the thread ---- */
+
+static int timeout_until(uint64_t due_ns, struct timespec *ret_timeout)
+{
+    uint64_t now_ns = aw_clock_monotonic_ns();
+    uint64_t wait_ns = due_ns > now_ns ? due_ns - now_ns : 0;
+
+    if (due_ns == UINT64_MAX)
+        return 0;
+    ret_timeout->tv_sec = (time_t)(wait_ns / AW_NS_PER_S);
+    ret_timeout->tv_nsec = (long)(wait_ns % AW_NS_PER_S);
+    return 1;
+}
+
+/* Sleeps until the device, the mailbox or a waiting frame wants attention. True
+ * if the device can be read (an error shows itself there, too). */
+static bool wait_for_work(struct aw_reader *reader) AW_ON(reader)
+{
+    bool wanted = frames_wanted(reader) > 0;
+    short events = (short)((wanted ? POLLIN : 0) |
+                           (reader->send_blocked == -EAGAIN ? POLLOUT : 0));
+    struct pollfd fds[] = {
+        {.fd = reader->mailbox.fd, .events = POLLIN},
+        {.fd = events ? reader->link.fd : -1, .events = events},
+    };
+    struct timespec timeout;
+    bool bounded = timeout_until(aw_sender_due_ns(reader), &timeout);
+
+    if (ppoll(fds, 2, bounded ? &timeout : NULL, NULL) < 0)
+        return false;
+    return wanted && (fds[1].revents & ~POLLOUT) != 0;
+}
+
+/* The end: what the kernel lost, the queues, and whoever still asks. */
+static void wind_up(struct aw_reader *reader) AW_ON(reader)
+{
+    struct aw_mail *mail;
+
+    if (!reader->link.paced)
+        read_device(reader);
+    sync_losses(reader);
+    if (reader->state == AW_QUEUE_OPEN)
+        finish_queues(reader, AW_QUEUE_STOPPED, 0);
+    mail = aw_mailbox_close_mails(&reader->mailbox);
+    aw_sender_fail_all(reader, aw_mailbox_close_sends(&reader->mailbox),
+                       -ECANCELED);
+    while (mail) {
+        struct aw_mail *next = mail->next;
+
+        aw_mail_answer(mail, -ENODEV);
+        mail = next;
+    }
+    while (reader->queue_count > 0)
+        aw_queue_unref(reader->queues[--reader->queue_count]);
+    aw_mail_answer(reader->stop, 0);
+}
+
+static void *reader_main(void *argument)
+{
+    struct aw_reader *reader = argument;
+
+    aw_role_enter(AW_ROLE_READER);
+    aw_role_assume(&aw_role_reader);
+    if (reader->link.start == AW_START_OPEN)
+        start(reader);
+    /* A stop waits for what was accepted for sending; each of those frames has
+     * its own deadline. */
+    while (!reader->stopping || reader->sends) {
+        bool readable = wait_for_work(reader);
+
+        serve_mailbox(reader);
+        if (readable)
+            read_device(reader);
+    }
+    wind_up(reader);
+    return NULL;
+}
+
+static int create_thread(struct aw_reader *reader)
+{
+    sigset_t all, before;
+    int result;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    result = pthread_create(&reader->thread, NULL, reader_main, reader);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return -result;
+}
+
+int aw_reader_start(struct aw_reader *reader,
+                    const struct aw_device_config *config)
+{
+    int result;
+
+    reader->sends_end = &reader->sends;
+    reader->batch.slot_bytes = aw_slot_bytes(reader->link.payload_bytes);
+    reader->batch.slots = calloc(AW_BATCH_FRAMES, reader->batch.slot_bytes);
+    if (!reader->batch.slots)
+        return -ENOMEM;
+    result = create_thread(reader);
+    if (result == 0)
+        aw_schedule_apply(reader->thread, config);
+    else
+        free(reader->batch.slots);
+    return result;
+}
