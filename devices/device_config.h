@@ -28,7 +28,8 @@ struct aw_device_config {
 };
 
 /* True if `name` can be imported from awaitd.devices: a Python identifier of
- * ASCII letters, digits and `_`, no keyword, at most 63 characters. */
+ * ASCII letters, digits and `_`, no keyword, at most 63 characters, and not of
+ * the form `__x__`, which is the module's own. */
 bool aw_device_name_valid(const char *name);
 
 /* A configuration of fallbacks. Returns 0, -EINVAL for a bad name, -ENOENT for
@@ -47,7 +48,10 @@ int aw_device_config_set(struct aw_device_config *config, const char *key,
 int aw_device_config_check(const struct aw_device_config *config,
                            struct aw_error *error);
 
-/* Parses the short form, name included, and checks it. */
+/* Parses the short form, name included, and checks it. A piece behind a comma
+ * that starts with a digit belongs to the value before it, so that `cpus=0,2-3`
+ * is one value. No key may be given twice. Returns 0, -EINVAL, -ENOENT (no such
+ * driver or key) or -ENOMEM; the sentence names the device. */
 int aw_device_config_parse(const char *text,
                            struct aw_device_config **ret_config,
                            struct aw_error *error);

@@ -16,8 +16,10 @@ enum aw_option_type {
     AW_OPTION_TEXT,
     AW_OPTION_BOOL,   /* yes/no, true/false, on/off */
     AW_OPTION_INT,    /* decimal or 0x…; with k or M behind it × 1024, 1024² */
-    AW_OPTION_NUMBER, /* a decimal fraction */
+    AW_OPTION_NUMBER, /* a decimal fraction, with a point in every locale */
     AW_OPTION_CHOICE, /* one of `choices` */
+    AW_OPTION_PATH,   /* of a file; relative to the configuration file if it
+                         stands in one */
 };
 
 struct aw_option {

@@ -17,6 +17,7 @@
 /* ---- frames: from the driver to the queues ---- */
 
 static void charge_losses(struct aw_reader *reader, uint64_t total)
+    AW_ON(reader)
 {
     if (total <= reader->charged)
         return;
@@ -28,6 +29,7 @@ static void charge_losses(struct aw_reader *reader, uint64_t total)
 /* Losses `from`..`to` of the device belong before the queue's next frame, as
  * far as they came after it was attached. */
 static void place_losses(struct aw_queue *queue, uint64_t from, uint64_t to)
+    AW_ON(reader)
 {
     if (from < queue->loss_base)
         from = queue->loss_base;
@@ -37,6 +39,7 @@ static void place_losses(struct aw_queue *queue, uint64_t from, uint64_t to)
 
 /* Gives every frame its sequence number, and charges the losses between. */
 static void number_batch(struct aw_reader *reader, struct aw_batch *batch)
+    AW_ON(reader)
 {
     uint64_t lost = reader->placed;
 

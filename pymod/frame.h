@@ -13,9 +13,9 @@
 #include "devices/queue/frame.h"
 
 typedef struct {
-    PyObject_VAR_HEAD      /* ob_size: payload bytes */
-    PyObject *device;      /* str, or NULL for a frame made by hand */
-    PyObject *channel;     /* str, or NULL */
+    PyObject_VAR_HEAD     /* ob_size: payload bytes */
+        PyObject *device; /* str, or NULL for a frame made by hand */
+    PyObject *channel;    /* str, or NULL */
     _Alignas(8) unsigned char slot[]; /* a struct aw_frame and its payload */
 } FrameObject;
 

@@ -5,10 +5,20 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <stdbool.h>
+#include <sys/types.h>
 
 #include "devices/queue/roles.h"
 
 struct aw_bridge;
+struct aw_device;
+
+/* What the daemon has ready before the module is imported. */
+struct aw_hosted {
+    struct aw_bridge *bridge;
+    struct aw_device *const *devices;
+    size_t device_count;
+};
 
 struct aw_module {
     /* Exceptions (errors.c), awaitd.Error and below. */
@@ -19,20 +29,53 @@ struct aw_module {
     PyTypeObject *frame_type;     /* frame.c: Frame, the base of the others */
     PyTypeObject *can_frame_type; /* can_frame.c: CanFrame */
     PyTypeObject *datagram_type;  /* datagram.c: Datagram */
-    PyTypeObject *device_type;    /* device.c: Device */
-    PyTypeObject *queue_type;     /* queue.c: Queue */
-    PyTypeObject *get_type;       /* get.c: what `await queue.get()` awaits */
+    PyTypeObject *device_type;    /* device.c: Device, the base of these: */
+    PyTypeObject *can_device_type, *datagram_device_type, *bytes_device_type;
+    PyTypeObject *queue_type; /* queue.c: Queue */
+    PyTypeObject *send_type;  /* send.c: what `await device.send()` awaits */
+    PyTypeObject *stats_type; /* stats.c: QueueStats */
+    PyTypeObject *send_stats_type; /* stats.c: SendStats */
+    PyTypeObject *get_type;        /* get.c: what `await queue.get()` awaits */
 
     /* Interned and imported once (module.c). */
-    PyObject *get_running_loop;   /* asyncio's own */
+    PyObject *get_running_loop; /* asyncio's own */
     PyObject *empty_string;
 
-    struct aw_bridge *bridge;     /* bridge.c; started when first needed */
+    PyObject *owner_hook; /* the host's: which script is this? or NULL */
+
+    pid_t pid;                      /* of the process that imported it */
+    bool shut_down;                 /* the interpreter is about to go */
+    struct queue_object *receivers; /* queues with a blocked recv() */
+    struct aw_bridge *bridge;       /* bridge.c; started when first needed */
 };
 
 /* The state of the module object, or of the module that made a type of ours. */
 struct aw_module *aw_module_state(PyObject *module) AW_WITH_GIL;
 struct aw_module *aw_module_of_type(PyTypeObject *type) AW_WITH_GIL;
+
+/* True in a child made by fork: no thread of ours runs there. */
+bool aw_module_forked(const struct aw_module *module);
+
+/* 0, or -1 with an exception in a child made by fork. */
+int aw_module_check_fork(struct aw_module *module) AW_WITH_GIL;
+
+/* The script that runs now: a new reference, or NULL, without an exception
+ * where there is none (outside the daemon). */
+PyObject *aw_module_owner(struct aw_module *module) AW_WITH_GIL;
+
+/* Its name, "" where there is none. 0, or -1 with an exception. */
+int aw_module_owner_name(struct aw_module *module, char *name,
+                         size_t size) AW_WITH_GIL;
+
+/* Set once by the host, before Python starts; NULL in plain Python. */
+void aw_module_set_hosted(const struct aw_hosted *hosted);
+const struct aw_hosted *aw_module_hosted(void);
+
+/* Functions of the module (open.c). */
+PyObject *aw_open_device(PyObject *module, PyObject *arguments) AW_WITH_GIL;
+PyObject *aw_parse_device(PyObject *module, PyObject *text) AW_WITH_GIL;
+PyObject *aw_read_config(PyObject *module, PyObject *path) AW_WITH_GIL;
+PyObject *aw_hosted_devices(PyObject *module, PyObject *unused) AW_WITH_GIL;
 
 /* Each adds to the module what its file makes. 0, or -1 with an exception. */
 int aw_errors_setup(PyObject *module) AW_WITH_GIL;
@@ -42,6 +85,8 @@ int aw_datagram_setup(PyObject *module) AW_WITH_GIL;
 int aw_device_setup(PyObject *module) AW_WITH_GIL;
 int aw_queue_setup(PyObject *module) AW_WITH_GIL;
 int aw_get_setup(PyObject *module) AW_WITH_GIL;
+int aw_send_setup(PyObject *module) AW_WITH_GIL;
+int aw_stats_setup(PyObject *module) AW_WITH_GIL;
 
 /* The inittab entry of the built-in, and the extension's entry. */
 PyMODINIT_FUNC PyInit__awaitd(void);

@@ -1,6 +1,7 @@
 #include "devices/queue/eventfd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stddef.h>
 #include <sys/eventfd.h>
@@ -14,6 +15,13 @@ int aw_eventfd_new(void)
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
     return fd < 0 ? -errno : fd;
+}
+
+int aw_eventfd_dup(int fd)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+    return copy < 0 ? -errno : copy;
 }
 
 void aw_eventfd_close(int fd)

@@ -10,6 +10,11 @@
 /* A non-blocking, close-on-exec eventfd. Returns the fd or a negative errno. */
 int aw_eventfd_new(void);
 
+/* A second descriptor of the same bell, close-on-exec too. Returns the fd or a
+ * negative errno. */
+int aw_eventfd_dup(int fd);
+
+/* A negative `fd` is skipped. */
 void aw_eventfd_close(int fd);
 
 /* Rings the bell. Any thread; never blocks; coalesces. */

@@ -10,9 +10,9 @@
 #include <stdint.h>
 
 enum aw_kind {
-    AW_KIND_BYTES,    /* payload: bytes; id: 0 */
-    AW_KIND_CAN,      /* payload: 0..64 bytes; id: SocketCAN's can_id */
-    AW_KIND_CAN_XL,   /* payload: struct aw_xl_head, 1..2048 bytes; id: 11 bit */
+    AW_KIND_BYTES,  /* payload: bytes; id: 0 */
+    AW_KIND_CAN,    /* payload: 0..64 bytes; id: SocketCAN's can_id */
+    AW_KIND_CAN_XL, /* payload: struct aw_xl_head, 1..2048 bytes; id: 11 bit */
     AW_KIND_DATAGRAM, /* payload: struct aw_address, bytes; id: length sent */
 };
 
@@ -24,11 +24,11 @@ enum aw_kind {
 #define AW_CAN_SFF_MASK UINT32_C(0x7FF)
 
 /* `flags`. Bits 12..15 hold a CAN frame's raw DLC 9..15 (0: as the length). */
-#define AW_FRAME_FD        0x0001u /* CAN FD */
-#define AW_FRAME_BRS       0x0002u /* CAN FD: bit rate switch */
-#define AW_FRAME_ESI       0x0004u /* CAN FD: error state indicator */
-#define AW_FRAME_SENT      0x0008u /* from this machine, not from the wire */
-#define AW_FRAME_TRUNCATED 0x0010u /* longer than the slot: its end is lost */
+#define AW_FRAME_FD            0x0001u /* CAN FD */
+#define AW_FRAME_BRS           0x0002u /* CAN FD: bit rate switch */
+#define AW_FRAME_ESI           0x0004u /* CAN FD: error state indicator */
+#define AW_FRAME_SENT          0x0008u /* from this machine, not from the wire */
+#define AW_FRAME_TRUNCATED     0x0010u /* longer than the slot: its end is lost */
 #define AW_FRAME_RAW_DLC_SHIFT 12
 
 /* Why frames are missing before a frame; several causes may add up. */
@@ -77,11 +77,11 @@ _Static_assert(sizeof(struct aw_xl_head) == 8, "pointer-free, packed");
 _Static_assert(sizeof(struct aw_address) == 24, "pointer-free, packed");
 
 /* Slot classes: the payload bytes a slot has room for. */
-#define AW_PAYLOAD_CAN  8u
-#define AW_PAYLOAD_FD   64u
-#define AW_PAYLOAD_2K   (2048u + (uint32_t)sizeof(struct aw_address))
-#define AW_PAYLOAD_9K   (9216u + (uint32_t)sizeof(struct aw_address))
-#define AW_PAYLOAD_MAX  65528u
+#define AW_PAYLOAD_CAN 8u
+#define AW_PAYLOAD_FD  64u
+#define AW_PAYLOAD_2K  (2048u + (uint32_t)sizeof(struct aw_address))
+#define AW_PAYLOAD_9K  (9216u + (uint32_t)sizeof(struct aw_address))
+#define AW_PAYLOAD_MAX 65528u
 
 /* Bytes of a slot with room for `payload_bytes`, a multiple of eight. */
 static inline size_t aw_slot_bytes(uint32_t payload_bytes)

@@ -34,8 +34,8 @@ int aw_ledger_read(const struct aw_ledger_side *side,
         /* Acquire: keeps the second load of `version` behind these. */
         for (int i = 0; i < AW_LEDGER_FIELDS; i++)
             fields[i] = atomic_load_explicit(&copy[i], memory_order_acquire);
-        /* Relaxed: ordered by the acquires before it. A later version means
-         * that the writer may have begun to fill this very copy. */
+        /* Relaxed: the acquires before it keep it behind them. A later version
+         * means that the writer may have begun to fill this very copy. */
         if (atomic_load_explicit(&side->version, memory_order_relaxed) !=
             version)
             continue;

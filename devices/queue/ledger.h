@@ -5,8 +5,8 @@
  * Two threads write it, each its own side: the reader what arrived and what
  * became of it up to the ring's head, the consumer what left the ring at its
  * tail. A side is published as a whole, and read as a whole by any thread or
- * process, so each snapshot of a side adds up in itself; the consumer's side is
- * read first, so that its tail is never ahead of the head read after it.
+ * process, so each snapshot of a side adds up in itself. aw_queue_stats() puts
+ * the two together.
  *
  * A side is kept twice: the writer fills the copy that is not current and then
  * makes it current, so it never waits, and a reader repeats only if a whole

@@ -13,9 +13,10 @@ int aw_memfd_map(const char *name, size_t bytes, int *ret_fd, void **ret_memory)
 
     if (fd < 0)
         return -errno;
-    /* A fixed size keeps a peer from truncating it under us (SIGBUS). */
+    /* A fixed size keeps a peer from truncating it under us (SIGBUS), the seal
+     * on the seals from making it read-only for whoever maps it next. */
     if (ftruncate(fd, (off_t)bytes) < 0 ||
-        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0) {
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
         result = -errno;
     } else {
         memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

@@ -55,14 +55,15 @@ struct aw_queue {
     char owner[64]; /* "" outside the daemon */
     enum aw_overflow overflow;
     _Atomic(unsigned) references;
-    int room_bell; /* an eventfd of a paced device's reader, or -1 */
-    void *user; /* its Python object; NULL when gone. Only with the GIL. */
+    int room_bell; /* our own fd of a paced reader's bell, or -1; at attach */
+    void *user;    /* its Python object; NULL when gone. Only with the GIL. */
 
     /* The reader's. */
-    struct aw_filter *filters;
+    _Alignas(64) struct aw_filter *filters;
     size_t filter_count;
     uint64_t received, filtered, dropped_kernel, dropped_overflow;
     uint64_t high_water, wakes;
+    uint64_t published; /* the ring's head, as the consumer sees it */
     uint64_t gap;       /* lost since the last frame that was pushed */
     uint8_t gap_cause;  /* enum aw_loss, or-ed */
     bool loss_reported; /* the one warning has been given */
@@ -70,14 +71,15 @@ struct aw_queue {
     uint64_t loss_base; /* the device's kernel losses before it was attached */
 
     /* The consumer's. */
-    uint64_t delivered, dropped_cleared, dropped_closed;
+    _Alignas(64) uint64_t delivered;
+    uint64_t dropped_cleared, dropped_closed;
+    bool damaged; /* the ring holds what no reader of ours wrote */
 
     /* Both sides. */
     _Alignas(64) _Atomic(struct aw_waker *) armed;
-    _Atomic(int) state;      /* enum aw_queue_state */
-    _Atomic(int) failure;    /* positive errno where state is LOST */
-    atomic_bool room_wanted; /* the reader waits for room_bell */
-    atomic_bool listed;      /* on a waker's ready list */
+    _Atomic(uint32_t) outcome; /* enum aw_queue_state, or-ed failure << 8 */
+    atomic_bool room_wanted;   /* the reader waits for room_bell */
+    atomic_bool listed;        /* on a waker's ready list */
     struct aw_queue *ready_next;
 
     struct aw_ring ring;
@@ -95,21 +97,27 @@ struct aw_queue *aw_queue_ref(struct aw_queue *queue);
 /* Frees the queue with its last reference. Accepts NULL. */
 void aw_queue_unref(struct aw_queue *queue);
 
-/* A consistent snapshot of the ledger. Returns 0 or -EAGAIN. */
+/* A consistent snapshot of the ledger: the sum is exact and `pending` is at
+ * most the depth, however busy both sides are. Returns 0, or -EAGAIN when they
+ * overtook it 1,000 times in a row. */
 int aw_queue_stats(const struct aw_queue *queue, struct aw_stats *ret_stats);
 
+/* Look at the state first and at the ring after it: if the queue was no longer
+ * open and then nothing is pending, nothing will ever be. */
 static inline enum aw_queue_state aw_queue_state(const struct aw_queue *queue)
 {
-    /* Acquire: with the state comes everything pushed before it. Partner:
-     * aw_queue_finish(). */
-    return (enum aw_queue_state)atomic_load_explicit(&queue->state,
-                                                     memory_order_acquire);
+    /* Acquire: with the state comes everything pushed before it. Partner: the
+     * compare-exchange in settle(). */
+    return (enum aw_queue_state)(
+        atomic_load_explicit(&queue->outcome, memory_order_acquire) & 0xff);
 }
 
 /* Why the device was lost: a positive errno, 0 if it was not. */
 static inline int aw_queue_failure(const struct aw_queue *queue)
 {
-    return atomic_load_explicit(&queue->failure, memory_order_relaxed);
+    /* Relaxed: one word with the state that the caller has seen. */
+    return (int)(atomic_load_explicit(&queue->outcome, memory_order_relaxed) >>
+                 8);
 }
 
 /* ---- the reader ---- */
@@ -128,8 +136,9 @@ void aw_queue_charge(struct aw_queue *queue, uint64_t count) AW_ON(reader);
 void aw_queue_gap(struct aw_queue *queue, uint64_t count, enum aw_loss cause)
     AW_ON(reader);
 
-/* Ends a batch: publishes frames and ledger, and announces them if the consumer
- * has armed a waker. Nothing happens where nothing was offered or charged. */
+/* Ends a batch: publishes frames and ledger, and announces the frames if the
+ * consumer has armed a waker. A batch of which the filter let nothing pass
+ * wakes nobody; where nothing was offered or charged nothing happens. */
 void aw_queue_publish(struct aw_queue *queue) AW_ON(reader);
 
 /* The last thing a reader does with a queue: no frame will come. Publishes, and
@@ -138,11 +147,19 @@ void aw_queue_publish(struct aw_queue *queue) AW_ON(reader);
 void aw_queue_finish(struct aw_queue *queue, enum aw_queue_state state,
                      int failure) AW_ON(reader);
 
-/* At attach, on a paced device: the eventfd to ring when there is room again. */
-void aw_queue_set_bell(struct aw_queue *queue, int bell) AW_ON(reader);
+/* Replaces the filters by `filters`, allocated with malloc and now owned by the
+ * queue; NULL and 0: everything passes. Frees the old ones. */
+void aw_queue_set_filters(struct aw_queue *queue, struct aw_filter *filters,
+                          size_t count) AW_ON(reader);
+
+/* Once, at attach, on a paced device: the eventfd to ring when there is room
+ * again. The queue keeps a descriptor of its own, as it may outlive the reader.
+ * Returns 0, or -EMFILE and the like: then the queue must not be attached. */
+int aw_queue_set_bell(struct aw_queue *queue, int bell) AW_ON(reader);
 
 /* Free slots. If there are none, the consumer's next release rings the bell
- * that was set; look again after that. */
+ * that was set; look again after that. A queue that is no longer open holds
+ * nobody up: all its slots count as free, what is offered may be dropped. */
 uint64_t aw_queue_room(struct aw_queue *queue) AW_ON(reader);
 
 /* ---- the consumer ---- */
@@ -151,11 +168,13 @@ uint64_t aw_queue_room(struct aw_queue *queue) AW_ON(reader);
  * and its queue as lost (EPROTO). */
 uint64_t aw_queue_pending(struct aw_queue *queue);
 
-/* The `index`-th pending frame, its length checked against the slot; NULL if it
- * is not there. Good until released. */
+/* The `index`-th pending frame, of a known kind, its length within the slot and
+ * no shorter than the kind's head; NULL if it is not there, or is no such frame
+ * (then the queue is lost: EPROTO). Good until released. */
 const struct aw_frame *aw_queue_at(struct aw_queue *queue, uint64_t index);
 
-/* The `count` oldest frames have been delivered; their slots are free. */
+/* The `count` oldest frames have been delivered; their slots are free. No more
+ * than aw_queue_pending() or aw_queue_at() have shown. */
 void aw_queue_release(struct aw_queue *queue, uint64_t count);
 
 /* Throws away what is pending, as dropped.cleared; returns how many. */
@@ -166,11 +185,12 @@ uint64_t aw_queue_clear(struct aw_queue *queue);
 uint64_t aw_queue_abandon(struct aw_queue *queue);
 
 /* Asks to be announced by `waker` at the next frame or at the end. Returns true
- * if so; false, and not armed, if there is something to look at already. */
+ * if so; false, and not armed, if there is something to look at already: the
+ * waker may ring for it all the same, so a ring is a hint to look again. */
 bool aw_queue_arm(struct aw_queue *queue, struct aw_waker *waker);
 
-/* Takes the request back. After it the reader may still be about to list the
- * queue, once. */
+/* Takes the request back. A reader that has seen it may still be about to ring,
+ * once: see aw_waker_deinit(). */
 void aw_queue_disarm(struct aw_queue *queue);
 
 #endif

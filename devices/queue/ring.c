@@ -19,11 +19,11 @@ int aw_ring_init(struct aw_ring *ring, const char *name, uint32_t depth,
 {
     uint64_t slot_count = power_of_two_from(depth);
     size_t slot_bytes = aw_slot_bytes(payload_bytes);
-    size_t bytes =
-        sizeof(struct aw_ring_shared) + (size_t)slot_count * slot_bytes;
+    size_t bytes = sizeof(struct aw_ring_shared) + slot_count * slot_bytes;
     void *memory;
     int fd, result;
 
+    /* The bounds keep `bytes` far from overflow. */
     if (depth == 0 || depth > AW_RING_SLOTS_MAX ||
         payload_bytes > AW_PAYLOAD_MAX)
         return -EINVAL;
@@ -68,9 +68,10 @@ int64_t aw_ring_room(struct aw_ring *ring)
         atomic_load_explicit(&ring->shared->tail, memory_order_acquire);
     uint64_t used = ring->head - tail;
 
-    /* By unsigned difference: a tail beyond the head is a huge `used`, one
-     * that went backwards is more than the depth. */
-    if (used > ring->depth)
+    /* The tail only moves towards the head. By unsigned difference: one beyond
+     * the head is a huge `used`, one that went backwards is more than before.
+     */
+    if (used > ring->head - ring->tail_seen)
         return -EPROTO;
     ring->tail_seen = tail;
     return (int64_t)(ring->depth - used);
@@ -98,7 +99,8 @@ int64_t aw_ring_pending(struct aw_ring *ring)
         atomic_load_explicit(&ring->shared->head, memory_order_seq_cst);
     uint64_t pending = head - ring->tail;
 
-    if (pending > ring->depth)
+    /* The head only moves on, and never past a full ring. */
+    if (pending > ring->depth || pending < ring->head_seen - ring->tail)
         return -EPROTO;
     ring->head_seen = head;
     return (int64_t)pending;

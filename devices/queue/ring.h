@@ -4,15 +4,16 @@
  * no pointer anywhere, so that a ring can be handed to another process and can
  * outlive the one that made it. Indices count frames and never wrap in
  * practice (64 bits); a slot is `index % slot_count`. What the other side wrote
- * is checked before it is used: a wrong index gives -EPROTO, never a wild
- * access. Each side keeps the other's index cached and reads it again only when
- * the cache says full, or empty.
+ * is checked before it is used: an index that went backwards, or further than
+ * it could, gives -EPROTO, never a wild access. Each side keeps the other's
+ * index cached and reads it again only when the cache says full, or empty.
  *
  * Not in here: filters, overflow policies and counting (queue.h), waking
  * (waker.h). */
 #ifndef AW_RING_H
 #define AW_RING_H
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,8 +41,8 @@ struct aw_ring {
     unsigned char *slots;
     size_t slot_bytes;
     size_t mapped_bytes;
-    uint64_t mask;   /* slots in memory less one; a power of two */
-    uint64_t depth;  /* slots in use, at most mask + 1 */
+    uint64_t mask;  /* slots in memory less one; a power of two */
+    uint64_t depth; /* slots in use, at most mask + 1 */
     uint32_t payload_bytes;
     int fd;
     /* The producer's own cache line. */
@@ -71,6 +72,7 @@ struct aw_frame *aw_ring_reserve(struct aw_ring *ring, int *ret_error);
 /* The reserved slot holds a frame: it goes out with the next publish. */
 static inline void aw_ring_commit(struct aw_ring *ring)
 {
+    assert(ring->head - ring->tail_seen < ring->depth);
     ring->head++;
 }
 
@@ -82,7 +84,8 @@ static inline void aw_ring_publish(struct aw_ring *ring)
                           memory_order_seq_cst);
 }
 
-/* Free slots as the producer sees them now, at least; or -EPROTO. */
+/* Free slots, reading the consumer's index afresh; there may be more a moment
+ * later. Or -EPROTO. */
 int64_t aw_ring_room(struct aw_ring *ring);
 
 /* ---- consumer ---- */
@@ -93,14 +96,15 @@ int64_t aw_ring_pending(struct aw_ring *ring);
 
 /* The `index`-th pending frame (0: the oldest), or NULL if it is not there. The
  * pointer is good until the frame is released. `length` and `kind` come from
- * memory that another process may share: bound them before use
- * (aw_queue_at() does). */
+ * memory that another process may share: bound them before use, as
+ * aw_queue_at() does. */
 const struct aw_frame *aw_ring_at(struct aw_ring *ring, uint64_t index);
 
 /* Gives the `count` oldest slots back to the producer, in one store; `count`
  * must not exceed what aw_ring_pending() or aw_ring_at() have shown. */
 static inline void aw_ring_release(struct aw_ring *ring, uint64_t count)
 {
+    assert(count <= ring->head_seen - ring->tail);
     ring->tail += count;
     /* Release: our reads of the slots end before the producer may refill them.
      * Partner: the acquire of `tail` in aw_ring_reserve(). */

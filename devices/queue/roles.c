@@ -1,6 +1,6 @@
 #include "devices/queue/roles.h"
 
-struct aw_role aw_role_main, aw_role_reader, aw_role_bridge, aw_gil;
+struct aw_role aw_role_main, aw_role_reader, aw_role_bridge;
 
 static _Thread_local enum aw_role_name current;
 

@@ -5,8 +5,11 @@
  * that does not say the same, and AW_ASSERT_ROLE(role) at the head of its body
  * catches at run time what the compiler cannot see (debug builds).
  *
- * The GIL is the fifth role: AW_WITH_GIL marks what needs it. Readers and the
- * main thread must never hold it, which AW_NO_GIL states for their entries. */
+ * The GIL is no role but a rule: AW_WITH_GIL marks what needs it, AW_NO_GIL what
+ * must never take it. Both are words for the reader of a header; what holds them
+ * is that no object of a reader or of the main thread uses a symbol of Python's
+ * (tests/py/test_layers.py).
+ */
 #ifndef AW_ROLES_H
 #define AW_ROLES_H
 
@@ -31,11 +34,11 @@ struct AW_ATTRIBUTE(capability("role")) aw_role {
     char unused;
 };
 
-extern struct aw_role aw_role_main, aw_role_reader, aw_role_bridge, aw_gil;
+extern struct aw_role aw_role_main, aw_role_reader, aw_role_bridge;
 
-#define AW_ON(role)  AW_ATTRIBUTE(requires_capability(aw_role_##role))
-#define AW_WITH_GIL  AW_ATTRIBUTE(requires_capability(aw_gil))
-#define AW_NO_GIL    AW_ATTRIBUTE(locks_excluded(aw_gil))
+#define AW_ON(role) AW_ATTRIBUTE(requires_capability(aw_role_##role))
+#define AW_WITH_GIL AW_ATTRIBUTE(requires_capability(aw_gil))
+#define AW_NO_GIL   AW_ATTRIBUTE(locks_excluded(aw_gil))
 
 /* Takes `name` as the calling thread's role, for life. */
 void aw_role_enter(enum aw_role_name name);

@@ -34,9 +34,10 @@ static bool list(struct aw_waker *waker, struct aw_queue *queue)
 {
     struct aw_queue *first;
 
-    /* Acquire-release: whoever finds it listed leaves the announcement to the
-     * waker's thread, which clears `listed` (release, aw_waker_next) before it
-     * looks at the ring, and so sees what was published before this. */
+    /* Acquire: the last walk over the list has read `ready_next`. Release: a
+     * reader that finds it listed leaves the announcement to the waker's
+     * thread, which clears `listed` before it looks at the ring, and so sees
+     * what was published before this. Partner of both: aw_waker_next(). */
     if (atomic_exchange_explicit(&queue->listed, true, memory_order_acq_rel))
         return false;
     aw_queue_ref(queue);
@@ -45,9 +46,9 @@ static bool list(struct aw_waker *waker, struct aw_queue *queue)
         queue->ready_next = first;
         /* Release: `ready_next` before the list shows it. Partner: the
          * acquire in aw_waker_take(). */
-    } while (!atomic_compare_exchange_weak_explicit(
-        &waker->ready, &first, queue, memory_order_acq_rel,
-        memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&waker->ready, &first,
+                                                    queue, memory_order_release,
+                                                    memory_order_relaxed));
     return !first;
 }
 
@@ -61,16 +62,18 @@ struct aw_queue *aw_waker_take(struct aw_waker *waker)
 {
     /* Silenced first: a queue listed after the exchange rings again. */
     aw_eventfd_clear(waker->fd);
-    /* Acquire: see the release in list(). */
-    return atomic_exchange_explicit(&waker->ready, NULL, memory_order_acq_rel);
+    /* Acquire: each `ready_next`, since every push continues the release
+     * sequence of those before it. Partner: list(). */
+    return atomic_exchange_explicit(&waker->ready, NULL, memory_order_acquire);
 }
 
 struct aw_queue *aw_waker_next(struct aw_queue *queue)
 {
     struct aw_queue *next = queue->ready_next;
 
-    /* An exchange rather than a store, so that it also acquires: a reader that
-     * found it listed published before its own exchange in list(). */
+    /* Release: `ready_next` is read before the queue can be listed again.
+     * Acquire, and so an exchange rather than a store: a reader that found it
+     * listed published before its own exchange. Partner of both: list(). */
     atomic_exchange_explicit(&queue->listed, false, memory_order_acq_rel);
     return next;
 }

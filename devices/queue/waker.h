@@ -28,8 +28,10 @@ struct aw_waker {
 /* Returns 0 or a negative errno. */
 int aw_waker_init(struct aw_waker *waker, bool listing);
 
-/* No queue may be armed with it and no reader may still hold it. Drops the
- * references that the ready list holds. */
+/* Drops the references that the ready list holds. A reader that found a queue
+ * armed may be about to ring even after aw_queue_disarm(): so a waker lives at
+ * least until every queue that was ever armed with it is detached from its
+ * device, which waits for the reader. */
 void aw_waker_deinit(struct aw_waker *waker);
 
 /* Rings the bell for `queue`. A listing waker first puts it on the ready list,

@@ -1,0 +1,81 @@
+/* The configuration of a daemon: which devices, which scripts, how to stop.
+ *
+ * It comes from a YAML file, from the command line, or from both, in which case
+ * the command line has the last word. Nothing is opened here: that the file is
+ * right is known before the first device is touched. Errors in a file read
+ * `FILE:LINE: KEY PATH: reason`. All functions run on one thread. */
+#ifndef AW_CONFIG_H
+#define AW_CONFIG_H
+
+#include <stddef.h>
+
+#include "devices/device_config.h"
+#include "devices/queue/error.h"
+
+#define AW_CONFIG_BYTES_MAX (1024u * 1024u)
+
+#define AW_STOP_GRACE_S   5.0
+#define AW_STOP_TIMEOUT_S 10.0
+
+struct aw_config_script {
+    char *name;       /* unique; the file's name without .py by default */
+    char *path;       /* of the Python file */
+    char **arguments; /* sys.argv[1:], NULL at the end */
+    char *origin;     /* "FILE:LINE: KEY PATH" of the path, or NULL */
+};
+
+struct aw_config {
+    struct aw_device_config **devices;
+    size_t device_count;
+    struct aw_config_script *scripts;
+    size_t script_count;
+    /* Seconds after a stop's first cancellation: until the second, and until
+     * the script is given up. The second is never less than the first. */
+    double stop_grace_s, stop_timeout_s;
+};
+
+/* An empty configuration. Returns 0 or -ENOMEM. */
+int aw_config_new(struct aw_config **ret_config);
+
+/* Reads the file `path`, of at most 1 MiB. Relative paths in it, of scripts and
+ * of devices, are relative to its folder. Blocks for as long as reading takes.
+ * Returns 0, -EINVAL for its content, or a negative errno (-ENOENT, -EACCES, …)
+ * if it cannot be read; the sentence names the file. */
+int aw_config_load(const char *path, struct aw_config **ret_config,
+                   struct aw_error *error);
+
+/* Adds a device in its short form; one of the same name is replaced, so the
+ * last one wins. Returns 0, what aw_device_config_parse() returns, or -EINVAL
+ * when there are too many. */
+int aw_config_add_device(struct aw_config *config, const char *short_form,
+                         struct aw_error *error);
+
+/* Adds a script with copies of its `arguments` (NULL: none), named like its
+ * file; `-2`, `-3`, … is appended to a name that is taken. Returns 0, -EINVAL
+ * or -ENOMEM. */
+int aw_config_add_script(struct aw_config *config, const char *path,
+                         char *const *arguments, struct aw_error *error);
+
+/* Every script is a file that can be read. Returns 0 or a negative errno with a
+ * sentence about the first that is not. */
+int aw_config_check(const struct aw_config *config, struct aw_error *error);
+
+/* Accepts NULL. */
+void aw_config_free(struct aw_config *config);
+
+/* ---- for the loader ---- */
+
+/* Appends a device, whose owner is `config` from here on, also on failure.
+ * Returns 0, -EINVAL (there is one of this name, or there are too many) or
+ * -ENOMEM. */
+int aw_config_put_device(struct aw_config *config,
+                         struct aw_device_config *device,
+                         struct aw_error *error);
+
+/* Appends a script of copies; `name` NULL: named like its file. Returns 0,
+ * -EINVAL (a name that is taken or cannot be one, too many) or -ENOMEM. */
+int aw_config_put_script(struct aw_config *config,
+                         const struct aw_config_script *script,
+                         struct aw_error *error);
+
+#endif

@@ -1,0 +1,51 @@
+/* The index of a YAML file: where each key path stands.
+ *
+ * libcyaml keeps no positions once a file is loaded, and what is wrong with a
+ * value often shows only later: a name given twice, an option of another
+ * driver. The index is built beside it by libyaml, and knows the line of each
+ * path, such as `devices[1].interface`. It also refuses what neither the
+ * schema nor a message could cope with: text that is not YAML, a second
+ * document, keys that are no words, too deep or too many entries. */
+#ifndef AW_INDEX_H
+#define AW_INDEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "devices/queue/error.h"
+
+#define AW_INDEX_DEPTH_MAX   8
+#define AW_INDEX_KEY_MAX     64
+#define AW_INDEX_ENTRIES_MAX 20000
+#define AW_INDEX_PATH_MAX    (AW_INDEX_DEPTH_MAX * (AW_INDEX_KEY_MAX + 1) + 1)
+
+/* A key, or an element of a list, and what stands there. */
+struct aw_index_entry {
+    char *path;    /* `scripts[0].args[2]`; "" is the whole document */
+    char *text;    /* a single value as written; NULL for lists and mappings */
+    unsigned line; /* of the key, from 1 */
+    bool empty;    /* nothing, ~ or null, without quotes */
+};
+
+struct aw_index {
+    struct aw_index_entry *entries; /* in the order of the file */
+    size_t count;
+};
+
+/* Indexes `content`, `length` bytes of the file called `file`, which is only
+ * for the error's sentence. An alias stands for what it names, with the lines
+ * of that. Returns 0, -EINVAL (FILE:LINE: reason) or -ENOMEM. */
+int aw_index_new(const char *file, const char *content, size_t length,
+                 struct aw_index **ret_index, struct aw_error *error);
+
+/* Accepts NULL. */
+void aw_index_free(struct aw_index *index);
+
+/* The last entry with this path, or NULL: of a key given twice, the second. */
+const struct aw_index_entry *aw_index_find(const struct aw_index *index,
+                                           const char *path);
+
+/* The line of `path`, or if it is not there of the nearest part around it. */
+unsigned aw_index_line(const struct aw_index *index, const char *path);
+
+#endif

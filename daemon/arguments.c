@@ -1,0 +1,192 @@
+#include "daemon/arguments.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPTION_STATS_JSON = 256, OPTION_FAIL_ON_DROP };
+
+/* A leading '+' stops at the script: what follows is the script's. The colon
+ * tells a missing value from an unknown option. */
+static const char short_options[] = "+:c:d:s:qh";
+static const struct option long_options[] = {
+    {"config", required_argument, NULL, 'c'},
+    {"device", required_argument, NULL, 'd'},
+    {"script", required_argument, NULL, 's'},
+    {"quiet", no_argument, NULL, 'q'},
+    {"stats-json", required_argument, NULL, OPTION_STATS_JSON},
+    {"fail-on-drop", no_argument, NULL, OPTION_FAIL_ON_DROP},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+/* `at` is the element that getopt stopped at; optopt is 0 for a long option
+ * that it does not know. */
+static int refuse_option(int found, const char *at, struct aw_error *error)
+{
+    const char *why =
+        found == ':' ? "needs a value" : "is not known, or takes no value";
+
+    if (optopt > 0 && optopt < OPTION_STATS_JSON)
+        return aw_error_set(error, EINVAL, "option -%c %s", optopt, why);
+    return aw_error_set(error, EINVAL, "option %s %s", at, why);
+}
+
+static void take_option(int found, struct aw_arguments *arguments)
+{
+    switch (found) {
+    case 'c':
+        arguments->config_path = optarg;
+        break;
+    case 'd':
+        arguments->devices[arguments->device_count++] = optarg;
+        break;
+    case 's':
+        arguments->scripts[arguments->script_count++] = optarg;
+        break;
+    case 'q':
+        arguments->quiet = true;
+        break;
+    case 'h':
+        arguments->command = AW_COMMAND_HELP_RUN;
+        break;
+    case OPTION_STATS_JSON:
+        arguments->stats_path = optarg;
+        break;
+    case OPTION_FAIL_ON_DROP:
+        arguments->fail_on_drop = true;
+        break;
+    default:
+        break;
+    }
+}
+
+static int parse_run(int argc, char **argv, struct aw_arguments *arguments,
+                     struct aw_error *error)
+{
+    int found;
+
+    arguments->command = AW_COMMAND_RUN;
+    arguments->devices = calloc((size_t)argc, sizeof(*arguments->devices));
+    arguments->scripts = calloc((size_t)argc, sizeof(*arguments->scripts));
+    if (!arguments->devices || !arguments->scripts)
+        return aw_error_set(error, ENOMEM, "out of memory");
+    opterr = 0;
+    optind = 0; /* GNU: start afresh */
+    while ((found = getopt_long(argc, argv, short_options, long_options,
+                                NULL)) != -1) {
+        if (found == '?' || found == ':')
+            return refuse_option(found, argv[optind - 1], error);
+        take_option(found, arguments);
+        if (arguments->command == AW_COMMAND_HELP_RUN)
+            return 0;
+    }
+    if (optind < argc)
+        arguments->script = argv + optind;
+    if (!arguments->script && arguments->script_count == 0 &&
+        !arguments->config_path)
+        return aw_error_set(error, EINVAL,
+                            "run: name a script, or a configuration with -c");
+    return 0;
+}
+
+static int parse_check(int argc, char **argv, struct aw_arguments *arguments,
+                       struct aw_error *error)
+{
+    if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+        arguments->command = AW_COMMAND_HELP;
+        return 0;
+    }
+    if (argc != 2)
+        return aw_error_set(error, EINVAL, "check takes one file");
+    arguments->command = AW_COMMAND_CHECK;
+    arguments->config_path = argv[1];
+    return 0;
+}
+
+static int parse_version(int argc, char **argv, struct aw_arguments *arguments,
+                         struct aw_error *error)
+{
+    (void)argc;
+    (void)argv;
+    (void)error;
+    arguments->command = AW_COMMAND_VERSION;
+    return 0;
+}
+
+static int parse_help(int argc, char **argv, struct aw_arguments *arguments,
+                      struct aw_error *error)
+{
+    const char *topic = argc > 1 ? argv[1] : "";
+
+    if (!strcmp(topic, "run"))
+        arguments->command = AW_COMMAND_HELP_RUN;
+    else if (!strcmp(topic, "devices"))
+        arguments->command = AW_COMMAND_HELP_DEVICES;
+    else if (!strcmp(topic, "") || !strcmp(topic, "check"))
+        arguments->command = AW_COMMAND_HELP;
+    else
+        return aw_error_set(error, EINVAL,
+                            "no help on \"%s\"; there is help on run and "
+                            "devices",
+                            topic);
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    int (*parse)(int argc, char **argv, struct aw_arguments *arguments,
+                 struct aw_error *error);
+} commands[] = {
+    {"run", parse_run},           {"check", parse_check},
+    {"help", parse_help},         {"--help", parse_help},
+    {"-h", parse_help},           {"version", parse_version},
+    {"--version", parse_version},
+};
+
+static bool ends_in_py(const char *word)
+{
+    size_t length = strlen(word);
+
+    return length > 3 && !strcmp(word + length - 3, ".py");
+}
+
+static int parse_command(int argc, char **argv, struct aw_arguments *arguments,
+                         struct aw_error *error)
+{
+    if (argc < 2)
+        return aw_error_set(error, EINVAL, "no command: run, check or help");
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (!strcmp(argv[1], commands[i].name))
+            return commands[i].parse(argc - 1, argv + 1, arguments, error);
+    if (ends_in_py(argv[1]))
+        return aw_error_set(error, EINVAL,
+                            "no command \"%s\"; did you mean: awaitd run %s",
+                            argv[1], argv[1]);
+    return aw_error_set(error, EINVAL,
+                        "no command \"%s\"; there are run, check and help",
+                        argv[1]);
+}
+
+int aw_arguments_parse(int argc, char **argv,
+                       struct aw_arguments *ret_arguments,
+                       struct aw_error *error)
+{
+    struct aw_arguments arguments = {0};
+    int result = parse_command(argc, argv, &arguments, error);
+
+    if (result < 0) {
+        aw_arguments_deinit(&arguments);
+        return result;
+    }
+    *ret_arguments = arguments;
+    return 0;
+}
+
+void aw_arguments_deinit(struct aw_arguments *arguments)
+{
+    free(arguments->devices);
+    free(arguments->scripts);
+    *arguments = (struct aw_arguments){0};
+}

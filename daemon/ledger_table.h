@@ -1,0 +1,13 @@
+/* The report as a table for people: the ledger at the end of a run. */
+#ifndef AW_LEDGER_TABLE_H
+#define AW_LEDGER_TABLE_H
+
+#include <stdio.h>
+
+#include "daemon/report.h"
+
+/* One line a queue, and one a device that was sent to. Nothing for a report
+ * without devices. Returns 0, -EIO or -ENOMEM. */
+int aw_ledger_table_write(const struct aw_report *report, FILE *to);
+
+#endif

@@ -1,0 +1,86 @@
+/* The process: its standard files, its signals, and which command was meant. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "daemon/arguments.h"
+#include "daemon/exit_status.h"
+#include "daemon/help.h"
+#include "daemon/run.h"
+#include "devices/queue/log.h"
+#include "devices/queue/roles.h"
+
+/* Without this the first device that is opened might become stdout. */
+static void open_standard_files(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            /* The lowest free number, thus `fd`. */
+            if (open("/dev/null", O_RDWR) < 0)
+                _exit(AW_EXIT_INTERNAL);
+}
+
+/* Whatever we were started from: nothing blocked, because our threads and the
+ * scripts' children inherit the mask; and a reader of our output that has gone
+ * is an error of write(), not the end of every script. */
+static void settle_signals(void)
+{
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* AW_EXIT_OK if all of it could be written. */
+static int flush_stdout(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return AW_EXIT_OK;
+    aw_log(AW_LOG_ERROR, "cannot write to stdout");
+    return AW_EXIT_INTERNAL;
+}
+
+static int dispatch(const struct aw_arguments *arguments) AW_ON(main) AW_NO_GIL
+{
+    switch (arguments->command) {
+    case AW_COMMAND_RUN:
+        return aw_run(arguments);
+    case AW_COMMAND_CHECK:
+        return aw_check(arguments);
+    case AW_COMMAND_VERSION:
+        puts("awaitd " AW_VERSION);
+        break;
+    case AW_COMMAND_HELP:
+        aw_help_print(stdout);
+        break;
+    case AW_COMMAND_HELP_RUN:
+        aw_help_print_run(stdout);
+        break;
+    case AW_COMMAND_HELP_DEVICES:
+        aw_help_print_devices(stdout);
+        break;
+    }
+    return flush_stdout();
+}
+
+int main(int argc, char **argv)
+{
+    struct aw_arguments arguments;
+    struct aw_error error = {0};
+    int status;
+
+    aw_role_enter(AW_ROLE_MAIN);
+    aw_role_assume(&aw_role_main);
+    open_standard_files();
+    settle_signals();
+    if (aw_arguments_parse(argc, argv, &arguments, &error) < 0) {
+        aw_log(AW_LOG_ERROR, "%s (see awaitd --help)", error.text);
+        return AW_EXIT_USAGE;
+    }
+    status = dispatch(&arguments);
+    aw_arguments_deinit(&arguments);
+    return status;
+}

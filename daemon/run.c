@@ -1,0 +1,317 @@
+#include "daemon/run.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/config.h"
+#include "daemon/exit_status.h"
+#include "daemon/ledger_table.h"
+#include "daemon/package_path.h"
+#include "daemon/report.h"
+#include "daemon/runtime.h"
+#include "daemon/stats_json.h"
+#include "devices/device.h"
+#include "devices/device_config.h"
+#include "devices/queue/log.h"
+
+struct run {
+    const struct aw_arguments *arguments;
+    struct aw_config *config;
+    FILE *stats; /* of --stats-json, or NULL */
+    struct aw_runtime *runtime;
+    struct aw_device **devices; /* opened so far, in the order of config */
+    size_t device_count;
+    struct aw_host_script *scripts;
+    struct aw_runtime_config runtime_config;
+    char package_path[PATH_MAX];
+};
+
+/* ---- before ---- */
+
+static int open_stats(struct run *run)
+{
+    const char *path = run->arguments->stats_path;
+
+    if (!path)
+        return AW_EXIT_OK;
+    run->stats = strcmp(path, "-") ? fopen(path, "we") : stdout;
+    if (run->stats)
+        return AW_EXIT_OK;
+    aw_log(AW_LOG_ERROR, "cannot write --stats-json %s: %s", path,
+           strerror(errno));
+    return AW_EXIT_USAGE;
+}
+
+/* The file first, so that -d can replace its devices. Returns 0 or a negative
+ * errno. */
+static int build_config(struct run *run, struct aw_error *error)
+{
+    const struct aw_arguments *arguments = run->arguments;
+    int result = arguments->config_path ? aw_config_load(arguments->config_path,
+                                                         &run->config, error)
+                                        : aw_config_new(&run->config);
+
+    for (size_t i = 0; result == 0 && i < arguments->device_count; i++)
+        result =
+            aw_config_add_device(run->config, arguments->devices[i], error);
+    for (size_t i = 0; result == 0 && i < arguments->script_count; i++)
+        result = aw_config_add_script(run->config, arguments->scripts[i], NULL,
+                                      error);
+    if (result == 0 && arguments->script)
+        result = aw_config_add_script(run->config, arguments->script[0],
+                                      arguments->script + 1, error);
+    if (result == 0)
+        result = aw_config_check(run->config, error);
+    if (result == 0 && run->config->script_count == 0)
+        result = aw_error_set(error, EINVAL, "%s: no scripts, nothing to run",
+                              arguments->config_path);
+    return result;
+}
+
+static int configure(struct run *run)
+{
+    struct aw_error error = {.text = "not enough memory"};
+    int result = build_config(run, &error);
+
+    if (result == 0)
+        return AW_EXIT_OK;
+    aw_log(AW_LOG_ERROR, "%s", error.text);
+    return result == -ENOMEM ? AW_EXIT_INTERNAL : AW_EXIT_CONFIG;
+}
+
+/* Most sentences name the device already, but a driver may leave that out. */
+static int refuse_device(const char *name, int result,
+                         const struct aw_error *error)
+{
+    if (!strncmp(error->text, "device ", strlen("device ")))
+        aw_log(AW_LOG_ERROR, "%s", error->text);
+    else
+        aw_log(AW_LOG_ERROR, "device %s: %s", name,
+               error->text[0] ? error->text : strerror(-result));
+    return result == -ENOMEM ? AW_EXIT_INTERNAL : AW_EXIT_UNAVAILABLE;
+}
+
+static int open_devices(struct run *run)
+{
+    const struct aw_config *config = run->config;
+
+    run->devices = calloc(config->device_count + 1, sizeof(*run->devices));
+    if (!run->devices)
+        return AW_EXIT_INTERNAL;
+    for (size_t i = 0; i < config->device_count; i++) {
+        struct aw_error error = {0};
+        int result =
+            aw_device_open(config->devices[i], &run->devices[i], &error);
+
+        if (result < 0)
+            return refuse_device(config->devices[i]->name, result, &error);
+        run->device_count++;
+    }
+    return AW_EXIT_OK;
+}
+
+static int fill_runtime_config(struct run *run)
+{
+    const struct aw_config *config = run->config;
+    double rest_s = config->stop_timeout_s - config->stop_grace_s;
+
+    run->scripts = calloc(config->script_count, sizeof(*run->scripts));
+    if (!run->scripts)
+        return AW_EXIT_INTERNAL;
+    for (size_t i = 0; i < config->script_count; i++)
+        run->scripts[i] = (struct aw_host_script){
+            .name = config->scripts[i].name,
+            .path = config->scripts[i].path,
+            .arguments = config->scripts[i].arguments,
+        };
+    aw_package_path(run->package_path);
+    run->runtime_config = (struct aw_runtime_config){
+        .host = {.devices = run->devices,
+                 .device_count = run->device_count,
+                 .scripts = run->scripts,
+                 .script_count = config->script_count,
+                 .package_path = run->package_path,
+                 .prefix_output = config->script_count > 1,
+                 /* After a `finally` that took all of the grace there is still
+                  * time for it before the forced end. */
+                 .executor_timeout_s = rest_s > 0 ? rest_s : 0},
+        .stop_grace_s = config->stop_grace_s,
+        .stop_timeout_s = config->stop_timeout_s,
+    };
+    return AW_EXIT_OK;
+}
+
+/* Takes the signals before the first device is opened, so that a SIGTERM in
+ * between is not the end of it. */
+static int prepare(struct run *run) AW_ON(main) AW_NO_GIL
+{
+    int status = open_stats(run);
+
+    if (status == AW_EXIT_OK)
+        status = configure(run);
+    if (status == AW_EXIT_OK && aw_runtime_new(&run->runtime) < 0)
+        status = AW_EXIT_INTERNAL;
+    if (status == AW_EXIT_OK)
+        status = open_devices(run);
+    if (status == AW_EXIT_OK)
+        status = fill_runtime_config(run);
+    return status;
+}
+
+/* "logger.py, echo.py" or "CANbus (can:can0), net (udp:127.0.0.1:5005)". */
+static void list_scripts(const struct aw_config *config, FILE *to)
+{
+    for (size_t i = 0; i < config->script_count; i++) {
+        const char *slash = strrchr(config->scripts[i].path, '/');
+
+        fprintf(to, "%s%s", i > 0 ? ", " : "",
+                slash ? slash + 1 : config->scripts[i].path);
+    }
+}
+
+static void list_devices(const struct aw_config *config, FILE *to)
+{
+    for (size_t i = 0; i < config->device_count; i++) {
+        const struct aw_device_config *device = config->devices[i];
+        const struct aw_driver *driver = device->driver;
+        int main_option = aw_options_find(driver->options, driver->option_count,
+                                          driver->main_option);
+
+        fprintf(to, "%s%s (%s", i > 0 ? ", " : " with ", device->name,
+                driver->name);
+        if (main_option >= 0 && device->values[main_option].set)
+            fprintf(to, ":%s", device->values[main_option].text);
+        fputc(')', to);
+    }
+}
+
+static void announce(const struct aw_config *config)
+{
+    char line[900];
+    FILE *to = fmemopen(line, sizeof(line), "w");
+
+    if (!to)
+        return;
+    list_scripts(config, to);
+    list_devices(config, to);
+    fclose(to);
+    line[sizeof(line) - 1] = '\0';
+    aw_log(AW_LOG_INFO, AW_VERSION " runs %s", line);
+}
+
+/* ---- after ---- */
+
+/* In one write, so that the table stays whole. */
+static void print_ledger(const struct aw_report *report)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *to = open_memstream(&text, &length);
+
+    if (!to)
+        return;
+    fputs("awaitd: ledger\n", to);
+    aw_ledger_table_write(report, to);
+    fclose(to);
+    fwrite(text, 1, length, stderr);
+    free(text);
+}
+
+/* The last word on the exit status: a loss counts where nothing else failed. */
+static int settle(struct run *run, int status) AW_ON(main) AW_NO_GIL
+{
+    struct aw_report report;
+
+    if (aw_report_collect(run->devices, run->device_count, &report) < 0) {
+        aw_log(AW_LOG_ERROR, "not enough memory for the ledger");
+        return AW_EXIT_INTERNAL;
+    }
+    if (status == AW_EXIT_OK && run->arguments->fail_on_drop &&
+        !(aw_report_lossless(&report) && aw_report_exact(&report)))
+        status = AW_EXIT_LOSS;
+    if (!run->arguments->quiet && run->device_count > 0)
+        print_ledger(&report);
+    if (run->stats && aw_stats_json_write(&report, status, run->stats) < 0) {
+        aw_log(AW_LOG_ERROR, "cannot write --stats-json %s",
+               run->arguments->stats_path);
+        status = status == AW_EXIT_OK ? AW_EXIT_INTERNAL : status;
+    }
+    aw_report_deinit(&report);
+    return status;
+}
+
+static int execute(struct run *run) AW_ON(main) AW_NO_GIL
+{
+    struct aw_outcome outcome = {0};
+    struct aw_error error = {0};
+
+    announce(run->config);
+    if (aw_runtime_run(run->runtime, &run->runtime_config, &outcome, &error) <
+        0) {
+        aw_log(AW_LOG_ERROR, "%s", error.text);
+        return AW_EXIT_INTERNAL;
+    }
+    outcome.status = settle(run, outcome.status);
+    if (outcome.abandoned)
+        _exit(outcome.status); /* Threads still use what we would free. */
+    return outcome.status;
+}
+
+/* The runtime last: as long as it lives, a signal does not cut this short. */
+static void clean_up(struct run *run) AW_ON(main) AW_NO_GIL
+{
+    for (size_t i = 0; i < run->device_count; i++)
+        aw_device_unref(run->devices[i]);
+    free(run->devices);
+    free(run->scripts);
+    aw_config_free(run->config);
+    if (run->stats && run->stats != stdout)
+        fclose(run->stats);
+    aw_runtime_free(run->runtime);
+}
+
+int aw_run(const struct aw_arguments *arguments)
+{
+    struct run run = {.arguments = arguments};
+    int status;
+
+    AW_ASSERT_ROLE(MAIN);
+    aw_log_limit(arguments->quiet ? AW_LOG_WARNING : AW_LOG_INFO);
+    status = prepare(&run);
+    if (status == AW_EXIT_OK)
+        status = execute(&run);
+    clean_up(&run);
+    return status;
+}
+
+/* ---- check ---- */
+
+static const char *plural(size_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+int aw_check(const struct aw_arguments *arguments)
+{
+    struct aw_config *config = NULL;
+    struct aw_error error = {0};
+    int status = AW_EXIT_OK;
+
+    if (aw_config_load(arguments->config_path, &config, &error) < 0 ||
+        aw_config_check(config, &error) < 0) {
+        /* Bare, as compilers print it: editors jump to FILE:LINE. */
+        fprintf(stderr, "%s\n", error.text);
+        status = AW_EXIT_CONFIG;
+    } else {
+        printf("%s: ok, %zu device%s, %zu script%s\n", arguments->config_path,
+               config->device_count, plural(config->device_count),
+               config->script_count, plural(config->script_count));
+        if (fflush(stdout) != 0)
+            status = AW_EXIT_INTERNAL;
+    }
+    aw_config_free(config);
+    return status;
+}

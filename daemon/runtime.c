@@ -1,0 +1,367 @@
+/* The shutdown order, in its one place. A run without a signal starts at 4.
+ *
+ *  1. SIGTERM or Ctrl-C: each running script is asked once: its stop callback,
+ *     or else its main task is cancelled. Its `finally` may await and send.
+ *  2. stop_grace_s after that, or at a second Ctrl-C: each script still running
+ *     is cancelled whatever it did with the first request.
+ *  3. stop_timeout_s after the signal, or at a third Ctrl-C: the stack of every
+ *     thread is printed, and a moment later the scripts are abandoned: on with
+ *     4 and 7, then _exit(1).
+ *  4. No script runs any more. Each device is closed in turn: what was accepted
+ *     for sending is flushed (for send_timeout_s at most, in which the loop
+ *     stands still), its queues end with `stopped`, its reader ends.
+ *  5. The host finalises Python. A thread that a script left behind can keep it
+ *     from that for ever: after FINISH_TIMEOUT_S, or at a Ctrl-C, on with 7,
+ *     then _exit(status).
+ *  6. The bridge is joined and the loop is freed.
+ *  7. The ledgers are read and printed, and the devices freed (run.c).
+ *
+ * 4 before 5: a reader that is alive might still wake the bridge. 5 before 7:
+ * what Python's last objects throw away belongs into the ledger. */
+#include "daemon/runtime.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "daemon/exit_status.h"
+#include "devices/device.h"
+#include "devices/queue/log.h"
+
+#define FINISH_TIMEOUT_S 2.0
+#define DUMP_MOMENT_S    0.3 /* for the handler that prints the stacks */
+
+enum phase {
+    PHASE_RUNNING,
+    PHASE_ASKED,     /* 1 */
+    PHASE_CANCELLED, /* 2 */
+    PHASE_DUMPED,    /* 3 */
+    PHASE_FINISHING, /* 5 */
+};
+
+struct aw_runtime {
+    const struct aw_runtime_config *config;
+    struct ev_loop *loop;
+    struct aw_host *host;
+    enum phase phase;
+    int stop_signal; /* SIGTERM, SIGINT, or 0 */
+    int status;      /* of the first script that failed */
+    int failure;     /* negative errno: Python did not start */
+    bool started;
+    bool abandoned;
+    bool *ended; /* by script */
+    size_t running;
+    struct aw_error error;
+    ev_io events;
+    ev_signal terminate, interrupt, hangup;
+    ev_timer grace, deadline, moment, watchdog;
+};
+
+/* ---- the stop ---- */
+
+static void cancel_scripts(struct aw_runtime *runtime, bool again)
+    AW_ON(main) AW_NO_GIL
+{
+    for (size_t i = 0; i < runtime->config->host.script_count; i++)
+        if (!runtime->ended[i])
+            aw_host_cancel(runtime->host, i, runtime->stop_signal, again);
+}
+
+static void start_timer(struct aw_runtime *runtime, ev_timer *timer,
+                        double seconds)
+{
+    /* Closing devices may have taken a while: the loop's time is then old. */
+    ev_now_update(runtime->loop);
+    ev_timer_set(timer, seconds, 0.);
+    ev_timer_start(runtime->loop, timer);
+}
+
+static void stop_ask(struct aw_runtime *runtime, int signal)
+    AW_ON(main) AW_NO_GIL
+{
+    runtime->phase = PHASE_ASKED;
+    runtime->stop_signal = signal;
+    start_timer(runtime, &runtime->grace, runtime->config->stop_grace_s);
+    start_timer(runtime, &runtime->deadline, runtime->config->stop_timeout_s);
+    if (runtime->started)
+        cancel_scripts(runtime, false);
+}
+
+static void warn_running(const struct aw_runtime *runtime, const char *what)
+{
+    for (size_t i = 0; i < runtime->config->host.script_count; i++)
+        if (!runtime->ended[i])
+            aw_log(AW_LOG_WARNING, "script %s has not stopped yet: %s",
+                   runtime->config->host.scripts[i].name, what);
+}
+
+static void stop_cancel(struct aw_runtime *runtime) AW_ON(main) AW_NO_GIL
+{
+    runtime->phase = PHASE_CANCELLED;
+    ev_timer_stop(runtime->loop, &runtime->grace);
+    warn_running(runtime, "cancelled again");
+    cancel_scripts(runtime, true);
+}
+
+static void stop_force(struct aw_runtime *runtime) AW_ON(main) AW_NO_GIL
+{
+    runtime->phase = PHASE_DUMPED;
+    ev_timer_stop(runtime->loop, &runtime->grace);
+    ev_timer_stop(runtime->loop, &runtime->deadline);
+    warn_running(runtime, "abandoned, here is where it stands");
+    aw_host_dump_stacks(runtime->host);
+    start_timer(runtime, &runtime->moment, DUMP_MOMENT_S);
+}
+
+static void abandon(struct aw_runtime *runtime)
+{
+    runtime->abandoned = true;
+    ev_break(runtime->loop, EVBREAK_ALL);
+}
+
+static void close_devices(struct aw_runtime *runtime)
+{
+    const struct aw_host_config *host = &runtime->config->host;
+
+    for (size_t i = 0; i < host->device_count; i++)
+        aw_device_close(host->devices[i]);
+}
+
+static void finish(struct aw_runtime *runtime) AW_ON(main) AW_NO_GIL
+{
+    runtime->phase = PHASE_FINISHING;
+    ev_timer_stop(runtime->loop, &runtime->grace);
+    ev_timer_stop(runtime->loop, &runtime->deadline);
+    close_devices(runtime);
+    aw_host_finish(runtime->host);
+    start_timer(runtime, &runtime->watchdog, FINISH_TIMEOUT_S);
+}
+
+/* ---- what the host tells ---- */
+
+static void script_ended(struct aw_runtime *runtime,
+                         const struct aw_host_event *event)
+    AW_ON(main) AW_NO_GIL
+{
+    const struct aw_host_config *host = &runtime->config->host;
+    /* A script that only did what the stop asked for has not failed. */
+    int status = event->cancelled ? 0 : event->status;
+
+    if (event->script >= host->script_count || runtime->ended[event->script])
+        return;
+    runtime->ended[event->script] = true;
+    runtime->running--;
+    if (runtime->status == 0)
+        runtime->status = status;
+    if (status != 0 && host->script_count > 1)
+        aw_log(AW_LOG_WARNING, "script %s ended with status %d",
+               host->scripts[event->script].name, status);
+    if (runtime->running == 0 && runtime->phase < PHASE_DUMPED)
+        finish(runtime);
+}
+
+static void host_told(struct aw_runtime *runtime,
+                      const struct aw_host_event *event) AW_ON(main) AW_NO_GIL
+{
+    switch (event->kind) {
+    case AW_HOST_STARTED:
+        runtime->started = true;
+        /* The signal came before there was anything to cancel. */
+        if (runtime->phase != PHASE_RUNNING)
+            cancel_scripts(runtime, runtime->phase == PHASE_CANCELLED);
+        break;
+    case AW_HOST_FAILED:
+        runtime->failure = aw_error_set(
+            &runtime->error, EIO, "Python did not start: %s", event->text);
+        close_devices(runtime);
+        ev_break(runtime->loop, EVBREAK_ALL);
+        break;
+    case AW_HOST_SCRIPT_ENDED:
+        script_ended(runtime, event);
+        break;
+    case AW_HOST_FINISHED:
+        ev_break(runtime->loop, EVBREAK_ALL);
+        break;
+    }
+}
+
+/* ---- callbacks of the loop ---- */
+
+static void on_host(struct ev_loop *loop, ev_io *watcher, int events)
+    AW_ON(main) AW_NO_GIL
+{
+    struct aw_runtime *runtime = watcher->data;
+    struct aw_host_event event;
+
+    (void)loop;
+    (void)events;
+    while (aw_host_next(runtime->host, &event))
+        host_told(runtime, &event);
+}
+
+/* Only a Ctrl-C hurries a stop: SIGTERM may well be sent twice, to the process
+ * and to its group. */
+static void on_stop(struct ev_loop *loop, ev_signal *watcher, int events)
+    AW_ON(main) AW_NO_GIL
+{
+    struct aw_runtime *runtime = watcher->data;
+
+    (void)loop;
+    (void)events;
+    if (runtime->phase == PHASE_RUNNING)
+        stop_ask(runtime, watcher->signum);
+    else if (watcher->signum != SIGINT)
+        return;
+    else if (runtime->phase == PHASE_ASKED)
+        stop_cancel(runtime);
+    else if (runtime->phase == PHASE_CANCELLED)
+        stop_force(runtime);
+    else if (runtime->phase == PHASE_FINISHING)
+        abandon(runtime);
+}
+
+/* A handler rather than SIG_IGN, which the scripts' children would inherit. */
+static void on_hangup(struct ev_loop *loop, ev_signal *watcher, int events)
+{
+    (void)loop;
+    (void)watcher;
+    (void)events;
+    aw_log(AW_LOG_INFO, "SIGHUP: reload is not supported by this version");
+}
+
+static void on_grace(struct ev_loop *loop, ev_timer *watcher, int events)
+    AW_ON(main) AW_NO_GIL
+{
+    (void)loop;
+    (void)events;
+    stop_cancel(watcher->data);
+}
+
+static void on_deadline(struct ev_loop *loop, ev_timer *watcher, int events)
+    AW_ON(main) AW_NO_GIL
+{
+    (void)loop;
+    (void)events;
+    stop_force(watcher->data);
+}
+
+static void on_moment(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    struct aw_runtime *runtime = watcher->data;
+
+    (void)loop;
+    (void)events;
+    runtime->status = AW_EXIT_FORCED;
+    close_devices(runtime);
+    abandon(runtime);
+}
+
+static void on_watchdog(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    (void)loop;
+    (void)events;
+    aw_log(AW_LOG_WARNING,
+           "Python has not ended after %.0f s, because of a thread that a "
+           "script left behind: ended without it",
+           FINISH_TIMEOUT_S);
+    abandon(watcher->data);
+}
+
+/* ---- the object ---- */
+
+static void start_signal(struct aw_runtime *runtime, ev_signal *watcher)
+{
+    watcher->data = runtime;
+    ev_signal_start(runtime->loop, watcher);
+}
+
+static void init_watchers(struct aw_runtime *runtime)
+{
+    ev_signal_init(&runtime->terminate, on_stop, SIGTERM);
+    ev_signal_init(&runtime->interrupt, on_stop, SIGINT);
+    ev_signal_init(&runtime->hangup, on_hangup, SIGHUP);
+    ev_timer_init(&runtime->grace, on_grace, 0., 0.);
+    ev_timer_init(&runtime->deadline, on_deadline, 0., 0.);
+    ev_timer_init(&runtime->moment, on_moment, 0., 0.);
+    ev_timer_init(&runtime->watchdog, on_watchdog, 0., 0.);
+    runtime->grace.data = runtime;
+    runtime->deadline.data = runtime;
+    runtime->moment.data = runtime;
+    runtime->watchdog.data = runtime;
+    start_signal(runtime, &runtime->terminate);
+    start_signal(runtime, &runtime->interrupt);
+    start_signal(runtime, &runtime->hangup);
+}
+
+int aw_runtime_new(struct aw_runtime **ret_runtime)
+{
+    struct aw_runtime *runtime = calloc(1, sizeof(*runtime));
+
+    AW_ASSERT_ROLE(MAIN);
+    if (!runtime)
+        return -ENOMEM;
+    /* Not the default loop, which would reap the scripts' children; and its
+     * signals stay unmasked, because a child inherits the mask. */
+    runtime->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOSIGMASK);
+    if (!runtime->loop) {
+        free(runtime);
+        return -ENOMEM;
+    }
+    init_watchers(runtime);
+    *ret_runtime = runtime;
+    return 0;
+}
+
+/* The host is up: waits for its end. Only an abandoned host is not freed. */
+static void run_loop(struct aw_runtime *runtime) AW_ON(main) AW_NO_GIL
+{
+    ev_io_init(&runtime->events, on_host, aw_host_fd(runtime->host), EV_READ);
+    runtime->events.data = runtime;
+    ev_io_start(runtime->loop, &runtime->events);
+    ev_run(runtime->loop, 0);
+    ev_io_stop(runtime->loop, &runtime->events);
+    if (!runtime->abandoned)
+        aw_host_free(runtime->host);
+}
+
+int aw_runtime_run(struct aw_runtime *runtime,
+                   const struct aw_runtime_config *config,
+                   struct aw_outcome *ret_outcome, struct aw_error *error)
+{
+    int result;
+
+    AW_ASSERT_ROLE(MAIN);
+    runtime->config = config;
+    runtime->running = config->host.script_count;
+    runtime->ended = calloc(runtime->running + 1, sizeof(*runtime->ended));
+    if (!runtime->ended)
+        return aw_error_set(error, ENOMEM, "out of memory");
+    result = aw_host_start(&config->host, &runtime->host, error);
+    if (result < 0) {
+        close_devices(runtime);
+        return result;
+    }
+    run_loop(runtime);
+    if (runtime->failure < 0)
+        return aw_error_set(error, -runtime->failure, "%s",
+                            runtime->error.text);
+    if (runtime->status == 0 && runtime->stop_signal == SIGINT)
+        runtime->status = AW_EXIT_INTERRUPTED;
+    ret_outcome->status = runtime->status;
+    ret_outcome->abandoned = runtime->abandoned;
+    return 0;
+}
+
+void aw_runtime_free(struct aw_runtime *runtime)
+{
+    AW_ASSERT_ROLE(MAIN);
+    if (!runtime)
+        return;
+    ev_signal_stop(runtime->loop, &runtime->terminate);
+    ev_signal_stop(runtime->loop, &runtime->interrupt);
+    ev_signal_stop(runtime->loop, &runtime->hangup);
+    ev_loop_destroy(runtime->loop);
+    free(runtime->ended);
+    free(runtime);
+}

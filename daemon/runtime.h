@@ -1,0 +1,46 @@
+/* The runtime: the main thread's loop, from the first signal handler to the
+ * last script's end.
+ *
+ * It waits for three things alone: what the host tells, signals, and the timers
+ * of the stop. Nothing here can block on Python; the shutdown order is stated
+ * at the head of runtime.c. */
+#ifndef AW_RUNTIME_H
+#define AW_RUNTIME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "devices/queue/error.h"
+#include "devices/queue/roles.h"
+#include "pymod/host.h"
+
+struct aw_runtime;
+
+struct aw_runtime_config {
+    struct aw_host_config host;
+    double stop_grace_s;   /* from the signal to the second cancel */
+    double stop_timeout_s; /* from the signal to the forced end */
+};
+
+struct aw_outcome {
+    int status;     /* the process's exit status, as far as scripts decide it */
+    bool abandoned; /* threads are left behind: end by _exit() alone */
+};
+
+/* Makes the loop and takes the signals: from here on SIGTERM and SIGINT are
+ * kept until aw_runtime_run(). Returns 0 or a negative errno. */
+int aw_runtime_new(struct aw_runtime **ret_runtime) AW_ON(main) AW_NO_GIL;
+
+/* Runs the scripts to their end, or to the end of a stop, and closes the
+ * devices. `config` must stay as long as the runtime, and for ever if the
+ * outcome is `abandoned`. Returns 0, or a negative errno with a sentence if
+ * Python could not be started. */
+int aw_runtime_run(struct aw_runtime *runtime,
+                   const struct aw_runtime_config *config,
+                   struct aw_outcome *ret_outcome, struct aw_error *error)
+    AW_ON(main) AW_NO_GIL;
+
+/* Gives the signals back. Accepts NULL. Not after an `abandoned` outcome. */
+void aw_runtime_free(struct aw_runtime *runtime) AW_ON(main) AW_NO_GIL;
+
+#endif

@@ -1,0 +1,78 @@
+#include "daemon/stats_json.h"
+
+#include <errno.h>
+#include <jansson.h>
+
+static json_t *queue_json(const struct aw_queue_report *queue)
+{
+    const struct aw_stats *stats = &queue->stats;
+
+    return json_pack(
+        "{s:s, s:s, s:b, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I}, s:I, s:I, s:I,"
+        " s:b}",
+        "name", queue->name, "script", queue->owner, "open", (int)queue->open,
+        "received", (json_int_t)stats->received, "filtered",
+        (json_int_t)stats->filtered, "delivered", (json_int_t)stats->delivered,
+        "dropped", "kernel", (json_int_t)stats->dropped_kernel, "overflow",
+        (json_int_t)stats->dropped_overflow, "cleared",
+        (json_int_t)stats->dropped_cleared, "closed",
+        (json_int_t)stats->dropped_closed, "pending",
+        (json_int_t)stats->pending, "high_water", (json_int_t)stats->high_water,
+        "wakes", (json_int_t)stats->wakes, "exact", (int)aw_stats_exact(stats));
+}
+
+static json_t *send_json(const struct aw_send_stats *send)
+{
+    return json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "submitted",
+        (json_int_t)send->submitted, "sent", (json_int_t)send->sent, "expired",
+        (json_int_t)send->expired, "timed_out", (json_int_t)send->timed_out,
+        "failed", (json_int_t)send->failed, "pending",
+        (json_int_t)send->pending, "exact", (int)aw_report_send_exact(send));
+}
+
+/* json_array_append_new() and json_pack() take NULL for a failure and pass it
+ * on, so one check at the end is enough. */
+static json_t *device_json(const struct aw_device_report *device)
+{
+    json_t *queues = json_array();
+
+    for (size_t i = 0; i < device->queue_count; i++)
+        if (json_array_append_new(queues, queue_json(&device->queues[i])) < 0) {
+            json_decref(queues);
+            return NULL;
+        }
+    return json_pack("{s:s, s:s, s:o, s:o}", "name", device->name, "driver",
+                     device->driver, "queues", queues, "send",
+                     send_json(&device->send));
+}
+
+static json_t *report_json(const struct aw_report *report, int status)
+{
+    json_t *devices = json_array();
+
+    for (size_t i = 0; i < report->device_count; i++)
+        if (json_array_append_new(devices, device_json(&report->devices[i])) <
+            0) {
+            json_decref(devices);
+            return NULL;
+        }
+    return json_pack("{s:s, s:i, s:b, s:b, s:o}", "version", AW_VERSION,
+                     "status", status, "exact", (int)aw_report_exact(report),
+                     "lossless", (int)aw_report_lossless(report), "devices",
+                     devices);
+}
+
+int aw_stats_json_write(const struct aw_report *report, int status, FILE *to)
+{
+    json_t *object = report_json(report, status);
+    int result = 0;
+
+    if (!object)
+        return -ENOMEM;
+    if (json_dumpf(object, to, JSON_INDENT(2)) < 0 || fputc('\n', to) == EOF ||
+        fflush(to) != 0)
+        result = -EIO;
+    json_decref(object);
+    return result;
+}

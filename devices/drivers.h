@@ -1,0 +1,13 @@
+/* The drivers that awaitd is built with, one file each. Their table, which
+ * everything but drivers.c goes by, is in device.h. */
+#ifndef AW_DRIVERS_H
+#define AW_DRIVERS_H
+
+#include "devices/device.h"
+
+extern const struct aw_driver aw_can_driver;     /* can.c */
+extern const struct aw_driver aw_udp_driver;     /* udp.c */
+extern const struct aw_driver aw_replay_driver;  /* replay.c */
+extern const struct aw_driver aw_virtual_driver; /* virtual.c */
+
+#endif

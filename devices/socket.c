@@ -1,0 +1,186 @@
+#include "devices/socket.h"
+
+#include <errno.h>
+#include <linux/sock_diag.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "devices/queue/clock.h"
+#include "devices/queue/log.h"
+
+static int enable(int fd, int option)
+{
+    int on = 1;
+
+    return setsockopt(fd, SOL_SOCKET, option, &on, sizeof(on)) < 0 ? -errno : 0;
+}
+
+static int open_socket(int domain, int type, int protocol)
+{
+    int fd = socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+    int result;
+
+    if (fd < 0)
+        return -errno;
+    result = enable(fd, SO_TIMESTAMPNS);
+    if (result == 0)
+        result = enable(fd, SO_RXQ_OVFL);
+    if (result < 0) {
+        close(fd);
+        return result;
+    }
+    return fd;
+}
+
+int aw_socket_new(int domain, int type, int protocol,
+                  struct aw_socket **ret_socket)
+{
+    struct aw_socket *made = calloc(1, sizeof(*made));
+
+    if (!made)
+        return -ENOMEM;
+    made->fd = open_socket(domain, type, protocol);
+    if (made->fd < 0) {
+        int result = made->fd;
+
+        free(made);
+        return result;
+    }
+    for (uint32_t i = 0; i < AW_BATCH_FRAMES; i++) {
+        struct msghdr *header = &made->messages[i].msg_hdr;
+
+        header->msg_name = &made->senders[i];
+        header->msg_iov = &made->places[i];
+        header->msg_iovlen = 1;
+        header->msg_control = &made->controls[i];
+    }
+    *ret_socket = made;
+    return 0;
+}
+
+void aw_socket_free(struct aw_socket *socket)
+{
+    if (!socket)
+        return;
+    close(socket->fd);
+    free(socket);
+}
+
+int aw_socket_set_buffer(const struct aw_socket *socket, const char *device,
+                         int bytes)
+{
+    int given;
+    socklen_t length = sizeof(given);
+
+    if (setsockopt(socket->fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes,
+                   sizeof(bytes)) < 0 &&
+        setsockopt(socket->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)) <
+            0)
+        return -errno;
+    if (getsockopt(socket->fd, SOL_SOCKET, SO_RCVBUF, &given, &length) < 0)
+        return -errno;
+    given /= 2; /* socket(7): what it tells is doubled */
+    if (given < bytes)
+        aw_log(AW_LOG_WARNING,
+               "device %s: the kernel gave %d of %d bytes of receive buffer, "
+               "so a burst may be lost: raise net.core.rmem_max as "
+               "/usr/lib/sysctl.d/50-awaitd.conf does "
+               "(systemd/awaitd-sysctl.conf in the sources; load it with "
+               "sysctl -p FILE), or set receive_buffer lower",
+               device, given, bytes);
+    return given;
+}
+
+/* The middle of two readings of one clock is the moment of the other's. */
+static void read_clocks(struct aw_socket *socket)
+{
+    uint64_t before_ns = aw_clock_monotonic_ns();
+
+    socket->realtime_ns = aw_clock_realtime_ns();
+    socket->monotonic_ns =
+        before_ns + (aw_clock_monotonic_ns() - before_ns) / 2;
+}
+
+int aw_socket_receive(struct aw_socket *socket, uint32_t count)
+{
+    int received;
+
+    AW_ASSERT_ROLE(READER);
+    /* The kernel has overwritten these with what the last batch needed. */
+    for (uint32_t i = 0; i < count; i++) {
+        struct msghdr *header = &socket->messages[i].msg_hdr;
+
+        header->msg_namelen = sizeof(socket->senders[i]);
+        header->msg_controllen = sizeof(socket->controls[i]);
+    }
+    /* MSG_TRUNC: report the length sent, not the length that fitted. */
+    received = recvmmsg(socket->fd, socket->messages, count,
+                        MSG_DONTWAIT | MSG_TRUNC, NULL);
+    if (received < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+    read_clocks(socket);
+    return received;
+}
+
+static void stamp_clocks(const struct aw_socket *socket,
+                         const struct timespec *stamp, struct aw_frame *frame)
+{
+    uint64_t stamp_ns =
+        (uint64_t)stamp->tv_sec * AW_NS_PER_S + (uint64_t)stamp->tv_nsec;
+    uint64_t age_ns = socket->realtime_ns - stamp_ns;
+
+    frame->timestamp_ns = stamp_ns;
+    /* A stamp ahead of the clock, or older than the machine is up, was taken
+     * before the clock was set: the age is unknown, and the time of the batch
+     * stays. */
+    if (stamp_ns < socket->realtime_ns && age_ns < socket->monotonic_ns)
+        frame->monotonic_ns = socket->monotonic_ns - age_ns;
+}
+
+static void stamp_losses(struct aw_socket *socket, uint32_t dropped,
+                         struct aw_frame *frame)
+{
+    uint64_t lost = aw_socket_extend(socket->lost, dropped);
+
+    frame->lost_before = (uint32_t)(lost - socket->lost);
+    socket->lost = lost;
+}
+
+void aw_socket_stamp(struct aw_socket *socket, uint32_t index,
+                     struct aw_frame *frame)
+{
+    struct msghdr *header = &socket->messages[index].msg_hdr;
+    struct cmsghdr *control;
+
+    frame->timestamp_ns = socket->realtime_ns;
+    frame->monotonic_ns = socket->monotonic_ns;
+    frame->lost_before = 0;
+    frame->lost_cause = AW_LOSS_NONE;
+    for (control = CMSG_FIRSTHDR(header); control;
+         control = CMSG_NXTHDR(header, control)) {
+        struct timespec stamp;
+        uint32_t dropped;
+
+        if (control->cmsg_level != SOL_SOCKET)
+            continue;
+        if (control->cmsg_type == SCM_TIMESTAMPNS) {
+            memcpy(&stamp, CMSG_DATA(control), sizeof(stamp));
+            stamp_clocks(socket, &stamp, frame);
+        } else if (control->cmsg_type == SO_RXQ_OVFL) {
+            memcpy(&dropped, CMSG_DATA(control), sizeof(dropped));
+            stamp_losses(socket, dropped, frame);
+        }
+    }
+}
+
+uint64_t aw_socket_losses(const struct aw_socket *socket)
+{
+    uint32_t memory[SK_MEMINFO_VARS];
+    socklen_t length = sizeof(memory);
+
+    AW_ASSERT_ROLE(READER);
+    if (getsockopt(socket->fd, SOL_SOCKET, SO_MEMINFO, memory, &length) < 0)
+        return socket->lost;
+    return aw_socket_extend(socket->lost, memory[SK_MEMINFO_DROPS]);
+}

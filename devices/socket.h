@@ -1,0 +1,131 @@
+/* A datagram socket, read in batches: what `can` and `udp` share.
+ *
+ * Each message comes with the kernel's timestamp (SO_TIMESTAMPNS) and with the
+ * number of messages that the kernel had dropped when it queued this one
+ * (SO_RXQ_OVFL). That number has 32 bits and wraps; here it is kept with 64. It
+ * is absent from a message while it is zero, so an absent one says nothing.
+ * Drops behind the last message are found by SO_MEMINFO.
+ *
+ * What a message means is the drivers' business. */
+#ifndef AW_SOCKET_H
+#define AW_SOCKET_H
+
+#include <linux/can.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "devices/device.h"
+#include "devices/queue/roles.h"
+
+/* The default of `receive_buffer`. The kernel doubles what it is asked for and
+ * charges each message with the memory of its buffer, 768 to 1024 bytes for a
+ * CAN frame of any kind: 32,768 frames at least, which is what a CAN bus at
+ * 1 Mbit/s can carry in 2 s with frames of no data, and in 4 s with full ones.
+ * Nothing is allocated before it is needed. */
+#define AW_SOCKET_BUFFER_DEFAULT "16M"
+#define AW_SOCKET_BUFFER_MINIMUM 4096
+#define AW_SOCKET_BUFFER_MAXIMUM 1073741823 /* the kernel doubles an int */
+
+/* The option both drivers have. */
+#define AW_SOCKET_BUFFER_OPTION                                                \
+    {                                                                          \
+        .name = "receive_buffer", .type = AW_OPTION_INT,                       \
+        .fallback = AW_SOCKET_BUFFER_DEFAULT,                                  \
+        .minimum = AW_SOCKET_BUFFER_MINIMUM,                                   \
+        .maximum = AW_SOCKET_BUFFER_MAXIMUM,                                   \
+        .help = "bytes the kernel may hold back while the reader is late",     \
+    }
+
+union aw_socket_address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    struct sockaddr_can can;
+};
+
+/* Room for the control messages asked for. */
+union aw_socket_control {
+    struct cmsghdr header; /* its alignment */
+    unsigned char bytes[CMSG_SPACE(sizeof(struct timespec)) +
+                        CMSG_SPACE(sizeof(uint32_t))];
+};
+
+struct aw_socket {
+    int fd;
+    uint64_t lost;        /* dropped by the kernel before the last message */
+    uint64_t realtime_ns; /* both clocks when the batch was read */
+    uint64_t monotonic_ns;
+    struct mmsghdr messages[AW_BATCH_FRAMES];
+    struct iovec places[AW_BATCH_FRAMES];
+    union aw_socket_address senders[AW_BATCH_FRAMES];
+    union aw_socket_control controls[AW_BATCH_FRAMES];
+};
+
+/* Makes a non-blocking, close-on-exec socket that delivers timestamps and drop
+ * counts, not yet bound. Returns 0, -ENOMEM, or why the kernel refuses. Any
+ * thread. */
+int aw_socket_new(int domain, int type, int protocol,
+                  struct aw_socket **ret_socket);
+
+/* Closes it. Accepts NULL. */
+void aw_socket_free(struct aw_socket *socket);
+
+/* Asks for `bytes` of receive buffer, beyond net.core.rmem_max where this
+ * process may (CAP_NET_ADMIN). Where the kernel gave less, warns once, for
+ * `device`, with the remedy. Returns the bytes it gave, or a negative errno.
+ * Any thread. */
+int aw_socket_set_buffer(const struct aw_socket *socket, const char *device,
+                         int bytes);
+
+/* Where the payload of the `index`-th message of a batch goes. Stays until it
+ * is set again. The reader, or open(). */
+static inline void aw_socket_place(struct aw_socket *socket, uint32_t index,
+                                   void *memory, size_t bytes)
+{
+    socket->places[index] = (struct iovec){memory, bytes};
+}
+
+/* Receives up to `count` messages into their places. Returns how many, 0 if
+ * there are none, or a negative errno: a pending error of the socket's, which
+ * is reported once. Does not block. */
+int aw_socket_receive(struct aw_socket *socket, uint32_t count) AW_ON(reader);
+
+/* Bytes of the message as it was sent; may be more than its place took. */
+static inline uint32_t aw_socket_bytes(const struct aw_socket *socket,
+                                       uint32_t index)
+{
+    return socket->messages[index].msg_len;
+}
+
+/* MSG_TRUNC, MSG_DONTROUTE, MSG_CONFIRM, … */
+static inline int aw_socket_flags(const struct aw_socket *socket,
+                                  uint32_t index)
+{
+    return socket->messages[index].msg_hdr.msg_flags;
+}
+
+static inline const union aw_socket_address *
+aw_socket_sender(const struct aw_socket *socket, uint32_t index)
+{
+    return &socket->senders[index];
+}
+
+/* Fills in the frame's clocks and `lost_before`, and clears what comes with
+ * them. Once for each message received, in order. */
+void aw_socket_stamp(struct aw_socket *socket, uint32_t index,
+                     struct aw_frame *frame) AW_ON(reader);
+
+/* Messages that the kernel has dropped up to now, those in lost_before so far
+ * included. */
+uint64_t aw_socket_losses(const struct aw_socket *socket) AW_ON(reader);
+
+/* The kernel's counter of 32 bits, continued from what it was at least. */
+static inline uint64_t aw_socket_extend(uint64_t before, uint32_t now)
+{
+    return before + (uint32_t)(now - (uint32_t)before);
+}
+
+#endif

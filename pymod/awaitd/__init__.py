@@ -1,0 +1,108 @@
+"""Frames from CAN, SPI and Ethernet devices, awaited.
+
+    from awaitd.devices import CANbus       # a device named CANbus
+    can_q = CANbus.queue()
+    message = await can_q.get()
+
+Reader threads in C fill the queues, whatever Python is doing; every frame is
+accounted for in ``queue.stats()``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from _awaitd import (
+    BytesDevice,
+    CanDevice,
+    CanFrame,
+    ConfigError,
+    Datagram,
+    DatagramDevice,
+    Device,
+    DeviceDown,
+    DeviceError,
+    DeviceLost,
+    Error,
+    Frame,
+    Queue,
+    QueueClosed,
+    QueueEmpty,
+    QueueStats,
+    SendQueueFull,
+    SendStats,
+    SendTimeout,
+    __version__,
+)
+from _awaitd import open_device as _open_device
+from _awaitd import parse_device as _parse_device
+from awaitd._script import script
+
+__all__ = [
+    "BytesDevice",
+    "CanDevice",
+    "CanFrame",
+    "ConfigError",
+    "Datagram",
+    "DatagramDevice",
+    "Device",
+    "DeviceDown",
+    "DeviceError",
+    "DeviceLost",
+    "Error",
+    "Frame",
+    "Queue",
+    "QueueClosed",
+    "QueueEmpty",
+    "QueueStats",
+    "SendQueueFull",
+    "SendStats",
+    "SendTimeout",
+    "__version__",
+    "device",
+    "open",
+    "script",
+]
+
+
+def _to_text(value: object) -> str:
+    """An option's value as the drivers' tables read it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def open(options: Mapping[str, object] | str) -> Device[Any]:
+    """Open a device in this process.
+
+    ``options`` are the keys of the configuration file, as a mapping
+    (``{"driver": "udp", "bind": "127.0.0.1:5005"}``), or the short form
+    (``"udp:127.0.0.1:5005"`` or ``"net=udp:127.0.0.1:5005"``). The name is that
+    given, else the driver's. Usable as a context manager.
+
+    Raises ConfigError for options that are no good, and DeviceError, with errno
+    and advice, for a device that is missing or refused.
+    """
+    if isinstance(options, str):
+        head = options.partition(":")[0]
+        text = options if "=" in head else f"{head}={options}"
+        name, parsed = _parse_device(text)
+        return _open_device(name, parsed)
+    texts = {
+        str(key): _to_text(value)
+        for key, value in options.items()
+        if value is not None
+    }
+    name = texts.pop("name", texts.get("driver", "device"))
+    return _open_device(name, texts)
+
+
+def device(name: str) -> Device[Any]:
+    """The device called ``name``: what ``from awaitd.devices import`` gives.
+
+    Raises ConfigError, which lists the devices there are, for another name.
+    """
+    from awaitd import _registry
+
+    return _registry.find(name)

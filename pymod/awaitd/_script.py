@@ -1,0 +1,46 @@
+"""``awaitd.script``: what a script can know of its own life."""
+
+from __future__ import annotations
+
+import sys
+
+
+class ScriptInfo:
+    """The running script. In plain Python it is named after the program.
+
+    name: as configured. stopping: None, or why it is to end ("stop"; later
+    versions add "reload" and "restart"). start_reason: why it was started
+    ("start"). generation: 1, counting its starts.
+    """
+
+    name: str = ""
+    stopping: str | None = None
+    start_reason: str = "start"
+    generation: int = 1
+
+    def __repr__(self) -> str:
+        return f"<script {self.name}>"
+
+
+class _Current:
+    """Resolves to the script of the calling thread."""
+
+    def __getattr__(self, attribute: str) -> object:
+        return getattr(current(), attribute)
+
+    def __repr__(self) -> str:
+        return repr(current())
+
+
+def _plain() -> ScriptInfo:
+    info = ScriptInfo()
+    info.name = sys.argv[0] if sys.argv else ""
+    return info
+
+
+def current() -> ScriptInfo:
+    """The script that runs in this thread; replaced by the host."""
+    return _plain()
+
+
+script: ScriptInfo = _Current()  # type: ignore[assignment]

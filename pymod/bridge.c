@@ -1,0 +1,170 @@
+#include "pymod/bridge.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include "devices/queue/eventfd.h"
+#include "pymod/queue.h"
+#include "pymod/send.h"
+
+int aw_bridge_init(struct aw_bridge *bridge)
+{
+    *bridge = (struct aw_bridge){.hook = NULL};
+    return aw_waker_init(&bridge->waker, true);
+}
+
+void aw_bridge_deinit(struct aw_bridge *bridge)
+{
+    aw_waker_deinit(&bridge->waker);
+}
+
+void aw_bridge_stop(struct aw_bridge *bridge)
+{
+    atomic_store_explicit(&bridge->stopping, true, memory_order_release);
+    aw_eventfd_ring(bridge->waker.fd);
+}
+
+void aw_bridge_complete(struct aw_send *send, int result)
+{
+    struct aw_pending_send *pending = send->user;
+    struct aw_bridge *bridge = pending->bridge;
+    struct aw_send *top;
+
+    pending->result = result;
+    top = atomic_load_explicit(&bridge->completions, memory_order_relaxed);
+    do {
+        send->next = top;
+        /* Release: the result before the list shows it. Partner: the exchange
+         * in finish_sends(). */
+    } while (!atomic_compare_exchange_weak_explicit(&bridge->completions, &top,
+                                                    send, memory_order_release,
+                                                    memory_order_relaxed));
+    aw_eventfd_ring(bridge->waker.fd);
+}
+
+/* ---- serving, with the GIL ---- */
+
+static void finish_sends(struct aw_bridge *bridge) AW_WITH_GIL
+{
+    struct aw_send *send = atomic_exchange_explicit(&bridge->completions, NULL,
+                                                    memory_order_acquire);
+    struct aw_send *oldest = NULL;
+
+    while (send) {
+        struct aw_send *next = send->next;
+
+        send->next = oldest;
+        oldest = send;
+        send = next;
+    }
+    while (oldest) {
+        struct aw_send *next = oldest->next;
+
+        aw_send_finish(bridge, oldest);
+        oldest = next;
+    }
+}
+
+static void announce(struct aw_bridge *bridge,
+                     struct aw_queue *queue) AW_WITH_GIL
+{
+    while (queue) {
+        struct aw_queue *next = aw_waker_next(queue);
+
+        aw_queue_announce(bridge, queue);
+        aw_queue_unref(queue);
+        queue = next;
+    }
+}
+
+void aw_bridge_run(struct aw_bridge *bridge)
+{
+    /* Acquire: partner of aw_bridge_stop(). */
+    while (!atomic_load_explicit(&bridge->stopping, memory_order_acquire)) {
+        struct aw_queue *ready;
+
+        Py_BEGIN_ALLOW_THREADS aw_eventfd_wait(bridge->waker.fd, -1);
+        Py_END_ALLOW_THREADS
+            /* Taken with the GIL in hand: what became ready while it was waited
+             * for is served in the same turn. */
+            ready = aw_waker_take(&bridge->waker);
+        announce(bridge, ready);
+        finish_sends(bridge);
+        if (bridge->hook)
+            bridge->hook(bridge->hook_context);
+    }
+}
+
+/* ---- outside the daemon ---- */
+
+static void *bridge_main(void *argument)
+{
+    struct aw_bridge *bridge = argument;
+    PyGILState_STATE state;
+
+    aw_role_enter(AW_ROLE_BRIDGE);
+    aw_role_assume(&aw_role_bridge);
+    state = PyGILState_Ensure();
+    aw_bridge_run(bridge);
+    PyGILState_Release(state);
+    return NULL;
+}
+
+static int start_thread(struct aw_bridge *bridge)
+{
+    sigset_t all, before;
+    int error;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&bridge->thread, NULL, bridge_main, bridge);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return -error;
+}
+
+static struct aw_bridge *start(void) AW_WITH_GIL
+{
+    struct aw_bridge *bridge = PyMem_RawCalloc(1, sizeof(*bridge));
+    int result = bridge ? aw_bridge_init(bridge) : -ENOMEM;
+
+    if (result == 0) {
+        result = start_thread(bridge);
+        if (result < 0)
+            aw_bridge_deinit(bridge);
+    }
+    if (result == 0)
+        return bridge;
+    PyMem_RawFree(bridge);
+    errno = -result;
+    PyErr_SetFromErrno(PyExc_OSError);
+    return NULL;
+}
+
+struct aw_bridge *aw_bridge_get(struct aw_module *module)
+{
+    const struct aw_hosted *hosted = aw_module_hosted();
+
+    if (aw_module_check_fork(module) < 0)
+        return NULL;
+    if (!module->bridge && module->shut_down)
+        PyErr_SetString(module->error, "the interpreter is shutting down");
+    else if (!module->bridge)
+        module->bridge = hosted ? hosted->bridge : start();
+    return module->bridge;
+}
+
+void aw_bridge_shutdown(struct aw_module *module)
+{
+    struct aw_bridge *bridge = module->bridge;
+
+    module->shut_down = true;
+    if (!bridge || aw_module_hosted() || aw_module_forked(module))
+        return;
+    module->bridge = NULL;
+    aw_bridge_stop(bridge);
+    Py_BEGIN_ALLOW_THREADS pthread_join(bridge->thread, NULL);
+    Py_END_ALLOW_THREADS
+    /* Readers that still run may ring it: it stays in memory until the process
+     * ends, which is near. */
+}

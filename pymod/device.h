@@ -1,0 +1,33 @@
+/* Device: what a script may ask of an opened device. */
+#ifndef AW_PYMOD_DEVICE_H
+#define AW_PYMOD_DEVICE_H
+
+#include "pymod/module.h"
+
+#include "devices/device.h"
+
+typedef struct {
+    PyObject_HEAD struct aw_device *device; /* a reference */
+    PyObject *name;                         /* str */
+    PyObject *channels;                     /* list of str: names used so far */
+    bool hosted; /* the daemon's: a script cannot close it */
+    PyObject *weak_references;
+} DeviceObject;
+
+/* A Device for `device`, whose reference it takes over, also on failure. */
+PyObject *aw_device_object_new(struct aw_module *module,
+                               struct aw_device *device,
+                               bool hosted) AW_WITH_GIL;
+
+/* The name of a frame's channel as a str (borrowed), or NULL without an
+ * exception if it has none. */
+PyObject *aw_device_channel_name(DeviceObject *self,
+                                 uint16_t index) AW_WITH_GIL;
+
+/* A new awaitable that sends `frame` when awaited (send.c). */
+PyObject *aw_send_new(DeviceObject *device, PyObject *frame) AW_WITH_GIL;
+
+/* The bridge: tells the awaitable that waits for `send`, and frees it. */
+void aw_send_finish(struct aw_bridge *bridge, struct aw_send *send) AW_WITH_GIL;
+
+#endif

@@ -1,0 +1,149 @@
+#include "pymod/filters.h"
+
+/* python-can and the kernel mark an inverted filter by this bit of can_id
+ * (linux/can/raw.h CAN_INV_FILTER, which is CAN_ERR_FLAG's). */
+#define INVERT AW_CAN_ERROR
+
+static int parse_word(PyObject *filter, Py_ssize_t index, const char *key,
+                      uint32_t *ret_word)
+{
+    PyObject *object = PyMapping_GetItemString(filter, key);
+    unsigned long word;
+
+    if (!object) {
+        PyErr_Format(PyExc_ValueError, "filters[%zd] has no \"%s\"", index,
+                     key);
+        return -1;
+    }
+    word = PyLong_Check(object) ? PyLong_AsUnsignedLong(object) : 0;
+    if (!PyLong_Check(object))
+        PyErr_Format(PyExc_TypeError,
+                     "filters[%zd][\"%s\"] must be an int, not %R", index, key,
+                     object);
+    else if (PyErr_Occurred() || word > UINT32_MAX)
+        PyErr_Format(PyExc_ValueError,
+                     "filters[%zd][\"%s\"] must be 0..0xFFFFFFFF, not %R",
+                     index, key, object);
+    Py_DECREF(object);
+    *ret_word = (uint32_t)word;
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+static int refuse_other_keys(PyObject *filter, Py_ssize_t index)
+{
+    PyObject *keys = PyMapping_Keys(filter);
+
+    for (Py_ssize_t i = 0; keys && i < PyList_GET_SIZE(keys); i++) {
+        PyObject *key = PyList_GET_ITEM(keys, i);
+
+        if (PyUnicode_Check(key) &&
+            (PyUnicode_CompareWithASCIIString(key, "can_id") == 0 ||
+             PyUnicode_CompareWithASCIIString(key, "can_mask") == 0 ||
+             PyUnicode_CompareWithASCIIString(key, "extended") == 0))
+            continue;
+        PyErr_Format(PyExc_ValueError,
+                     "filters[%zd]: unknown key %R (can_id, can_mask and "
+                     "extended are known)",
+                     index, key);
+        Py_CLEAR(keys);
+    }
+    Py_XDECREF(keys);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+/* With "extended" the frame format joins the comparison. */
+static int parse_extended(PyObject *filter, struct aw_filter *parsed)
+{
+    PyObject *extended;
+    int truth;
+
+    if (!PyMapping_HasKeyString(filter, "extended"))
+        return 0;
+    extended = PyMapping_GetItemString(filter, "extended");
+    if (!extended)
+        return -1;
+    truth = PyObject_IsTrue(extended);
+    Py_DECREF(extended);
+    if (truth < 0)
+        return -1;
+    parsed->mask |= AW_CAN_EXTENDED;
+    if (truth)
+        parsed->id |= AW_CAN_EXTENDED;
+    else
+        parsed->id &= ~AW_CAN_EXTENDED;
+    return 0;
+}
+
+static int parse_filter(PyObject *filter, Py_ssize_t index,
+                        struct aw_filter *parsed)
+{
+    if (!PyDict_Check(filter)) {
+        PyErr_Format(PyExc_TypeError,
+                     "filters[%zd] must be a dict with can_id and can_mask, "
+                     "not %R",
+                     index, filter);
+        return -1;
+    }
+    if (refuse_other_keys(filter, index) < 0 ||
+        parse_word(filter, index, "can_id", &parsed->id) < 0 ||
+        parse_word(filter, index, "can_mask", &parsed->mask) < 0 ||
+        parse_extended(filter, parsed) < 0)
+        return -1;
+    if ((parsed->id & INVERT) && !(parsed->mask & AW_CAN_ERROR)) {
+        parsed->invert = true;
+        parsed->id &= ~INVERT;
+    }
+    return 0;
+}
+
+static struct aw_filter *parse_all(PyObject *sequence)
+{
+    Py_ssize_t count = PySequence_Fast_GET_SIZE(sequence);
+    struct aw_filter *parsed =
+        PyMem_Calloc(count ? (size_t)count : 1, sizeof(*parsed));
+
+    if (!parsed) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        if (parse_filter(PySequence_Fast_GET_ITEM(sequence, i), i, &parsed[i]) <
+            0) {
+            PyMem_Free(parsed);
+            return NULL;
+        }
+    }
+    return parsed;
+}
+
+Py_ssize_t aw_filters_parse(PyObject *filters, DeviceObject *device,
+                            struct aw_filter **ret)
+{
+    PyObject *sequence;
+    Py_ssize_t count;
+
+    *ret = NULL;
+    if (!filters || filters == Py_None)
+        return 0;
+    sequence = PySequence_Fast(
+        filters,
+        "filters must be a sequence of dicts with can_id and can_mask");
+    if (!sequence)
+        return -1;
+    count = PySequence_Fast_GET_SIZE(sequence);
+    if (count > 0 && aw_device_kind(device->device) != AW_KIND_CAN) {
+        PyErr_Format(PyExc_ValueError, "device %U has no CAN frames to filter",
+                     device->name);
+        count = -1;
+    } else if (count > (Py_ssize_t)AW_FILTERS_MAX) {
+        PyErr_Format(PyExc_ValueError, "%zd filters: at most %u are possible",
+                     count, AW_FILTERS_MAX);
+        count = -1;
+    } else {
+        *ret = parse_all(sequence);
+        if (!*ret)
+            count = -1;
+    }
+    Py_DECREF(sequence);
+    return count;
+}

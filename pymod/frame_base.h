@@ -1,0 +1,75 @@
+/* What the files of the frame types share: frame.c makes Frame, the base;
+ * can_frame.c and datagram.c make the types that add to it.
+ *
+ * Everything here needs the GIL and returns NULL or -1 with an exception. */
+#ifndef AW_PYMOD_FRAME_BASE_H
+#define AW_PYMOD_FRAME_BASE_H
+
+#include <stdbool.h>
+
+#include "pymod/frame.h"
+
+/* The size of a frame object without payload, for its PyType_Spec. */
+#define AW_FRAME_BASIC_BYTES                                                   \
+    ((int)(offsetof(FrameObject, slot) + sizeof(struct aw_frame)))
+
+/* Flags of every frame type. */
+#define AW_FRAME_TYPE_FLAGS (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE)
+
+/* Bytes of the payload that are not data: the head of its kind. */
+static inline size_t aw_frame_head_bytes(enum aw_kind kind)
+{
+    switch (kind) {
+    case AW_KIND_CAN_XL:
+        return sizeof(struct aw_xl_head);
+    case AW_KIND_DATAGRAM:
+        return sizeof(struct aw_address);
+    case AW_KIND_BYTES:
+    case AW_KIND_CAN:
+        break;
+    }
+    return 0;
+}
+
+/* The frame's data, without head. */
+static inline const unsigned char *aw_frame_data(const struct aw_frame *frame)
+{
+    return frame->payload + aw_frame_head_bytes((enum aw_kind)frame->kind);
+}
+
+/* The frame's length as len() gives it: that of its data or, for a remote
+ * frame, the length that it asks for. */
+static inline size_t aw_frame_length(const struct aw_frame *frame)
+{
+    return frame->length - aw_frame_head_bytes((enum aw_kind)frame->kind);
+}
+
+static inline bool aw_frame_is_remote(const struct aw_frame *frame)
+{
+    return frame->kind == AW_KIND_CAN && frame->id & AW_CAN_REMOTE;
+}
+
+static inline size_t aw_frame_data_bytes(const struct aw_frame *frame)
+{
+    return aw_frame_is_remote(frame) ? 0 : aw_frame_length(frame);
+}
+
+/* A new object of `type` whose slot is all zeros but for kind and length:
+ * `data_bytes` more than the kind's head. The caller bounds `data_bytes` by
+ * AW_PAYLOAD_MAX. A new reference. */
+PyObject *aw_frame_alloc(PyTypeObject *type, enum aw_kind kind,
+                         size_t data_bytes) AW_WITH_GIL;
+
+/* The same, holding a copy of `data` (bytes-like, or an iterable of integers,
+ * or NULL). ValueError if it is longer than a slot can be. */
+PyObject *aw_frame_from_data(PyTypeObject *type, enum aw_kind kind,
+                             PyObject *data) AW_WITH_GIL;
+
+/* `<TYPE CONTENT, where from and when>`, for repr(). Steals `content`, which
+ * may be NULL with an exception set. A new reference. */
+PyObject *aw_frame_describe(PyObject *frame, PyObject *content) AW_WITH_GIL;
+
+/* "3 bytes: 010203", the first few of them, for repr(). A new reference. */
+PyObject *aw_frame_describe_data(const struct aw_frame *frame) AW_WITH_GIL;
+
+#endif

@@ -1,0 +1,106 @@
+/* What a script hands to Device.send(), made into what the reader takes.
+ *
+ * The frame is copied: the script may drop its object while the reader still
+ * waits for the kernel. What belongs to a frame's arrival (clocks, sequence,
+ * losses, channel, direction) does not travel on. */
+#include "pymod/frame_base.h"
+
+#include <string.h>
+
+static struct aw_frame *send_frame(struct aw_send *send)
+{
+    void *frame = send->frame;
+
+    return frame;
+}
+
+/* A request of zeros but for the frame's kind and length. */
+static struct aw_send *send_new(enum aw_kind kind, size_t payload_bytes)
+{
+    struct aw_send *send = PyMem_RawCalloc(
+        1, offsetof(struct aw_send, frame) +
+               offsetof(struct aw_frame, payload) + payload_bytes);
+
+    if (!send) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    send_frame(send)->kind = (uint8_t)kind;
+    send_frame(send)->length = (uint16_t)payload_bytes;
+    return send;
+}
+
+static struct aw_send *send_from_frame(const struct aw_frame *frame)
+{
+    const unsigned arrival = AW_FRAME_SENT | AW_FRAME_TRUNCATED;
+    struct aw_send *send = send_new((enum aw_kind)frame->kind, frame->length);
+
+    if (!send)
+        return NULL;
+    send_frame(send)->id = frame->id;
+    send_frame(send)->flags = (uint16_t)(frame->flags & ~arrival);
+    /* A truncated datagram goes out as long as it is now. */
+    if (frame->kind == AW_KIND_DATAGRAM)
+        send_frame(send)->id = (uint32_t)aw_frame_length(frame);
+    memcpy(send_frame(send)->payload, frame->payload, frame->length);
+    return send;
+}
+
+static struct aw_send *send_from_bytes(enum aw_kind kind, PyObject *data)
+{
+    size_t head = aw_frame_head_bytes(kind), length;
+    struct aw_send *send = NULL;
+    Py_buffer view;
+
+    if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0)
+        return NULL;
+    length = (size_t)view.len;
+    if (length > AW_PAYLOAD_MAX - head)
+        PyErr_Format(PyExc_ValueError,
+                     "%zu bytes cannot be sent; a frame holds at most %zu",
+                     length, AW_PAYLOAD_MAX - head);
+    else
+        send = send_new(kind, head + length);
+    if (send && length)
+        memcpy(send_frame(send)->payload + head, view.buf, length);
+    if (send && kind == AW_KIND_DATAGRAM)
+        send_frame(send)->id = (uint32_t)length;
+    PyBuffer_Release(&view);
+    return send;
+}
+
+static const char *wanted(enum aw_kind kind)
+{
+    switch (kind) {
+    case AW_KIND_CAN:
+    case AW_KIND_CAN_XL:
+        return "a CanFrame";
+    case AW_KIND_DATAGRAM:
+        return "a Datagram or bytes";
+    case AW_KIND_BYTES:
+        break;
+    }
+    return "a Frame or bytes";
+}
+
+int aw_frame_to_send(struct aw_module *module, PyObject *object,
+                     enum aw_kind kind, struct aw_send **ret_send)
+{
+    struct aw_send *send;
+
+    if (PyObject_TypeCheck(object, module->frame_type) &&
+        aw_frame_slot(object)->kind == kind) {
+        send = send_from_frame(aw_frame_slot(object));
+    } else if ((kind == AW_KIND_BYTES || kind == AW_KIND_DATAGRAM) &&
+               PyObject_CheckBuffer(object)) {
+        send = send_from_bytes(kind, object);
+    } else {
+        PyErr_Format(PyExc_TypeError, "this device sends %s, not %R",
+                     wanted(kind), object);
+        return -1;
+    }
+    if (!send)
+        return -1;
+    *ret_send = send;
+    return 0;
+}

@@ -1,0 +1,224 @@
+#include "pymod/module.h"
+
+#include <unistd.h>
+
+#include "pymod/bridge.h"
+#include "pymod/queue.h"
+
+/* Set before Python starts, read with the GIL. */
+static const struct aw_hosted *hosted;
+
+void aw_module_set_hosted(const struct aw_hosted *by)
+{
+    hosted = by;
+}
+
+const struct aw_hosted *aw_module_hosted(void)
+{
+    return hosted;
+}
+
+struct aw_module *aw_module_state(PyObject *module)
+{
+    return PyModule_GetState(module);
+}
+
+struct aw_module *aw_module_of_type(PyTypeObject *type)
+{
+    return PyType_GetModuleState(type);
+}
+
+/* ---- which process, which script ---- */
+
+bool aw_module_forked(const struct aw_module *module)
+{
+    return module->pid != getpid();
+}
+
+int aw_module_check_fork(struct aw_module *module)
+{
+    if (!aw_module_forked(module))
+        return 0;
+    PyErr_SetString(module->error,
+                    "awaitd cannot be used in a child made by os.fork(): its "
+                    "readers stay with the parent; use subprocess, or the "
+                    "spawn method of multiprocessing");
+    return -1;
+}
+
+PyObject *aw_module_owner(struct aw_module *module)
+{
+    PyObject *owner;
+
+    if (!module->owner_hook)
+        return NULL;
+    owner = PyObject_CallNoArgs(module->owner_hook);
+    if (owner == Py_None)
+        Py_CLEAR(owner);
+    return owner;
+}
+
+int aw_module_owner_name(struct aw_module *module, char *name, size_t size)
+{
+    PyObject *owner = aw_module_owner(module);
+    PyObject *object = owner ? PyObject_GetAttrString(owner, "name") : NULL;
+    const char *text = object ? PyUnicode_AsUTF8(object) : NULL;
+
+    PyOS_snprintf(name, size, "%s", text ? text : "");
+    Py_XDECREF(object);
+    Py_XDECREF(owner);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+/* ---- functions ---- */
+
+static PyObject *set_owner_hook(PyObject *module, PyObject *hook)
+{
+    Py_XSETREF(aw_module_state(module)->owner_hook, Py_NewRef(hook));
+    Py_RETURN_NONE;
+}
+
+static PyObject *interrupt(PyObject *module, PyObject *ident)
+{
+    unsigned long thread = PyLong_AsUnsignedLong(ident);
+
+    if (PyErr_Occurred())
+        return NULL;
+    aw_recv_interrupt(aw_module_state(module), thread);
+    Py_RETURN_NONE;
+}
+
+static PyObject *shut_down(PyObject *module, PyObject *Py_UNUSED(unused))
+{
+    aw_bridge_shutdown(aw_module_state(module));
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef functions[] = {
+    {"open_device", aw_open_device, METH_VARARGS,
+     "open_device(name, options, /)\n--\n\n"
+     "Open a device; options maps keys to text, \"driver\" among them.\n"
+     "Raises ConfigError or DeviceError."},
+    {"parse_device", aw_parse_device, METH_O,
+     "parse_device(text, /)\n--\n\n"
+     "(name, options) of the short form NAME=DRIVER:MAIN[,key=value...].\n"
+     "Raises ConfigError."},
+    {"read_config", aw_read_config, METH_O,
+     "read_config(path, /)\n--\n\n"
+     "{name: options} of the devices in a configuration file. Raises\n"
+     "ConfigError naming file, line and key."},
+    {"hosted_devices", aw_hosted_devices, METH_NOARGS,
+     "hosted_devices()\n--\n\n"
+     "{name: Device} of the daemon this runs in; None outside a daemon."},
+    {"_set_owner_hook", set_owner_hook, METH_O, NULL},
+    {"_interrupt", interrupt, METH_O, NULL},
+    {"_shutdown", shut_down, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+/* ---- life ---- */
+
+static PyObject *import_attribute(const char *module_name, const char *name)
+{
+    PyObject *module = PyImport_ImportModule(module_name);
+    PyObject *attribute = module ? PyObject_GetAttrString(module, name) : NULL;
+
+    Py_XDECREF(module);
+    return attribute;
+}
+
+/* The bridge must be gone before the interpreter takes the GIL away from
+ * threads: atexit runs early enough. */
+static int register_shutdown(PyObject *module)
+{
+    PyObject *function = PyObject_GetAttrString(module, "_shutdown");
+    PyObject *call = import_attribute("atexit", "register");
+    PyObject *result =
+        function && call ? PyObject_CallOneArg(call, function) : NULL;
+
+    Py_XDECREF(result);
+    Py_XDECREF(call);
+    Py_XDECREF(function);
+    return result ? 0 : -1;
+}
+
+static int execute(PyObject *module)
+{
+    static int (*const setups[])(PyObject *) = {
+        aw_errors_setup,   aw_frame_setup, aw_can_frame_setup,
+        aw_datagram_setup, aw_stats_setup, aw_device_setup,
+        aw_queue_setup,    aw_get_setup,   aw_send_setup,
+    };
+    struct aw_module *state = aw_module_state(module);
+
+    state->pid = getpid();
+    state->empty_string = PyUnicode_FromString("");
+    state->get_running_loop = import_attribute("asyncio", "get_running_loop");
+    if (!state->empty_string || !state->get_running_loop)
+        return -1;
+    for (size_t i = 0; i < sizeof(setups) / sizeof(setups[0]); i++) {
+        if (setups[i](module) < 0)
+            return -1;
+    }
+    if (PyModule_AddStringConstant(module, "__version__", AW_VERSION) < 0)
+        return -1;
+    return register_shutdown(module);
+}
+
+/* Every object the state holds lies between its first member and `pid`. */
+static PyObject **objects(struct aw_module *state, size_t *ret_count)
+{
+    *ret_count = offsetof(struct aw_module, pid) / sizeof(PyObject *);
+    return (PyObject **)state;
+}
+
+static int traverse(PyObject *module, visitproc visit, void *arg)
+{
+    size_t count;
+    PyObject **members = objects(aw_module_state(module), &count);
+
+    for (size_t i = 0; i < count; i++)
+        Py_VISIT(members[i]);
+    return 0;
+}
+
+static int clear(PyObject *module)
+{
+    size_t count;
+    PyObject **members = objects(aw_module_state(module), &count);
+
+    for (size_t i = 0; i < count; i++)
+        Py_CLEAR(members[i]);
+    return 0;
+}
+
+static void free_module(void *module)
+{
+    clear(module);
+}
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, execute},
+#if PY_VERSION_HEX >= 0x030C0000
+    /* One bridge and one asyncio serve a process. */
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "_awaitd",
+    .m_doc = "Frames from C queues, awaited. Import awaitd instead.",
+    .m_size = sizeof(struct aw_module),
+    .m_methods = functions,
+    .m_slots = slots,
+    .m_traverse = traverse,
+    .m_clear = clear,
+    .m_free = free_module,
+};
+
+PyMODINIT_FUNC PyInit__awaitd(void)
+{
+    return PyModuleDef_Init(&definition);
+}

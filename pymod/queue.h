@@ -1,0 +1,98 @@
+/* Queue: a script's view of its subscription.
+ *
+ * Frames are taken from the ring with the GIL held, so there is one consumer at
+ * a time. Waiting `get()`s stand in a list, oldest first. At any moment, if
+ * there are waiters, one of three things is true: the oldest has been woken and
+ * will, when it resumes or is cancelled, look after the next; or the queue is
+ * armed, and the bridge will have aw_queue_wake() called on the loop; or that
+ * call is under way. */
+#ifndef AW_PYMOD_QUEUE_H
+#define AW_PYMOD_QUEUE_H
+
+#include "pymod/device.h"
+#include "pymod/module.h"
+#include "pymod/wait.h"
+
+#include "devices/queue/queue.h"
+
+struct get_object;
+
+typedef struct queue_object {
+    PyObject_HEAD struct aw_queue *queue;
+    DeviceObject *device;
+    PyObject *owner; /* the hosted script, or NULL */
+    PyObject *name;  /* str */
+    PyObject *loop;  /* that first waited, or NULL */
+    PyObject *wake;  /* bound method, what the bridge schedules on `loop` */
+    struct get_object *first, *last; /* waiters, borrowed */
+    struct aw_waker bell;            /* of a blocked recv() */
+    unsigned long receiver;          /* the thread blocked in recv(), or 0 */
+    bool interrupted;                /* recv() is to raise KeyboardInterrupt */
+    bool retired;
+    struct queue_object *next_receiver;
+    PyObject *weak_references;
+} QueueObject;
+
+enum get_mode { GET_ONE, GET_MANY, GET_NEXT };
+
+typedef struct get_object {
+    PyObject_HEAD QueueObject *queue;
+    struct aw_wait wait;
+    PyObject *timer;  /* asyncio.TimerHandle, or NULL */
+    double timeout_s; /* negative: none */
+    Py_ssize_t limit; /* GET_MANY */
+    enum get_mode mode;
+    bool listed; /* among the queue's waiters */
+    bool woken;  /* its future has been resolved by the queue */
+    bool timed_out;
+    bool finished;
+    struct get_object *previous, *next;
+    PyObject *weak_references;
+} GetObject;
+
+/* A new Queue of `device` for an attached `queue`, whose reference it takes
+ * over, also on failure. */
+PyObject *aw_queue_object_new(struct aw_module *module, DeviceObject *device,
+                              struct aw_queue *queue,
+                              PyObject *owner) AW_WITH_GIL;
+
+/* The oldest frame as an object, its slot released; NULL without an exception
+ * if there is none. */
+PyObject *aw_queue_take(QueueObject *self) AW_WITH_GIL;
+
+/* At most `limit` frames as a list, in one step. */
+PyObject *aw_queue_take_many(QueueObject *self, Py_ssize_t limit) AW_WITH_GIL;
+
+/* Something to look at: a frame, or the end. */
+bool aw_queue_ready(QueueObject *self) AW_WITH_GIL;
+
+/* Ties the queue to the running loop, or finds it tied to it. -1 with an
+ * exception if another live loop, or a blocked recv(), has it. */
+int aw_queue_bind(QueueObject *self) AW_WITH_GIL;
+
+/* Keeps the promise at the head of this file, after a waiter came, went or was
+ * served. On the loop's thread. 0, or -1 with an exception. */
+int aw_queue_settle(QueueObject *self) AW_WITH_GIL;
+
+/* The same from any thread: has it done on the loop, if there are waiters. */
+int aw_queue_settle_soon(QueueObject *self) AW_WITH_GIL;
+
+/* The bridge: has the queue's waiters looked after on their loop. */
+void aw_queue_announce(struct aw_bridge *bridge,
+                       struct aw_queue *queue) AW_WITH_GIL;
+
+/* A new awaitable (get.c). */
+PyObject *aw_get_new(QueueObject *queue, enum get_mode mode, Py_ssize_t limit,
+                     double timeout_s) AW_WITH_GIL;
+
+/* Blocks until a frame is there: recv() (recv.c). */
+PyObject *aw_queue_recv(QueueObject *self, double timeout_s) AW_WITH_GIL;
+
+/* Makes every recv() blocked in the thread `ident` raise KeyboardInterrupt. */
+void aw_recv_interrupt(struct aw_module *module,
+                       unsigned long ident) AW_WITH_GIL;
+
+/* A timeout argument: None is negative. 0, or -1 with an exception. */
+int aw_parse_timeout(PyObject *object, double *ret_timeout_s) AW_WITH_GIL;
+
+#endif

@@ -1,0 +1,755 @@
+"""awaitd as a process: its commands, what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.daemon
+
+DEADLINE_S = 20.0
+
+WAIT_FOR_EVER = """
+    import asyncio
+    print("ready", flush=True)
+    await asyncio.Event().wait()
+"""
+
+
+class Process:
+    """A running awaitd whose output can be waited for."""
+
+    def __init__(self, command: list[str]) -> None:
+        self.deadline = time.monotonic() + DEADLINE_S
+        self.stdout = b""
+        self.popen = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def wait_for(self, text: bytes) -> None:
+        """Reads stdout until `text` has come."""
+        assert self.popen.stdout is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.popen.stdout, selectors.EVENT_READ)
+            while text not in self.stdout:
+                left = self.deadline - time.monotonic()
+                assert left > 0 and selector.select(left), "nothing came"
+                chunk = os.read(self.popen.stdout.fileno(), 65536)
+                if not chunk:
+                    pytest.fail(f"ended early: {self.popen.communicate()}")
+                self.stdout += chunk
+
+    def signal(self, number: int) -> None:
+        self.popen.send_signal(number)
+
+    def finish(self) -> tuple[int, str]:
+        """The exit status and stderr, once it has ended."""
+        left = max(0.1, self.deadline - time.monotonic())
+        _, errors = self.popen.communicate(timeout=left)
+        return self.popen.returncode, errors.decode()
+
+
+@pytest.fixture
+def awaitd(awaitd_binary):
+    """Runs awaitd to its end."""
+
+    def run(*args, **options) -> subprocess.CompletedProcess:
+        options.setdefault("text", True)
+        options.setdefault("stdin", subprocess.DEVNULL)
+        return subprocess.run(
+            [str(awaitd_binary), *map(str, args)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            timeout=DEADLINE_S,
+            check=False,
+            **options,
+        )
+
+    return run
+
+
+@pytest.fixture
+def start(awaitd_binary):
+    """Starts awaitd; what is still running at the end is killed."""
+    processes = []
+
+    def launch(*args) -> Process:
+        process = Process([str(awaitd_binary), *map(str, args)])
+        processes.append(process)
+        return process
+
+    yield launch
+    for process in processes:
+        if process.popen.poll() is None:
+            process.popen.kill()
+            process.popen.communicate()
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a file of the test and gives its path."""
+
+    def writer(name: str, text: str) -> Path:
+        path = tmp_path / name
+        path.write_text(textwrap.dedent(text))
+        return path
+
+    return writer
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def write_log(write, count: int) -> Path:
+    """A log of `count` frames, every second one with the id 0x100."""
+    lines = (
+        f"(1700000000.{index:06d}) can0 {0x100 + index % 2:03X}#{index:08X}\n"
+        for index in range(count)
+    )
+    return write("drive.log", "".join(lines))
+
+
+# ---- help, version, usage ----
+
+
+def test_version_is_printed(awaitd):
+    result = awaitd("--version")
+    assert (result.returncode, result.stdout) == (0, "awaitd 0.1.0\n")
+
+
+def test_help_names_commands_and_drivers(awaitd):
+    result = awaitd("--help")
+    assert result.returncode == 0
+    for word in ("awaitd run", "awaitd check", "can", "udp", "replay", "virtual"):
+        assert word in result.stdout
+
+
+def test_help_fits_a_terminal(awaitd):
+    for topic in (["--help"], ["run", "--help"]):
+        for line in awaitd(*topic).stdout.splitlines():
+            assert len(line) <= 100, line
+
+
+def test_help_on_run_lists_options_and_statuses(awaitd):
+    result = awaitd("run", "--help")
+    assert result.returncode == 0
+    for word in ("--stats-json", "--fail-on-drop", "--quiet", "78", "130"):
+        assert word in result.stdout
+
+
+def test_help_on_devices_lists_every_option(awaitd):
+    result = awaitd("help", "devices")
+    assert result.returncode == 0
+    for word in ("interface", "bind", "multicast", "speed", "priority", "default"):
+        assert word in result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["walk"],
+        ["logger.py"],
+        ["run"],
+        ["run", "-d"],
+        ["run", "--colour", "script.py"],
+        ["run", "-d", "bus=virtual:can"],
+        ["check"],
+        ["check", "one.yaml", "two.yaml"],
+        ["help", "cooking"],
+    ],
+    ids=" ".join,
+)
+def test_usage_error_exits_64_in_one_line(awaitd, arguments):
+    result = awaitd(*arguments)
+    assert result.returncode == 64
+    assert result.stdout == ""
+    assert result.stderr.startswith("awaitd: error: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_stats_path_that_cannot_be_written_exits_64(awaitd, write):
+    script = write("script.py", "print('never')\n")
+    result = awaitd("run", "--stats-json", "/nowhere/stats.json", script)
+    assert result.returncode == 64
+    assert "/nowhere/stats.json" in result.stderr
+    assert result.stdout == ""
+
+
+# ---- configuration ----
+
+
+def test_check_counts_devices_and_scripts(awaitd, write):
+    write("script.py", "pass\n")
+    config = write(
+        "bench.yaml",
+        """\
+        devices:
+          - {name: bus, driver: virtual}
+        scripts:
+          - {path: script.py}
+        """,
+    )
+    result = awaitd("check", config)
+    assert result.stderr == ""
+    assert result.stdout == f"{config}: ok, 1 device, 1 script\n"
+    assert result.returncode == 0
+
+
+@pytest.mark.parametrize("command", [["check"], ["run", "-c"]], ids=" ".join)
+def test_misspelt_key_exits_78_with_file_and_line(awaitd, write, command):
+    config = write(
+        "bench.yaml",
+        """\
+        devices:
+          - name: CANbus
+            driver: can
+            interfce: can0
+        """,
+    )
+    result = awaitd(*command, config)
+    assert result.returncode == 78
+    assert f"{config}:4: " in result.stderr
+    assert "interfce" in result.stderr
+    assert '"interface"' in result.stderr
+
+
+@pytest.mark.parametrize("command", [["check"], ["run", "-c"]], ids=" ".join)
+def test_missing_configuration_exits_78(awaitd, tmp_path, command):
+    result = awaitd(*command, tmp_path / "none.yaml")
+    assert result.returncode == 78
+    assert "none.yaml" in result.stderr
+
+
+def test_check_of_a_missing_script_exits_78(awaitd, write):
+    config = write("bench.yaml", "scripts:\n  - {path: gone.py}\n")
+    result = awaitd("check", config)
+    assert result.returncode == 78
+    assert "gone.py" in result.stderr
+
+
+def test_configuration_without_scripts_exits_78(awaitd, write):
+    config = write("bench.yaml", "devices:\n  - {name: bus, driver: virtual}\n")
+    result = awaitd("run", "-c", config)
+    assert result.returncode == 78
+    assert "no scripts" in result.stderr
+
+
+def test_missing_script_exits_78(awaitd, tmp_path):
+    result = awaitd("run", tmp_path / "gone.py")
+    assert result.returncode == 78
+    assert "gone.py" in result.stderr
+    assert "No such file" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "device, word",
+    [
+        ("CAN-bus=virtual:can", "CAN-bus"),
+        ("class=virtual:can", "class"),
+        ("bus=vitual:can", "virtual"),
+        ("bus=virtual:can,colour=red", "colour"),
+        ("bus=virtual:tram", "tram"),
+        ("bus", "bus"),
+        ("net=udp", "bind"),
+    ],
+)
+def test_wrong_device_exits_78_and_is_named(awaitd, write, device, word):
+    script = write("script.py", "print('never')\n")
+    result = awaitd("run", "-d", device, script)
+    assert result.returncode == 78
+    assert word in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+
+
+def test_device_on_the_command_line_replaces_the_files(awaitd, write):
+    write("script.py", "from awaitd.devices import bus\nprint(bus.driver)\n")
+    config = write(
+        "bench.yaml",
+        """\
+        devices:
+          - {name: bus, driver: can, interface: nosuchbus0}
+        scripts:
+          - {path: script.py}
+        """,
+    )
+    result = awaitd("run", "-q", "-c", config, "-d", "bus=virtual:can")
+    assert (result.returncode, result.stdout) == (0, "virtual\n"), result.stderr
+
+
+# ---- devices ----
+
+
+def test_address_of_another_machine_exits_69(awaitd, write):
+    script = write("script.py", "print('never')\n")
+    result = awaitd("run", "-d", "net=udp:192.0.2.1:5005", script)
+    assert result.returncode == 69
+    assert "device net" in result.stderr
+    assert "192.0.2.1" in result.stderr
+    assert result.stdout == ""
+
+
+def test_missing_interface_exits_69(awaitd, write):
+    script = write("script.py", "print('never')\n")
+    result = awaitd("run", "-d", "CANbus=can:nosuchbus0", script)
+    assert result.returncode == 69
+    assert "device CANbus" in result.stderr
+
+
+def test_missing_log_exits_69(awaitd, write, tmp_path):
+    script = write("script.py", "print('never')\n")
+    result = awaitd("run", "-d", f"CANbus=replay:{tmp_path}/gone.log", script)
+    assert result.returncode == 69
+    assert "gone.log" in result.stderr
+
+
+# ---- the script's own end ----
+
+
+@pytest.mark.parametrize("status", [0, 3, 255])
+def test_exit_status_is_the_scripts(awaitd, write, status):
+    script = write("script.py", f"import sys\nsys.exit({status})\n")
+    assert awaitd("run", "-q", script).returncode == status
+
+
+def test_uncaught_exception_exits_1_with_traceback(awaitd, write):
+    script = write("script.py", "\nraise RuntimeError('brakes')\n")
+    result = awaitd("run", "-q", script)
+    assert result.returncode == 1
+    assert "RuntimeError: brakes" in result.stderr
+    assert f'"{script}", line 2' in result.stderr
+
+
+def test_syntax_error_exits_1_with_file_and_line(awaitd, write):
+    script = write("script.py", "x = 1\nif x ==:\n    pass\n")
+    result = awaitd("run", "-q", script)
+    assert result.returncode == 1
+    assert "SyntaxError" in result.stderr
+    assert f'"{script}", line 2' in result.stderr
+
+
+def test_arguments_reach_the_script(awaitd, write):
+    script = write("script.py", "import json, sys\nprint(json.dumps(sys.argv))\n")
+    result = awaitd("run", "-q", script, "-q", "--help", "--", "two words", "")
+    assert json.loads(result.stdout) == [
+        str(script),
+        "-q",
+        "--help",
+        "--",
+        "two words",
+        "",
+    ]
+
+
+def test_output_of_one_script_passes_unchanged(awaitd, write):
+    script = write(
+        "script.py",
+        r"""
+        import sys
+        sys.stdout.write("Größe\r\n\x00\x1b[1m")
+        sys.stdout.flush()
+        print("no newline", end="")
+        """,
+    )
+    result = awaitd("run", script, text=False)
+    assert result.returncode == 0
+    assert result.stdout == "Größe\r\n\x00\x1b[1mno newline".encode()
+
+
+def test_output_of_two_scripts_carries_their_names(awaitd, write):
+    one = write("one.py", "print('hello')\n")
+    two = write("two.py", "print('hello')\n")
+    result = awaitd("run", "-q", "-s", one, two)
+    assert result.returncode == 0
+    assert sorted(result.stdout.splitlines()) == ["one: hello", "two: hello"]
+
+
+def test_first_failure_of_two_scripts_is_the_status(awaitd, write):
+    good = write("good.py", "pass\n")
+    bad = write("bad.py", "import sys\nsys.exit(7)\n")
+    result = awaitd("run", "-q", "-s", good, bad)
+    assert result.returncode == 7
+    assert "script bad ended with status 7" in result.stderr
+
+
+def test_closed_standard_files_are_replaced(awaitd_binary, write):
+    script = write(
+        "script.py",
+        """
+        import os, sys
+        print("into nothing", flush=True)
+        links = [os.readlink(f"/proc/self/fd/{fd}") for fd in (0, 1)]
+        sys.exit(0 if links == ["/dev/null"] * 2 else 9)
+        """,
+    )
+    result = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&- >&-', "sh", awaitd_binary, "run"]
+        + ["-d", "bus=virtual:can", script],
+        stderr=subprocess.PIPE,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_reader_of_stdout_gone_is_the_scripts_error(start, write):
+    script = write(
+        "script.py",
+        """
+        import sys
+        print("ready", flush=True)
+        sys.stdin.read()
+        try:
+            while True:
+                print("x" * 4096, flush=True)
+        except BrokenPipeError:
+            sys.exit(5)
+        """,
+    )
+    process = start("run", "-q", script)
+    process.wait_for(b"ready")
+    process.popen.stdout.close()
+    process.popen.stdout = None
+    status, _ = process.finish()
+    assert status in (0, 5)  # not -SIGPIPE
+
+
+# ---- stopping ----
+
+
+def test_sigterm_exits_0(start, write):
+    process = start("run", write("script.py", WAIT_FOR_EVER))
+    process.wait_for(b"ready")
+    process.signal(signal.SIGTERM)
+    status, errors = process.finish()
+    assert status == 0
+    assert "Traceback" not in errors
+
+
+def test_ctrl_c_exits_130(start, write):
+    process = start("run", write("script.py", WAIT_FOR_EVER))
+    process.wait_for(b"ready")
+    process.signal(signal.SIGINT)
+    status, errors = process.finish()
+    assert status == 130
+    assert "Traceback" not in errors
+
+
+def test_sighup_is_answered_and_changes_nothing(start, write):
+    process = start("run", write("script.py", WAIT_FOR_EVER))
+    process.wait_for(b"ready")
+    process.signal(signal.SIGHUP)
+    process.signal(signal.SIGTERM)
+    status, errors = process.finish()
+    assert status == 0
+    assert "reload is not supported" in errors
+
+
+def test_stop_stops_every_script(start, write):
+    one = write("one.py", WAIT_FOR_EVER)
+    two = write("two.py", WAIT_FOR_EVER)
+    process = start("run", "-s", one, two)
+    process.wait_for(b"one: ready")
+    process.wait_for(b"two: ready")
+    process.signal(signal.SIGTERM)
+    assert process.finish()[0] == 0
+
+
+def test_script_failing_while_stopping_keeps_its_status(start, write):
+    script = write(
+        "script.py",
+        """
+        import asyncio, sys
+        print("ready", flush=True)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            sys.exit(9)
+        """,
+    )
+    process = start("run", script)
+    process.wait_for(b"ready")
+    process.signal(signal.SIGTERM)
+    assert process.finish()[0] == 9
+
+
+def test_finally_may_await_before_the_end(start, write):
+    script = write(
+        "script.py",
+        """
+        import asyncio
+        print("ready", flush=True)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.1)
+            print("brakes on", flush=True)
+        """,
+    )
+    process = start("run", script)
+    process.wait_for(b"ready")
+    process.signal(signal.SIGTERM)
+    process.wait_for(b"brakes on")
+    assert process.finish()[0] == 0
+
+
+def stubborn_config(write, script: str) -> Path:
+    write("stubborn.py", script)
+    return write(
+        "bench.yaml",
+        """\
+        stop_grace_s: 0.2
+        stop_timeout_s: 0.6
+        devices:
+          - {name: bus, driver: virtual}
+        scripts:
+          - {path: stubborn.py}
+        """,
+    )
+
+
+def test_script_deaf_to_cancellation_is_abandoned(start, write):
+    config = stubborn_config(
+        write,
+        """
+        import asyncio
+        print("ready", flush=True)
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                pass
+        """,
+    )
+    process = start("run", "-c", config)
+    process.wait_for(b"ready")
+    process.signal(signal.SIGTERM)
+    status, errors = process.finish()
+    assert status == 1
+    assert "script stubborn has not stopped yet: cancelled again" in errors
+    assert "ledger" in errors
+
+
+def test_second_cancel_ends_a_script_deaf_to_the_first(start, write):
+    config = stubborn_config(
+        write,
+        """
+        import asyncio
+        print("ready", flush=True)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            pass
+        await asyncio.Event().wait()
+        """,
+    )
+    process = start("run", "-c", config)
+    process.wait_for(b"ready")
+    process.signal(signal.SIGTERM)
+    assert process.finish()[0] == 0
+
+
+def test_blocked_script_is_abandoned_with_its_stack(start, write):
+    config = stubborn_config(
+        write,
+        """
+        import threading
+        def stuck_here():
+            threading.Event().wait()
+        print("ready", flush=True)
+        stuck_here()
+        """,
+    )
+    process = start("run", "-c", config)
+    process.wait_for(b"ready")
+    process.signal(signal.SIGTERM)
+    status, errors = process.finish()
+    assert status == 1
+    assert "stuck_here" in errors
+    assert "stubborn.py" in errors
+
+
+def test_third_ctrl_c_does_not_wait_for_the_deadline(start, write):
+    script = write(
+        "script.py",
+        """
+        import asyncio
+        print("ready", flush=True)
+        for said in ("first", "second", "third"):
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                print(said, flush=True)
+        await asyncio.Event().wait()
+        """,
+    )
+    began = time.monotonic()
+    process = start("run", script)
+    for said in (b"ready", b"first", b"second"):
+        process.wait_for(said)
+        process.signal(signal.SIGINT)
+    assert process.finish()[0] == 1
+    assert time.monotonic() - began < 4.5  # stop_grace_s alone would be 5
+
+
+# ---- the ledger ----
+
+TWO_QUEUES = """
+    from awaitd.devices import CANbus
+    every = CANbus.queue(name="every")
+    some = CANbus.queue(name="some", filters=[{"can_id": 0x100, "can_mask": 0x7FF}])
+    async for frame in every:
+        pass
+    async for frame in some:
+        pass
+"""
+
+
+def test_stats_json_is_exact(awaitd, write, tmp_path):
+    log = write_log(write, 10)
+    stats = tmp_path / "stats.json"
+    device = f"CANbus=replay:{log},speed=max,start=ready"
+    script = write("script.py", TWO_QUEUES)
+    result = awaitd("run", "-d", device, "--stats-json", stats, script)
+    assert result.returncode == 0, result.stderr
+    found = json.loads(stats.read_text())
+    queues = {queue["name"]: queue for queue in found["devices"][0]["queues"]}
+    for queue in queues.values():
+        # How often a waiter had to be woken depends on the machine.
+        assert queue.pop("wakes") >= 0
+        assert 1 <= queue.pop("high_water") <= 10
+    nothing = {"kernel": 0, "overflow": 0, "cleared": 0, "closed": 0}
+    common = {"script": "script", "open": False, "received": 10, "pending": 0}
+    common |= {"dropped": nothing, "exact": True}
+    assert queues == {
+        "every": {"name": "every", "filtered": 0, "delivered": 10} | common,
+        "some": {"name": "some", "filtered": 5, "delivered": 5} | common,
+    }
+    del found["devices"][0]["queues"]
+    sending = ("submitted", "sent", "expired", "timed_out", "failed", "pending")
+    assert found == {
+        "version": "0.1.0",
+        "status": 0,
+        "exact": True,
+        "lossless": True,
+        "devices": [
+            {
+                "name": "CANbus",
+                "driver": "replay",
+                "send": dict.fromkeys(sending, 0) | {"exact": True},
+            }
+        ],
+    }
+
+
+def test_stats_json_dash_goes_to_stdout(awaitd, write):
+    script = write("script.py", "print('hello')\n")
+    result = awaitd(
+        "run", "-q", "-d", "bus=virtual:can", "--stats-json", "-", script
+    )
+    first, rest = result.stdout.split("\n", 1)
+    assert first == "hello"
+    assert json.loads(rest)["devices"][0]["name"] == "bus"
+
+
+def test_ledger_is_printed_at_the_end(awaitd, write):
+    device = f"CANbus=replay:{write_log(write, 10)},speed=max,start=ready"
+    result = awaitd("run", "-d", device, write("script.py", TWO_QUEUES))
+    lines = [line.split() for line in result.stderr.splitlines()]
+    assert lines[0][:4] == ["awaitd:", "0.1.0", "runs", "script.py"]
+    assert "CANbus every script 10 0 10 0 0 exact".split() in lines
+    assert "CANbus some script 10 5 5 0 0 exact".split() in lines
+    assert result.stdout == ""
+
+
+def test_quiet_prints_nothing(awaitd, write):
+    device = f"CANbus=replay:{write_log(write, 10)},speed=max,start=ready"
+    result = awaitd("run", "-q", "-d", device, write("script.py", TWO_QUEUES))
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_frames_sent_have_their_line(awaitd, write):
+    script = write(
+        "script.py",
+        """
+        import awaitd
+        from awaitd.devices import bus
+        for number in range(3):
+            await bus.send(awaitd.CanFrame(arbitration_id=number))
+        """,
+    )
+    result = awaitd("run", "-d", "bus=virtual:can", script)
+    assert result.returncode == 0, result.stderr
+    assert "bus: sent 3 of 3 submitted  exact" in result.stderr
+
+
+OVERFLOW = """
+    import asyncio, socket, sys
+    from awaitd.devices import net
+    port = int(sys.argv[1])
+    queue = net.queue(depth=1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for number in range(3):
+            sender.sendto(b"frame", ("127.0.0.1", port))
+    other = net.queue(depth=8)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"last", ("127.0.0.1", port))
+    while (await other.get()).data != b"last":
+        pass
+    if len(sys.argv) > 2:
+        sys.exit(int(sys.argv[2]))
+"""
+
+
+def run_overflow(awaitd, write, options, *arguments):
+    port = free_port()
+    script = write("script.py", OVERFLOW)
+    device = f"net=udp:127.0.0.1:{port}"
+    return awaitd("run", "-d", device, *options, script, port, *arguments)
+
+
+def test_fail_on_drop_exits_75_after_overflow(awaitd, write):
+    result = run_overflow(awaitd, write, ["--fail-on-drop"])
+    assert result.returncode == 75, result.stderr
+    assert "3 overflow" in result.stderr
+
+
+def test_overflow_without_fail_on_drop_exits_0(awaitd, write):
+    result = run_overflow(awaitd, write, [])
+    assert result.returncode == 0, result.stderr
+    assert "exact (3 overflow, 1 closed)" in result.stderr
+
+
+def test_fail_on_drop_keeps_the_scripts_own_failure(awaitd, write):
+    result = run_overflow(awaitd, write, ["--fail-on-drop"], 4)
+    assert result.returncode == 4
+
+
+def test_fail_on_drop_ignores_frames_left_behind(awaitd, write):
+    script = write(
+        "script.py",
+        """
+        from awaitd.devices import CANbus
+        queue = CANbus.queue()
+        await queue.get()
+        """,
+    )
+    device = f"CANbus=replay:{write_log(write, 10)},speed=max"
+    result = awaitd("run", "--fail-on-drop", "-d", device, script)
+    assert result.returncode == 0, result.stderr

@@ -1,0 +1,139 @@
+/* The driver `can`, as far as it goes on a machine without AF_CAN; with a real
+ * interface it is tested in the guests. */
+#include "driver_fixture.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+static bool has_can_sockets(void)
+{
+    int fd = socket(PF_CAN, SOCK_RAW | SOCK_CLOEXEC, 1);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+static struct fixture *configure(const char *interface)
+{
+    struct fixture *can = fixture_new(&aw_can_driver);
+
+    fixture_set(can, "interface", interface);
+    return can;
+}
+
+static void test_can_interface_is_the_main_option_and_required(void **state)
+{
+    const struct aw_option *options = aw_can_driver.options;
+    int index = aw_options_find(options, aw_can_driver.option_count,
+                                aw_can_driver.main_option);
+
+    (void)state;
+    assert_true(index >= 0);
+    assert_true(options[index].required);
+    assert_string_equal(options[index].name, "interface");
+}
+
+static void test_can_fd_without_a_word_is_left_to_the_interface(void **state)
+{
+    int index = aw_options_find(aw_can_driver.options,
+                                aw_can_driver.option_count, "fd");
+
+    (void)state;
+    assert_true(index >= 0);
+    assert_null(aw_can_driver.options[index].fallback);
+}
+
+static void test_can_receive_buffer_out_of_range_is_refused(void **state)
+{
+    (void)state;
+    assert_true(fixture_takes(&aw_can_driver, "receive_buffer", "16M"));
+    assert_false(fixture_takes(&aw_can_driver, "receive_buffer", "0"));
+    assert_false(fixture_takes(&aw_can_driver, "receive_buffer", "2048M"));
+}
+
+static void test_can_interface_names_that_can_be_are_accepted(void **state)
+{
+    const char *const names[] = {"can0", "vcan0", "any", "fifteen-chars--"};
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        struct fixture *can = configure(names[i]);
+
+        assert_int_equal(fixture_check(can), 0);
+        fixture_free(can);
+    }
+}
+
+static void test_can_interface_names_that_cannot_be_are_refused(void **state)
+{
+    const char *const names[] = {"", "sixteen-chars---", "can 0", "../can0"};
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        struct fixture *can = configure(names[i]);
+
+        assert_int_equal(fixture_check(can), -EINVAL);
+        assert_non_null(strstr(can->error.text, "name of a network interface"));
+        fixture_free(can);
+    }
+}
+
+static void test_can_without_can_sockets_names_the_module(void **state)
+{
+    struct fixture *can = configure("can0");
+
+    (void)state;
+    if (has_can_sockets()) {
+        fixture_free(can);
+        skip();
+    }
+    assert_int_equal(fixture_open(can), -EAFNOSUPPORT);
+    assert_non_null(strstr(can->error.text, "device bench: "));
+    assert_non_null(strstr(can->error.text, "modprobe can-raw"));
+    fixture_free(can);
+}
+
+static void test_can_interface_that_is_missing_is_named(void **state)
+{
+    struct fixture *can = configure("can-missing");
+
+    (void)state;
+    if (!has_can_sockets()) {
+        fixture_free(can);
+        skip();
+    }
+    assert_int_equal(fixture_open(can), -ENODEV);
+    assert_non_null(strstr(can->error.text, "no interface can-missing"));
+    fixture_free(can);
+}
+
+static void test_can_interface_of_another_type_is_refused(void **state)
+{
+    struct fixture *can = configure("lo");
+
+    (void)state;
+    if (!has_can_sockets()) {
+        fixture_free(can);
+        skip();
+    }
+    assert_int_equal(fixture_open(can), -ENODEV);
+    assert_non_null(strstr(can->error.text, "lo is no CAN interface"));
+    fixture_free(can);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_can_interface_is_the_main_option_and_required),
+        cmocka_unit_test(test_can_fd_without_a_word_is_left_to_the_interface),
+        cmocka_unit_test(test_can_receive_buffer_out_of_range_is_refused),
+        cmocka_unit_test(test_can_interface_names_that_can_be_are_accepted),
+        cmocka_unit_test(test_can_interface_names_that_cannot_be_are_refused),
+        cmocka_unit_test(test_can_without_can_sockets_names_the_module),
+        cmocka_unit_test(test_can_interface_that_is_missing_is_named),
+        cmocka_unit_test(test_can_interface_of_another_type_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

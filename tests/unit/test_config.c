@@ -1,0 +1,198 @@
+/* The configuration itself: what the command line adds, and what is checked
+ * before a device is touched. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/support/config_fixture.h"
+#include "tests/support/fake_drivers.h"
+
+static void add_device(struct fixture *fixture, const char *short_form)
+{
+    if (aw_config_add_device(fixture->config, short_form, &fixture->error) < 0)
+        fail_msg("%s", fixture->error.text);
+}
+
+static void add_script(struct fixture *fixture, const char *path,
+                       char *const *arguments)
+{
+    if (aw_config_add_script(fixture->config, path, arguments,
+                             &fixture->error) < 0)
+        fail_msg("%s", fixture->error.text);
+}
+
+/* ---- the command line's pieces ---- */
+
+static void test_new_is_empty_with_defaults(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(aw_config_new(&fixture->config), 0);
+    assert_int_equal(fixture->config->device_count, 0);
+    assert_int_equal(fixture->config->script_count, 0);
+    assert_int_equal((int)fixture->config->stop_grace_s, 5);
+    assert_int_equal((int)fixture->config->stop_timeout_s, 10);
+}
+
+static void test_add_device_of_a_new_name_is_appended(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture_load(fixture, "devices: [{name: a, driver: bare}]\n");
+    add_device(fixture, "b=wire:left");
+    assert_int_equal(fixture->config->device_count, 2);
+    assert_string_equal(fixture->config->devices[1]->name, "b");
+}
+
+static void test_add_device_of_the_same_name_replaces(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture_load(fixture, "devices:\n"
+                    "- {name: a, driver: bare}\n"
+                    "- {name: b, driver: bare}\n");
+    add_device(fixture, "a=tape:x.tape");
+    assert_int_equal(fixture->config->device_count, 2);
+    assert_string_equal(fixture->config->devices[0]->name, "a");
+    assert_string_equal(fixture->config->devices[0]->driver->name, "tape");
+    assert_string_equal(
+        fixture->config->devices[0]->values[FAKE_TAPE_FILE].text, "x.tape");
+}
+
+static void test_add_device_refused_leaves_the_others(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture_load(fixture, "devices: [{name: a, driver: bare}]\n");
+    assert_int_equal(
+        aw_config_add_device(fixture->config, "a=serial", &fixture->error),
+        -ENOENT);
+    assert_non_null(strstr(fixture->error.text, "device a: "));
+    assert_int_equal(fixture->config->device_count, 1);
+    assert_string_equal(fixture->config->devices[0]->driver->name, "bare");
+}
+
+static void test_add_script_is_named_like_its_file(void **state)
+{
+    struct fixture *fixture = *state;
+    char first[] = "--fast", second[] = "";
+    char *arguments[] = {first, second, NULL};
+
+    assert_int_equal(aw_config_new(&fixture->config), 0);
+    add_script(fixture, "../x/echo.py", arguments);
+    add_script(fixture, "other", NULL);
+    first[0] = 'X';
+    assert_string_equal(fixture->config->scripts[0].name, "echo");
+    assert_string_equal(fixture->config->scripts[0].path, "../x/echo.py");
+    assert_string_equal(fixture->config->scripts[0].arguments[0], "--fast");
+    assert_string_equal(fixture->config->scripts[0].arguments[1], "");
+    assert_null(fixture->config->scripts[0].arguments[2]);
+    assert_null(fixture->config->scripts[0].origin);
+    assert_string_equal(fixture->config->scripts[1].name, "other");
+    assert_null(fixture->config->scripts[1].arguments[0]);
+}
+
+static void test_add_script_of_a_taken_name_is_numbered(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture_load(fixture, "scripts: [{path: echo.py}]\n");
+    add_script(fixture, "echo.py", NULL);
+    add_script(fixture, "a/echo.py", NULL);
+    assert_string_equal(fixture->config->scripts[1].name, "echo-2");
+    assert_string_equal(fixture->config->scripts[2].name, "echo-3");
+}
+
+static void test_add_script_without_a_file_name_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(aw_config_new(&fixture->config), 0);
+    assert_int_equal(
+        aw_config_add_script(fixture->config, "a/", NULL, &fixture->error),
+        -EINVAL);
+    assert_int_equal(fixture->config->script_count, 0);
+}
+
+/* ---- checking ---- */
+
+static void test_check_readable_scripts_pass(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[96];
+
+    snprintf(path, sizeof(path), "%s/echo.py", fixture->folder);
+    write_text(path, "pass\n");
+    fixture_load(fixture, "scripts: [{path: echo.py}]\n");
+    assert_int_equal(aw_config_check(fixture->config, &fixture->error), 0);
+}
+
+static void test_check_missing_script_names_its_line(void **state)
+{
+    struct fixture *fixture = *state;
+    char expected[512];
+
+    fixture_load(fixture, "scripts:\n- name: e\n  path: echo.py\n");
+    assert_int_equal(aw_config_check(fixture->config, &fixture->error),
+                     -ENOENT);
+    snprintf(expected, sizeof(expected),
+             "%s:3: scripts[0].path: script e: cannot read %s/echo.py: No "
+             "such file or directory",
+             fixture->path, fixture->folder);
+    assert_string_equal(fixture->error.text, expected);
+}
+
+static void test_check_added_script_missing_is_named(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(aw_config_new(&fixture->config), 0);
+    add_script(fixture, "/nowhere/echo.py", NULL);
+    assert_int_equal(aw_config_check(fixture->config, &fixture->error),
+                     -ENOENT);
+    assert_string_equal(fixture->error.text,
+                        "script echo: cannot read /nowhere/echo.py: No such "
+                        "file or directory");
+}
+
+static void test_check_folder_is_no_script(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(aw_config_new(&fixture->config), 0);
+    add_script(fixture, fixture->folder, NULL);
+    assert_int_equal(aw_config_check(fixture->config, &fixture->error),
+                     -EISDIR);
+}
+
+static void test_free_accepts_null(void **state)
+{
+    (void)state;
+    aw_config_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_FOLDER(test_new_is_empty_with_defaults),
+        IN_FOLDER(test_add_device_of_a_new_name_is_appended),
+        IN_FOLDER(test_add_device_of_the_same_name_replaces),
+        IN_FOLDER(test_add_device_refused_leaves_the_others),
+        IN_FOLDER(test_add_script_is_named_like_its_file),
+        IN_FOLDER(test_add_script_of_a_taken_name_is_numbered),
+        IN_FOLDER(test_add_script_without_a_file_name_is_refused),
+        IN_FOLDER(test_check_readable_scripts_pass),
+        IN_FOLDER(test_check_missing_script_names_its_line),
+        IN_FOLDER(test_check_added_script_missing_is_named),
+        IN_FOLDER(test_check_folder_is_no_script),
+        IN_FOLDER(test_free_accepts_null),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,134 @@
+/* Standard error becomes a socket that keeps records apart, so that one write
+ * is one record. */
+#include "devices/queue/log.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/support/unit.h"
+
+struct capture {
+    int saved;
+    int reader;
+    char line[4096];
+};
+
+static int begin(void **state)
+{
+    static struct capture capture;
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+                   ends) < 0)
+        return -1;
+    capture.saved = dup(STDERR_FILENO);
+    capture.reader = ends[0];
+    dup2(ends[1], STDERR_FILENO);
+    close(ends[1]);
+    aw_log_limit(AW_LOG_INFO);
+    *state = &capture;
+    return 0;
+}
+
+static int end(void **state)
+{
+    struct capture *capture = *state;
+
+    dup2(capture->saved, STDERR_FILENO);
+    close(capture->saved);
+    close(capture->reader);
+    return 0;
+}
+
+/* The next write's length, or -EAGAIN if there was none. */
+static ssize_t next_line(struct capture *capture)
+{
+    ssize_t length =
+        read(capture->reader, capture->line, sizeof(capture->line) - 1);
+
+    if (length < 0)
+        return -errno;
+    capture->line[length] = '\0';
+    return length;
+}
+
+static void test_log_line_is_one_write(void **state)
+{
+    struct capture *capture = *state;
+
+    aw_log(AW_LOG_WARNING, "queue %d is %s", 3, "full");
+    next_line(capture);
+    assert_string_equal(capture->line, "awaitd: warning: queue 3 is full\n");
+    assert_int_equal(next_line(capture), -EAGAIN);
+}
+
+static void test_log_info_has_no_level(void **state)
+{
+    struct capture *capture = *state;
+
+    aw_log(AW_LOG_INFO, "ready");
+    next_line(capture);
+    assert_string_equal(capture->line, "awaitd: ready\n");
+}
+
+static void test_log_error_says_so(void **state)
+{
+    struct capture *capture = *state;
+
+    aw_log(AW_LOG_ERROR, "gone");
+    next_line(capture);
+    assert_string_equal(capture->line, "awaitd: error: gone\n");
+}
+
+static void test_log_below_limit_is_left_out(void **state)
+{
+    struct capture *capture = *state;
+
+    aw_log_limit(AW_LOG_WARNING);
+    aw_log(AW_LOG_INFO, "chatter");
+    assert_int_equal(next_line(capture), -EAGAIN);
+}
+
+static void test_log_at_limit_is_written(void **state)
+{
+    struct capture *capture = *state;
+
+    aw_log_limit(AW_LOG_WARNING);
+    aw_log(AW_LOG_WARNING, "loss");
+    assert_true(next_line(capture) > 0);
+}
+
+static void test_log_long_line_is_cut_and_ended(void **state)
+{
+    struct capture *capture = *state;
+
+    aw_log(AW_LOG_INFO, "%2000d", 1);
+    assert_int_equal(next_line(capture), 1024);
+    assert_int_equal(capture->line[1023], '\n');
+}
+
+static void test_log_closed_stderr_is_survived(void **state)
+{
+    (void)state;
+    close(STDERR_FILENO);
+    aw_log(AW_LOG_ERROR, "nobody reads this");
+}
+
+#define LOG_TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LOG_TEST(test_log_line_is_one_write),
+        LOG_TEST(test_log_info_has_no_level),
+        LOG_TEST(test_log_error_says_so),
+        LOG_TEST(test_log_below_limit_is_left_out),
+        LOG_TEST(test_log_at_limit_is_written),
+        LOG_TEST(test_log_long_line_is_cut_and_ended),
+        LOG_TEST(test_log_closed_stderr_is_survived),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
