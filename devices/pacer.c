@@ -10,8 +10,9 @@
 #include "devices/queue/clock.h"
 #include "devices/queue/eventfd.h"
 
-/* Farthest a frame can be due, 31 years: a log may claim anything. */
-#define DUE_MAX_NS (UINT64_C(1000000000) * AW_NS_PER_S)
+/* Farthest a frame can be due, 250 years: a log may claim anything, and the sum
+ * with CLOCK_MONOTONIC must fit a signed 64 bits. */
+#define DUE_MAX_NS (UINT64_C(8000000000) * AW_NS_PER_S)
 
 int aw_pacer_parse_speed(const char *text, double *ret_factor,
                          struct aw_error *error)

@@ -185,7 +185,7 @@ def brakes(car: Car, n: int) -> bytes:
     checksum."""
     locking = car.brake > 60.0 and car.speed > 10.0
     flags = (car.brake > 3.0) | locking << 1
-    pressure = car.brake * 110 + (car.noise(400.0) if locking else car.noise(3.0))
+    pressure = car.brake * 110 + car.noise(400.0 if locking else 3.0)
     return guarded(0x120, u16(pressure) + u8(flags), n)
 
 

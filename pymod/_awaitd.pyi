@@ -3,10 +3,22 @@
 import asyncio
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from types import GenericAlias, TracebackType
-from typing import Any, Generic, Literal, SupportsIndex, TypeVar, final
+from typing import (
+    Any,
+    Final,
+    Generic,
+    Literal,
+    SupportsIndex,
+    TypedDict,
+    TypeVar,
+    final,
+    type_check_only,
+)
 
-from _typeshed import ReadableBuffer
+from _typeshed import ReadableBuffer, StrPath, structseq
 from typing_extensions import Self, TypeAlias
+
+__version__: str
 
 _F = TypeVar("_F", bound=Frame, covariant=True)
 
@@ -138,14 +150,26 @@ class Datagram(Frame):  # type: ignore[misc]
     @property
     def length(self) -> int: ...
 
-# ---- devices and queues ----
-
-# {"can_id": int, "can_mask": int, "extended": bool}, as in python-can;
-# "extended" may be left out.
-_Filters: TypeAlias = Sequence[Mapping[str, int]]
+# ---- ledgers ----
 
 @final
-class QueueStats:
+class QueueStats(
+    structseq[int],
+    tuple[int, int, int, int, int, int, int, int, int, int, int],
+):
+    __match_args__: Final = (
+        "received",
+        "filtered",
+        "delivered",
+        "dropped",
+        "pending",
+        "dropped_kernel",
+        "dropped_overflow",
+        "dropped_cleared",
+        "dropped_closed",
+        "high_water",
+        "wakes",
+    )
     @property
     def received(self) -> int: ...
     @property
@@ -153,9 +177,9 @@ class QueueStats:
     @property
     def delivered(self) -> int: ...
     @property
-    def pending(self) -> int: ...
-    @property
     def dropped(self) -> int: ...
+    @property
+    def pending(self) -> int: ...
     @property
     def dropped_kernel(self) -> int: ...
     @property
@@ -170,7 +194,15 @@ class QueueStats:
     def wakes(self) -> int: ...
 
 @final
-class SendStats:
+class SendStats(structseq[int], tuple[int, int, int, int, int, int]):
+    __match_args__: Final = (
+        "submitted",
+        "sent",
+        "expired",
+        "timed_out",
+        "failed",
+        "pending",
+    )
     @property
     def submitted(self) -> int: ...
     @property
@@ -184,31 +216,54 @@ class SendStats:
     @property
     def pending(self) -> int: ...
 
-# What `await` takes here is typed as a coroutine: it has send, throw and close,
-# so that asyncio.create_task() and TaskGroup.create_task() take it too.
+@type_check_only
+class _QueueReport(TypedDict):
+    name: str
+    script: str
+    open: bool
+    stats: QueueStats
 
-# Device[CanFrame] is a CAN device, Device[Datagram] a socket, Device[Frame]
-# one of bytes.
-@final
+@type_check_only
+class _DeviceStats(TypedDict):
+    queues: list[_QueueReport]
+    send: SendStats
+
+# ---- devices and queues ----
+
+@type_check_only
+class _FilterRequired(TypedDict):
+    can_id: int
+    can_mask: int
+
+# As in python-can.
+@type_check_only
+class _Filter(_FilterRequired, total=False):
+    extended: bool
+
+# What `await` takes is typed as a coroutine: it has send, throw and close, so
+# that asyncio.create_task() and TaskGroup.create_task() take it too.
+
 class Device(Generic[_F]):
     @property
     def name(self) -> str: ...
     @property
     def driver(self) -> str: ...
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> Literal["can", "datagram", "bytes"]: ...
     @property
     def closed(self) -> bool: ...
     def queue(
         self,
-        filters: _Filters | None = None,
+        filters: Sequence[_Filter] | None = None,
         name: str | None = None,
         depth: int | None = None,
         overflow: Literal["drop-newest"] = "drop-newest",
         budget_us: int = 0,
     ) -> Queue[_F]: ...
-    def send(self, frame: Frame | ReadableBuffer) -> Coroutine[Any, Any, None]: ...
-    def stats(self) -> SendStats: ...
+    def send(
+        self, frame: Frame | ReadableBuffer, /
+    ) -> Coroutine[Any, Any, None]: ...
+    def stats(self) -> _DeviceStats: ...
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -219,6 +274,15 @@ class Device(Generic[_F]):
         /,
     ) -> None: ...
     def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
+
+@final
+class CanDevice(Device[CanFrame]): ...
+
+@final
+class DatagramDevice(Device[Datagram]): ...
+
+@final
+class BytesDevice(Device[Frame]): ...
 
 @final
 class Queue(Generic[_F]):
@@ -241,7 +305,7 @@ class Queue(Generic[_F]):
     def stats(self) -> QueueStats: ...
     def qsize(self) -> int: ...
     def clear(self) -> int: ...
-    def set_filters(self, filters: _Filters | None, /) -> None: ...
+    def set_filters(self, filters: Sequence[_Filter] | None, /) -> None: ...
     def close(self) -> None: ...
     def __aiter__(self) -> Self: ...
     def __anext__(self) -> Coroutine[Any, Any, _F]: ...
@@ -254,3 +318,12 @@ class Queue(Generic[_F]):
         /,
     ) -> None: ...
     def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
+
+# ---- what the package awaitd is made of ----
+
+def open_device(
+    name: str, options: dict[str, str], /
+) -> CanDevice | DatagramDevice | BytesDevice: ...
+def parse_device(text: str, /) -> tuple[str, dict[str, str]]: ...
+def read_config(path: StrPath, /) -> dict[str, dict[str, str]]: ...
+def hosted_devices() -> dict[str, Device[Any]] | None: ...

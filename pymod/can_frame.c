@@ -181,12 +181,13 @@ AW_WITH_GIL static PyObject *can_parse(PyObject *type, PyObject *argument)
     /* A second word would be read as the line's direction. */
     if (strcspn(text, " \t\r\n") != (size_t)length)
         return PyErr_Format(PyExc_ValueError,
-                            "%R is no CAN frame: it is not one word", argument);
+                            "%.200R is no CAN frame: it is not one word",
+                            argument);
     written = snprintf(line, sizeof(line), "%s%s", LINE_START, text);
     if (written < 0 || (size_t)written >= sizeof(line) ||
         aw_candump_parse(line, (size_t)written, &record, &error) !=
             AW_CANDUMP_FRAME)
-        return PyErr_Format(PyExc_ValueError, "%R is no CAN frame: %s",
+        return PyErr_Format(PyExc_ValueError, "%.200R is no CAN frame: %s",
                             argument, error.text);
     frame = aw_candump_frame(&record);
     if (frame->flags & AW_FRAME_FD && !aw_can_is_fd_length(frame->length))
@@ -224,8 +225,9 @@ PyDoc_STRVAR(
     "         raw_dlc=None, timestamp=0.0, channel=None, is_rx=True)\n--\n\n"
     "A CAN frame, by the names of python-can's Message.\n\n"
     "is_extended_id=None means: extended if the identifier is above 0x7FF.\n"
-    "dlc is the length in bytes: only a remote frame needs it. ValueError for\n"
-    "what no bus could carry (ISO 11898-1).\n"
+    "dlc is the length in bytes: only a remote frame needs it. An error frame\n"
+    "without data has eight zeros. ValueError for what no bus could carry\n"
+    "(ISO 11898-1).\n"
     "str() and CanFrame.parse() use candump's form, as 123#0102.");
 
 PyDoc_STRVAR(

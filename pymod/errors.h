@@ -7,10 +7,11 @@
 #include "devices/queue/error.h"
 #include "devices/queue/queue.h"
 
-/* Raises what `code` (a positive errno) means for `device` (its name, or NULL):
- * DeviceError with errno, device and `error`'s sentence; ConfigError for EINVAL
- * and ENOENT of a configuration; SendTimeout for ETIMEDOUT; DeviceDown for
- * ENETDOWN; DeviceLost for ENODEV. Returns NULL. */
+/* Raises what `code` (a positive errno) means for `device` (its name, or NULL
+ * where it is about a configuration): DeviceError with errno, device and
+ * `error`'s sentence (or, without, the errno's and what to do); SendTimeout for
+ * ETIMEDOUT; SendQueueFull for ENOBUFS; DeviceDown for ENETDOWN; DeviceLost for
+ * ENODEV; without a device, ConfigError for EINVAL and ENOENT. Returns NULL. */
 PyObject *aw_raise(struct aw_module *module, int code, const char *device,
                    const struct aw_error *error) AW_WITH_GIL;
 

@@ -5,7 +5,6 @@
  * their own copies and the collector does not see them. */
 #include "pymod/frame_base.h"
 
-#include <math.h>
 #include <string.h>
 #include <structmember.h>
 

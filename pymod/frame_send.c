@@ -83,6 +83,18 @@ static const char *wanted(enum aw_kind kind)
     return "a Frame or bytes";
 }
 
+AW_WITH_GIL static void refuse(const struct aw_module *module, PyObject *object,
+                               enum aw_kind kind)
+{
+    if (Py_IS_TYPE(object, module->can_frame_type) &&
+        aw_frame_slot(object)->kind == AW_KIND_CAN_XL)
+        PyErr_SetString(PyExc_TypeError,
+                        "CAN XL frames are received, but cannot be sent");
+    else
+        PyErr_Format(PyExc_TypeError, "this device sends %s, not %s",
+                     wanted(kind), Py_TYPE(object)->tp_name);
+}
+
 int aw_frame_to_send(struct aw_module *module, PyObject *object,
                      enum aw_kind kind, struct aw_send **ret_send)
 {
@@ -95,8 +107,7 @@ int aw_frame_to_send(struct aw_module *module, PyObject *object,
                PyObject_CheckBuffer(object)) {
         send = send_from_bytes(kind, object);
     } else {
-        PyErr_Format(PyExc_TypeError, "this device sends %s, not %R",
-                     wanted(kind), object);
+        refuse(module, object, kind);
         return -1;
     }
     if (!send)

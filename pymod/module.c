@@ -84,7 +84,10 @@ static PyObject *interrupt(PyObject *module, PyObject *ident)
 
     if (PyErr_Occurred())
         return NULL;
-    aw_recv_interrupt(aw_module_state(module), thread);
+    /* A blocked recv() raises it itself; other code does at its next
+     * bytecode. */
+    if (!aw_recv_interrupt(aw_module_state(module), thread))
+        PyThreadState_SetAsyncExc(thread, PyExc_KeyboardInterrupt);
     Py_RETURN_NONE;
 }
 

@@ -88,8 +88,9 @@ PyObject *aw_get_new(QueueObject *queue, enum get_mode mode, Py_ssize_t limit,
 /* Blocks until a frame is there: recv() (recv.c). */
 PyObject *aw_queue_recv(QueueObject *self, double timeout_s) AW_WITH_GIL;
 
-/* Makes every recv() blocked in the thread `ident` raise KeyboardInterrupt. */
-void aw_recv_interrupt(struct aw_module *module,
+/* Makes a recv() blocked in the thread `ident` raise KeyboardInterrupt; false if
+ * there is none. */
+bool aw_recv_interrupt(struct aw_module *module,
                        unsigned long ident) AW_WITH_GIL;
 
 /* A timeout argument: None is negative. 0, or -1 with an exception. */

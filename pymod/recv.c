@@ -76,15 +76,19 @@ static void leave(QueueObject *self, struct aw_module *module)
     self->receiver = 0;
 }
 
-void aw_recv_interrupt(struct aw_module *module, unsigned long ident)
+bool aw_recv_interrupt(struct aw_module *module, unsigned long ident)
 {
+    bool found = false;
+
     for (QueueObject *queue = module->receivers; queue;
          queue = queue->next_receiver) {
         if (queue->receiver != ident)
             continue;
         queue->interrupted = true;
         aw_eventfd_ring(queue->bell.fd);
+        found = true;
     }
+    return found;
 }
 
 /* Sleeps until the bell rings. 1: look again, 0: the time is up, -1: an

@@ -47,6 +47,11 @@ def _configure() -> dict[str, dict[str, str]]:
     return _configured
 
 
+def opened() -> list[Device[Any]]:
+    """The devices that are open."""
+    return list(_opened.values())
+
+
 def names() -> list[str]:
     """The devices there are, sorted."""
     return sorted(_opened if _hosted else {**_configure(), **_opened})

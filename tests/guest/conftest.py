@@ -2,9 +2,10 @@
 
 import os
 import socket
+import subprocess
 
 import pytest
-from can_peers import Candump
+from can_peers import Candump, ip
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -28,3 +29,15 @@ def candump(start_process):
         return Candump(start_process(*Candump.command(interface)), interface)
 
     return start
+
+
+@pytest.fixture
+def spare_interface():
+    """An interface that the test may take down and delete."""
+    name = "vcan7"
+    ip("link", "add", name, "type", "vcan")
+    ip("link", "set", name, "mtu", "72", "up")
+    yield name
+    subprocess.run(
+        ["ip", "link", "delete", name], check=False, stderr=subprocess.DEVNULL
+    )

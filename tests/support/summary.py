@@ -28,6 +28,14 @@ def cases(output):
     return outcome
 
 
+def reason_of(output, name):
+    """What a cmocka case printed before it was skipped."""
+    began = re.search(rf"^\[ RUN +\] {name}\n", output, re.M)
+    ended = re.search(rf"^\[ +SKIPPED \] {name}$", output, re.M)
+    text = output[began.end() : ended.start()] if began and ended else ""
+    return " ".join(text.split()) or "no reason given"
+
+
 def count_case(case):
     """Passed, failed and skipped of one <testcase>, and reasons for skips."""
     name = case.get("name", "?")
@@ -41,9 +49,9 @@ def count_case(case):
         return int(not failed), int(failed), 0, []
     # A case that began and has no outcome took the program down.
     bad = sum(word in ("FAILED", "RUN") for word in inner.values())
-    skips = [case for case, word in inner.items() if word == "SKIPPED"]
+    skips = [skip for skip, word in inner.items() if word == "SKIPPED"]
     good = len(inner) - bad - len(skips)
-    reasons = [f"{name}: {case} (its output says why)" for case in skips]
+    reasons = [f"{skip}: {reason_of(output, skip)}" for skip in skips]
     return good, max(bad, int(failed)), len(skips), reasons
 
 
@@ -72,7 +80,9 @@ def count_stage(folder, name, status):
 
 
 def line(record):
-    return "{passed} passed, {failed} failed, {skipped} skipped".format(**record)
+    return ", ".join(
+        f"{record[key]} {key}" for key in ("passed", "failed", "skipped")
+    )
 
 
 def note(folder, record):

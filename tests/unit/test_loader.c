@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,14 +23,14 @@ static void write_yaml(const struct fixture *fixture, const char *content)
 
 static void test_load_devices_gives_their_options(void **state)
 {
-    const struct aw_config *config =
-        fixture_load(*state, "devices:\n"
-                       "  - {name: bus, driver: wire, port: left, fd: on}\n"
-                       "  - name: log\n"
-                       "    driver: tape\n"
-                       "    file: /var/log/a.tape\n"
-                       "    speed: 2\n"
-                       "    priority: 10\n");
+    const struct aw_config *config = fixture_load(
+        *state, "devices:\n"
+                "  - {name: bus, driver: wire, port: left, fd: on}\n"
+                "  - name: log\n"
+                "    driver: tape\n"
+                "    file: /var/log/a.tape\n"
+                "    speed: 2\n"
+                "    priority: 10\n");
 
     assert_int_equal(config->device_count, 2);
     assert_string_equal(config->devices[0]->name, "bus");
@@ -46,8 +46,8 @@ static void test_load_devices_gives_their_options(void **state)
 
 static void test_load_options_left_out_have_fallbacks(void **state)
 {
-    const struct aw_config *config =
-        fixture_load(*state, "devices: [{name: bus, driver: wire, port: left}]\n");
+    const struct aw_config *config = fixture_load(
+        *state, "devices: [{name: bus, driver: wire, port: left}]\n");
 
     assert_false(config->devices[0]->values[FAKE_WIRE_FD].set);
     assert_int_equal(config->devices[0]->values[FAKE_WIRE_BUFFER].integer,
@@ -58,9 +58,9 @@ static void test_load_scripts_gives_name_path_and_arguments(void **state)
 {
     const struct aw_config *config =
         fixture_load(*state, "scripts:\n"
-                       "  - {name: logger, path: /etc/log.py}\n"
-                       "  - path: /etc/echo.py\n"
-                       "    args: [--fast, '2', '']\n");
+                             "  - {name: logger, path: /etc/log.py}\n"
+                             "  - path: /etc/echo.py\n"
+                             "    args: [--fast, '2', '']\n");
 
     assert_int_equal(config->script_count, 2);
     assert_string_equal(config->scripts[0].name, "logger");
@@ -76,9 +76,9 @@ static void test_load_scripts_gives_name_path_and_arguments(void **state)
 static void test_load_relative_paths_start_at_the_file(void **state)
 {
     struct fixture *fixture = *state;
-    const struct aw_config *config =
-        fixture_load(fixture, "devices: [{name: log, driver: tape, file: a.tape}]\n"
-                        "scripts: [{path: sub/echo.py}]\n");
+    const struct aw_config *config = fixture_load(
+        fixture, "devices: [{name: log, driver: tape, file: a.tape}]\n"
+                 "scripts: [{path: sub/echo.py}]\n");
     char expected[128];
 
     snprintf(expected, sizeof(expected), "%s/a.tape", fixture->folder);
@@ -124,7 +124,8 @@ static void test_load_stop_times_are_taken(void **state)
 
 static void test_load_short_stop_timeout_shortens_the_grace(void **state)
 {
-    const struct aw_config *config = fixture_load(*state, "stop_timeout_s: 2\n");
+    const struct aw_config *config =
+        fixture_load(*state, "stop_timeout_s: 2\n");
 
     assert_int_equal((int)config->stop_grace_s, 2);
     assert_int_equal((int)config->stop_timeout_s, 2);
@@ -142,8 +143,8 @@ static void test_load_alias_stands_for_its_anchor(void **state)
 {
     const struct aw_config *config =
         fixture_load(*state, "devices:\n"
-                       "  - {name: a, driver: wire, port: &p left}\n"
-                       "  - {name: b, driver: wire, port: *p}\n");
+                             "  - {name: a, driver: wire, port: &p left}\n"
+                             "  - {name: b, driver: wire, port: *p}\n");
 
     assert_string_equal(config->devices[1]->values[FAKE_WIRE_PORT].text,
                         "left");
@@ -184,12 +185,14 @@ static void test_load_folder_gives_eisdir(void **state)
 
 static void test_load_empty_file_is_refused(void **state)
 {
-    fixture_assert_refused(state, "",
-                   ":1: the file is empty: it needs the keys devices and "
-                   "scripts");
-    fixture_assert_refused(state, "# nothing\n\n",
-                   ":1: the file is empty: it needs the keys devices and "
-                   "scripts");
+    fixture_assert_refused(
+        state, "",
+        ":1: the file is empty: it needs the keys devices and "
+        "scripts");
+    fixture_assert_refused(
+        state, "# nothing\n\n",
+        ":1: the file is empty: it needs the keys devices and "
+        "scripts");
 }
 
 static void test_load_too_large_file_is_refused(void **state)
@@ -203,7 +206,7 @@ static void test_load_too_large_file_is_refused(void **state)
     fixture_write(fixture, content, length);
     free(content);
     fixture_assert_fails(fixture, EINVAL,
-                      ": larger than 1024 KiB, which is no configuration");
+                         ": larger than 1024 KiB, which is no configuration");
 }
 
 static void test_load_binary_file_is_refused(void **state)
@@ -212,40 +215,41 @@ static void test_load_binary_file_is_refused(void **state)
 
     fixture_write(fixture, "a: b\n\x7f\x45LF\0\1\2", 12);
     fixture_assert_fails(fixture, EINVAL,
-                      ":2: not YAML: control characters are not allowed");
+                         ":2: not YAML: control characters are not allowed");
 }
 
 static void test_load_broken_yaml_names_the_line(void **state)
 {
     fixture_assert_refused(state, "devices:\n  - {name: bus\nscripts: []\n",
-                   ":3: not YAML: did not find expected ',' or '}'");
+                           ":3: not YAML: did not find expected ',' or '}'");
 }
 
 static void test_load_tab_names_the_line(void **state)
 {
-    fixture_assert_refused(state, "devices:\n\t- {name: bus}\n",
-                   ":2: not YAML: found character that cannot start any "
-                   "token");
+    fixture_assert_refused(
+        state, "devices:\n\t- {name: bus}\n",
+        ":2: not YAML: found character that cannot start any "
+        "token");
 }
 
 static void test_load_plain_text_is_refused(void **state)
 {
     fixture_assert_refused(state, "import awaitd\n",
-                   ":1: should be a set of keys with their values");
+                           ":1: should be a set of keys with their values");
     fixture_assert_refused(state, "- a\n- b\n",
-                   ":1: should be a set of keys with their values");
+                           ":1: should be a set of keys with their values");
 }
 
 static void test_load_second_document_is_refused(void **state)
 {
     fixture_assert_refused(state, "{}\n---\ndevices: []\n",
-                   ":3: a second document: only one is read");
+                           ":3: a second document: only one is read");
 }
 
 static void test_load_undefined_alias_is_refused(void **state)
 {
     fixture_assert_refused(state, "devices: *none\n",
-                   ":1: not YAML: found undefined alias");
+                           ":1: not YAML: found undefined alias");
 }
 
 static void test_load_anchor_inside_itself_is_refused(void **state)
@@ -275,19 +279,22 @@ static void test_load_many_entries_are_refused(void **state)
     fixture_write(fixture, content, length);
     free(content);
     fixture_assert_fails(fixture, EINVAL,
-                      ":1: [19999]: too many entries for a configuration");
+                         ":1: [19999]: too many entries for a configuration");
 }
 
 static void test_load_nul_in_a_value_is_refused(void **state)
 {
-    fixture_assert_refused(state, "devices:\n- {name: \"a\\0b\", driver: bare}\n",
-                   ":2: devices[0].name: a value must not contain a NUL");
+    fixture_assert_refused(
+        state, "devices:\n- {name: \"a\\0b\", driver: bare}\n",
+        ":2: devices[0].name: a value must not contain a NUL");
 }
 
 static void test_load_key_that_is_no_word_is_refused(void **state)
 {
-    fixture_assert_refused(state, "? [a]\n: b\n", ":1: a key here is no single word");
-    fixture_assert_refused(state, "\"a\\nb\": 1\n", ":1: a key here is no single word");
+    fixture_assert_refused(state, "? [a]\n: b\n",
+                           ":1: a key here is no single word");
+    fixture_assert_refused(state, "\"a\\nb\": 1\n",
+                           ":1: a key here is no single word");
 }
 
 int main(void)

@@ -1,0 +1,42 @@
+"""The daemon's side of a script: called by the interpreter host (pymod/host.c).
+
+``start`` once, on the bridge; ``run`` on each script's own thread; ``cancel`` on
+the bridge whenever the daemon wants a script to end. Not for scripts.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+
+from awaitd._host import current, process
+from awaitd._host.runner import install_runner
+from awaitd._host.script import HostedScript
+
+_scripts: list[HostedScript] = []
+
+
+def start(
+    scripts: list[tuple[str, str, list[str]]],
+    prefix_output: bool,
+    executor_timeout_s: float,
+    dump_signal: int,
+) -> None:
+    """Make the process ready for these (name, path, arguments)."""
+    _scripts.extend(
+        HostedScript(name, path, arguments, _scripts)
+        for name, path, arguments in scripts
+    )
+    current.install()
+    process.install(_scripts, prefix_output)
+    install_runner(executor_timeout_s)
+    faulthandler.register(dump_signal, all_threads=True)
+
+
+def run(index: int) -> tuple[int, bool]:
+    """Run a script to its end: (exit status, ended by cancellation)."""
+    return _scripts[index].run()
+
+
+def cancel(index: int, signal: int, again: bool) -> None:
+    """Ask a script to end; ``again`` when it has not by now."""
+    _scripts[index].cancel(signal, again)

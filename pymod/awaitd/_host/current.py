@@ -1,0 +1,58 @@
+"""Which script is this? The one whose thread, or whose thread's thread, asks."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import _awaitd
+from awaitd import _script
+
+if TYPE_CHECKING:
+    from awaitd._host.script import HostedScript
+
+_local = threading.local()
+
+
+def enter(script: HostedScript) -> None:
+    """The calling thread is this script's from now on."""
+    _local.script = script
+
+
+def current() -> HostedScript | None:
+    """The script that the calling thread works for; None for the bridge's own."""
+    script: HostedScript | None = getattr(_local, "script", None)
+    if script is None:
+        script = getattr(threading.current_thread(), "_awaitd_script", None)
+        _local.script = script
+    return script
+
+
+class attributed:
+    """What is printed or attached inside the block is this script's."""
+
+    def __init__(self, script: HostedScript) -> None:
+        self._script = script
+
+    def __enter__(self) -> None:
+        self._before = getattr(_local, "script", None)
+        _local.script = self._script
+
+    def __exit__(self, *exc_info: object) -> None:
+        _local.script = self._before
+
+
+def install() -> None:
+    """Threads that a script starts are its own; queues are told their owner."""
+    start = threading.Thread.start
+
+    def start_for_script(thread: threading.Thread) -> None:
+        script: Any = current()
+        if script is not None:
+            thread._awaitd_script = script  # type: ignore[attr-defined]
+        start(thread)
+
+    threading.Thread.start = start_for_script  # type: ignore[method-assign]
+    _awaitd._set_owner_hook(current)
+    plain = _script.current
+    _script.current = lambda: current() or plain()
