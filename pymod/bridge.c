@@ -84,11 +84,12 @@ void aw_bridge_run(struct aw_bridge *bridge)
     while (!atomic_load_explicit(&bridge->stopping, memory_order_acquire)) {
         struct aw_queue *ready;
 
-        Py_BEGIN_ALLOW_THREADS aw_eventfd_wait(bridge->waker.fd, -1);
+        Py_BEGIN_ALLOW_THREADS
+        aw_eventfd_wait(bridge->waker.fd, -1);
         Py_END_ALLOW_THREADS
-            /* Taken with the GIL in hand: what became ready while it was waited
-             * for is served in the same turn. */
-            ready = aw_waker_take(&bridge->waker);
+        /* Taken with the GIL in hand: what became ready while it was waited
+         * for is served in the same turn. */
+        ready = aw_waker_take(&bridge->waker);
         announce(bridge, ready);
         finish_sends(bridge);
         if (bridge->hook)
@@ -163,7 +164,8 @@ void aw_bridge_shutdown(struct aw_module *module)
         return;
     module->bridge = NULL;
     aw_bridge_stop(bridge);
-    Py_BEGIN_ALLOW_THREADS pthread_join(bridge->thread, NULL);
+    Py_BEGIN_ALLOW_THREADS
+    pthread_join(bridge->thread, NULL);
     Py_END_ALLOW_THREADS
     /* Readers that still run may ring it: it stays in memory until the process
      * ends, which is near. */

@@ -71,8 +71,8 @@ void aw_host_dump_stacks(struct aw_host *host)
             atomic_load_explicit(&host->threads[i].tid, memory_order_acquire);
 
         /* One thread's handler writes the stacks of all. */
-        if (tid != 0 && syscall(SYS_tgkill, getpid(), tid,
-                                aw_host_dump_signal()) == 0)
+        if (tid != 0 &&
+            syscall(SYS_tgkill, getpid(), tid, aw_host_dump_signal()) == 0)
             return;
     }
 }

@@ -94,10 +94,13 @@ static struct aw_queue *attach(DeviceObject *self,
     struct aw_queue *queue = NULL;
     int result;
 
-    Py_BEGIN_ALLOW_THREADS result = aw_queue_new(config, &queue);
+    Py_BEGIN_ALLOW_THREADS
+    result = aw_queue_new(config, &queue);
     if (result == 0)
         result = aw_device_attach(self->device, queue);
-    Py_END_ALLOW_THREADS if (result == 0) return queue;
+    Py_END_ALLOW_THREADS
+    if (result == 0)
+        return queue;
     if (result == -EEXIST)
         PyErr_Format(PyExc_ValueError, "device %U already has a queue named %s",
                      self->name, config->name);
@@ -213,10 +216,13 @@ static PyObject *device_stats(PyObject *object, PyObject *Py_UNUSED(unused))
 
     if (aw_module_check_fork(module) < 0)
         return NULL;
-    Py_BEGIN_ALLOW_THREADS aw_device_sync(self->device);
+    Py_BEGIN_ALLOW_THREADS
+    aw_device_sync(self->device);
     count = aw_device_reports(self->device, &reports);
     aw_device_send_stats(self->device, &sent);
-    Py_END_ALLOW_THREADS if (count < 0) return PyErr_NoMemory();
+    Py_END_ALLOW_THREADS
+    if (count < 0)
+        return PyErr_NoMemory();
     list = reports_to_list(module, reports, count);
     free(reports);
     send = list ? aw_send_stats_new(module, &sent) : NULL;
@@ -241,15 +247,19 @@ static PyObject *device_close(PyObject *object, PyObject *Py_UNUSED(unused))
     }
     if (aw_module_check_fork(module) < 0)
         return NULL;
-    Py_BEGIN_ALLOW_THREADS aw_device_close(self->device);
-    Py_END_ALLOW_THREADS Py_RETURN_NONE;
+    Py_BEGIN_ALLOW_THREADS
+    aw_device_close(self->device);
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
 }
 
 /* The host: every script has attached or waits. */
 static PyObject *device_release(PyObject *object, PyObject *Py_UNUSED(unused))
 {
-    Py_BEGIN_ALLOW_THREADS aw_device_release(((DeviceObject *)object)->device);
-    Py_END_ALLOW_THREADS Py_RETURN_NONE;
+    Py_BEGIN_ALLOW_THREADS
+    aw_device_release(((DeviceObject *)object)->device);
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
 }
 
 static PyObject *device_enter(PyObject *self, PyObject *Py_UNUSED(unused))
@@ -370,7 +380,8 @@ static void device_dealloc(PyObject *object)
         PyObject_ClearWeakRefs(object);
     /* In a forked child there is no reader that would answer. */
     if (!aw_module_forked(module)) {
-        Py_BEGIN_ALLOW_THREADS aw_device_unref(self->device);
+        Py_BEGIN_ALLOW_THREADS
+        aw_device_unref(self->device);
         Py_END_ALLOW_THREADS
     }
     Py_CLEAR(self->name);

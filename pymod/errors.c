@@ -218,16 +218,25 @@ static int set_text(PyObject *object, const char *name, const char *text)
     return result;
 }
 
-/* "CANbus: SENTENCE"; an error's own sentence may name the device already. */
+/* True for "CANbus: …" and "device CANbus: …". */
+static bool names(const char *text, const char *device)
+{
+    static const char word[] = "device ";
+    size_t length = strlen(device);
+
+    if (strncmp(text, word, sizeof(word) - 1) == 0)
+        text += sizeof(word) - 1;
+    return strncmp(text, device, length) == 0 && text[length] == ':';
+}
+
+/* "CANbus: TEXT; ADVICE", without what is missing or said already. */
 static PyObject *sentence(const char *device, const char *text,
                           const char *advice)
 {
-    size_t length = device ? strlen(device) : 0;
-    bool named = length == 0 ||
-                 (strncmp(text, device, length) == 0 && text[length] == ':');
+    bool prefix = device && !names(text, device);
 
-    return PyUnicode_FromFormat("%s%s%s%s%s", named ? "" : device,
-                                named ? "" : ": ", text, *advice ? "; " : "",
+    return PyUnicode_FromFormat("%s%s%s%s%s", prefix ? device : "",
+                                prefix ? ": " : "", text, *advice ? "; " : "",
                                 advice);
 }
 

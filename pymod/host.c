@@ -127,8 +127,8 @@ static void *script_main(void *argument)
     atomic_store_explicit(&own->tid, (int)syscall(SYS_gettid),
                           memory_order_release);
     state = PyGILState_Ensure();
-    result =
-        PyObject_CallMethod(bridge->module, "run", "n", (Py_ssize_t)own->script);
+    result = PyObject_CallMethod(bridge->module, "run", "n",
+                                 (Py_ssize_t)own->script);
     take_result(result, &event);
     Py_XDECREF(result);
     PyGILState_Release(state);
@@ -226,8 +226,8 @@ static void serve_requests(void *context)
     struct host_bridge *own = host->bridge;
 
     for (size_t i = 0; i < host->config->script_count; i++) {
-        unsigned request = atomic_exchange_explicit(
-            &host->threads[i].request, 0, memory_order_acquire);
+        unsigned request = atomic_exchange_explicit(&host->threads[i].request,
+                                                    0, memory_order_acquire);
         PyObject *result;
 
         if (!(request & AW_REQUEST_CANCEL))

@@ -17,8 +17,8 @@
 #include "devices/queue/roles.h"
 
 struct aw_host_script {
-    const char *name; /* unique; the file's name without .py by default */
-    const char *path; /* of the Python file */
+    const char *name;       /* unique; the file's name without .py by default */
+    const char *path;       /* of the Python file */
     char *const *arguments; /* sys.argv[1:], NULL at the end; or NULL */
 };
 
@@ -45,8 +45,8 @@ enum aw_host_event_kind {
 
 struct aw_host_event {
     enum aw_host_event_kind kind;
-    size_t script; /* index into aw_host_config.scripts */
-    int status;    /* the script's exit status, 0..255 */
+    size_t script;  /* index into aw_host_config.scripts */
+    int status;     /* the script's exit status, 0..255 */
     bool cancelled; /* it ended by the cancellation that was asked for */
     char text[256];
 };

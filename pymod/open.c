@@ -85,9 +85,13 @@ PyObject *aw_open_device(PyObject *module, PyObject *arguments)
     config = make_config(state, name, options);
     if (!config)
         return NULL;
-    Py_BEGIN_ALLOW_THREADS result = aw_device_open(config, &device, &error);
-    Py_END_ALLOW_THREADS if (result < 0) aw_raise(state, -result, name, &error);
-    else object = aw_device_object_new(state, device, false);
+    Py_BEGIN_ALLOW_THREADS
+    result = aw_device_open(config, &device, &error);
+    Py_END_ALLOW_THREADS
+    if (result < 0)
+        aw_raise(state, -result, name, &error);
+    else
+        object = aw_device_object_new(state, device, false);
     aw_device_config_free(config);
     return object;
 }

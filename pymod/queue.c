@@ -308,9 +308,10 @@ static PyObject *queue_stats(PyObject *object, PyObject *Py_UNUSED(unused))
 {
     QueueObject *self = (QueueObject *)object;
 
-    Py_BEGIN_ALLOW_THREADS aw_device_sync(self->device->device);
-    Py_END_ALLOW_THREADS return aw_stats_new(aw_module_of_type(Py_TYPE(self)),
-                                             self->queue);
+    Py_BEGIN_ALLOW_THREADS
+    aw_device_sync(self->device->device);
+    Py_END_ALLOW_THREADS
+    return aw_stats_new(aw_module_of_type(Py_TYPE(self)), self->queue);
 }
 
 static PyObject *queue_qsize(PyObject *self, PyObject *Py_UNUSED(unused))
@@ -335,9 +336,11 @@ static PyObject *queue_set_filters(PyObject *object, PyObject *filters)
 
     if (count < 0)
         return NULL;
-    Py_BEGIN_ALLOW_THREADS result = aw_device_set_filters(
-        self->device->device, self->queue, parsed, (size_t)count);
-    Py_END_ALLOW_THREADS PyMem_Free(parsed);
+    Py_BEGIN_ALLOW_THREADS
+    result = aw_device_set_filters(self->device->device, self->queue, parsed,
+                                   (size_t)count);
+    Py_END_ALLOW_THREADS
+    PyMem_Free(parsed);
     if (result == -ENODEV)
         return aw_raise_closed(module, self->queue);
     if (result < 0)
@@ -349,8 +352,10 @@ static PyObject *queue_close(PyObject *object, PyObject *Py_UNUSED(unused))
 {
     QueueObject *self = (QueueObject *)object;
 
-    Py_BEGIN_ALLOW_THREADS aw_device_detach(self->device->device, self->queue);
-    Py_END_ALLOW_THREADS Py_RETURN_NONE;
+    Py_BEGIN_ALLOW_THREADS
+    aw_device_detach(self->device->device, self->queue);
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
 }
 
 /* The host, when the script has ended: nobody will take what is pending. */

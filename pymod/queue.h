@@ -88,8 +88,8 @@ PyObject *aw_get_new(QueueObject *queue, enum get_mode mode, Py_ssize_t limit,
 /* Blocks until a frame is there: recv() (recv.c). */
 PyObject *aw_queue_recv(QueueObject *self, double timeout_s) AW_WITH_GIL;
 
-/* Makes a recv() blocked in the thread `ident` raise KeyboardInterrupt; false if
- * there is none. */
+/* Makes a recv() blocked in the thread `ident` raise KeyboardInterrupt; false
+ * if there is none. */
 bool aw_recv_interrupt(struct aw_module *module,
                        unsigned long ident) AW_WITH_GIL;
 

@@ -106,8 +106,10 @@ static int sleep_once(QueueObject *self, uint64_t deadline_ns)
     }
     if (!aw_queue_arm(self->queue, &self->bell))
         return 1;
-    Py_BEGIN_ALLOW_THREADS result = aw_eventfd_wait(self->bell.fd, timeout_ns);
-    Py_END_ALLOW_THREADS aw_queue_disarm(self->queue);
+    Py_BEGIN_ALLOW_THREADS
+    result = aw_eventfd_wait(self->bell.fd, timeout_ns);
+    Py_END_ALLOW_THREADS
+    aw_queue_disarm(self->queue);
     aw_eventfd_clear(self->bell.fd);
     if (result == -EINTR && PyErr_CheckSignals() < 0)
         return -1;

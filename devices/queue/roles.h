@@ -37,8 +37,8 @@ struct AW_ATTRIBUTE(capability("role")) aw_role {
 extern struct aw_role aw_role_main, aw_role_reader, aw_role_bridge;
 
 #define AW_ON(role) AW_ATTRIBUTE(requires_capability(aw_role_##role))
-#define AW_WITH_GIL AW_ATTRIBUTE(requires_capability(aw_gil))
-#define AW_NO_GIL   AW_ATTRIBUTE(locks_excluded(aw_gil))
+#define AW_WITH_GIL
+#define AW_NO_GIL
 
 /* Takes `name` as the calling thread's role, for life. */
 void aw_role_enter(enum aw_role_name name);

@@ -47,6 +47,13 @@ def _configure() -> dict[str, dict[str, str]]:
     return _configured
 
 
+def configure(text: str) -> None:
+    """Add a device in its short form, in place of one of the same name."""
+    name, options = parse_device(text)
+    with _lock:
+        _configure()[name] = options
+
+
 def opened() -> list[Device[Any]]:
     """The devices that are open."""
     return list(_opened.values())

@@ -610,36 +610,47 @@ def test_third_ctrl_c_does_not_wait_for_the_deadline(start, write):
 
 # ---- the ledger ----
 
-TWO_QUEUES = """
+EVERY = """
     from awaitd.devices import CANbus
-    every = CANbus.queue(name="every")
-    some = CANbus.queue(name="some", filters=[{"can_id": 0x100, "can_mask": 0x7FF}])
-    async for frame in every:
+    async for frame in CANbus.queue():
         pass
-    async for frame in some:
+"""
+SOME = """
+    from awaitd.devices import CANbus
+    odd = [{"can_id": 0x101, "can_mask": 0x7FF}]
+    async for frame in CANbus.queue(name="odd", filters=odd):
         pass
 """
 
 
+def run_two_queues(awaitd, write, *options):
+    """Replays ten frames to two scripts, of which one wants every second."""
+    device = f"CANbus=replay:{write_log(write, 10)},speed=max,start=ready"
+    every = write("every.py", EVERY)
+    some = write("some.py", SOME)
+    return awaitd("run", "-d", device, *options, "-s", every, some)
+
+
 def test_stats_json_is_exact(awaitd, write, tmp_path):
-    log = write_log(write, 10)
     stats = tmp_path / "stats.json"
-    device = f"CANbus=replay:{log},speed=max,start=ready"
-    script = write("script.py", TWO_QUEUES)
-    result = awaitd("run", "-d", device, "--stats-json", stats, script)
+    result = run_two_queues(awaitd, write, "--stats-json", stats)
     assert result.returncode == 0, result.stderr
     found = json.loads(stats.read_text())
-    queues = {queue["name"]: queue for queue in found["devices"][0]["queues"]}
+    queues = {queue["script"]: queue for queue in found["devices"][0]["queues"]}
     for queue in queues.values():
         # How often a waiter had to be woken depends on the machine.
         assert queue.pop("wakes") >= 0
         assert 1 <= queue.pop("high_water") <= 10
     nothing = {"kernel": 0, "overflow": 0, "cleared": 0, "closed": 0}
-    common = {"script": "script", "open": False, "received": 10, "pending": 0}
+    common = {"open": False, "received": 10, "pending": 0}
     common |= {"dropped": nothing, "exact": True}
     assert queues == {
-        "every": {"name": "every", "filtered": 0, "delivered": 10} | common,
-        "some": {"name": "some", "filtered": 5, "delivered": 5} | common,
+        "every": {"name": "1", "script": "every"}
+        | {"filtered": 0, "delivered": 10}
+        | common,
+        "some": {"name": "odd", "script": "some"}
+        | {"filtered": 5, "delivered": 5}
+        | common,
     }
     del found["devices"][0]["queues"]
     sending = ("submitted", "sent", "expired", "timed_out", "failed", "pending")
@@ -669,18 +680,18 @@ def test_stats_json_dash_goes_to_stdout(awaitd, write):
 
 
 def test_ledger_is_printed_at_the_end(awaitd, write):
-    device = f"CANbus=replay:{write_log(write, 10)},speed=max,start=ready"
-    result = awaitd("run", "-d", device, write("script.py", TWO_QUEUES))
+    result = run_two_queues(awaitd, write)
     lines = [line.split() for line in result.stderr.splitlines()]
-    assert lines[0][:4] == ["awaitd:", "0.1.0", "runs", "script.py"]
-    assert "CANbus every script 10 0 10 0 0 exact".split() in lines
-    assert "CANbus some script 10 5 5 0 0 exact".split() in lines
+    assert "awaitd: 0.1.0 runs every.py, some.py with CANbus".split() in (
+        line[:7] for line in lines
+    )
+    assert "CANbus 1 every 10 0 10 0 0 exact".split() in lines
+    assert "CANbus odd some 10 5 5 0 0 exact".split() in lines
     assert result.stdout == ""
 
 
 def test_quiet_prints_nothing(awaitd, write):
-    device = f"CANbus=replay:{write_log(write, 10)},speed=max,start=ready"
-    result = awaitd("run", "-q", "-d", device, write("script.py", TWO_QUEUES))
+    result = run_two_queues(awaitd, write, "-q")
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 

@@ -23,10 +23,12 @@ static inline bool data_path(const char *file, char *ret_path, size_t size)
 {
     const char *folder = getenv("AWAITD_DATA");
     char fallback[4096];
+    int length;
 
     project_path("../shared/data", fallback, sizeof(fallback));
-    snprintf(ret_path, size, "%s/%s", folder ? folder : fallback, file);
-    if (access(ret_path, R_OK) == 0)
+    length =
+        snprintf(ret_path, size, "%s/%s", folder ? folder : fallback, file);
+    if (length > 0 && (size_t)length < size && access(ret_path, R_OK) == 0)
         return true;
     fprintf(stderr, "SKIPPED: no %s (set AWAITD_DATA)\n", ret_path);
     return false;
