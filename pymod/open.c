@@ -9,6 +9,19 @@
 #include "pymod/device.h"
 #include "pymod/errors.h"
 
+/* A sentence may quote what the user wrote, which need not be UTF-8. */
+static PyObject *raise_config_error(struct aw_module *module,
+                                    const struct aw_error *error)
+{
+    PyObject *text = PyUnicode_DecodeUTF8(
+        error->text, (Py_ssize_t)strlen(error->text), "replace");
+
+    if (text)
+        PyErr_SetObject(module->config_error, text);
+    Py_XDECREF(text);
+    return NULL;
+}
+
 /* ---- dict to configuration ---- */
 
 static int set_option(struct aw_device_config *config, PyObject *key,
@@ -40,7 +53,7 @@ static int set_options(struct aw_module *module,
     if (result == 0)
         return 0;
     if (!PyErr_Occurred())
-        PyErr_SetString(module->config_error, error.text);
+        raise_config_error(module, &error);
     return -1;
 }
 
@@ -58,7 +71,7 @@ static struct aw_device_config *make_config(struct aw_module *module,
     }
     if (aw_device_config_new(name, PyUnicode_AsUTF8(driver), &config, &error) <
         0) {
-        PyErr_SetString(module->config_error, error.text);
+        raise_config_error(module, &error);
         return NULL;
     }
     if (set_options(module, config, options) < 0) {
@@ -140,8 +153,7 @@ PyObject *aw_parse_device(PyObject *module, PyObject *text)
     if (!short_form)
         return NULL;
     if (aw_device_config_parse(short_form, &config, &error) < 0) {
-        PyErr_SetString(state->config_error, error.text);
-        return NULL;
+        return raise_config_error(state, &error);
     }
     result = Py_BuildValue("(sN)", config->name, config_to_dict(config));
     aw_device_config_free(config);
@@ -161,8 +173,7 @@ PyObject *aw_read_config(PyObject *module, PyObject *path)
     result = aw_config_load(PyBytes_AS_STRING(encoded), &config, &error);
     Py_DECREF(encoded);
     if (result < 0) {
-        PyErr_SetString(state->config_error, error.text);
-        return NULL;
+        return raise_config_error(state, &error);
     }
     devices = PyDict_New();
     for (size_t i = 0; devices && i < config->device_count; i++) {

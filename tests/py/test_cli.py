@@ -571,8 +571,12 @@ def test_blocked_script_is_abandoned_with_its_stack(start, write):
         """
         import threading
         def stuck_here():
-            threading.Event().wait()
-        print("ready", flush=True)
+            while True:
+                try:
+                    print("ready", flush=True)
+                    threading.Event().wait()
+                except BaseException:
+                    pass
         stuck_here()
         """,
     )
