@@ -99,14 +99,19 @@ static void lose_device(struct aw_reader *reader, int failure) AW_ON(reader)
 }
 
 /* How many frames to ask the driver for: all a batch holds, but on a paced
- * device only what the fullest queue has room for. */
+ * device only what the fullest queue has room for, and none while nobody
+ * listens. */
 static uint32_t frames_wanted(struct aw_reader *reader) AW_ON(reader)
 {
     uint64_t wanted = AW_BATCH_FRAMES;
 
     if (!reader->started || reader->state != AW_QUEUE_OPEN)
         return 0;
-    for (size_t i = 0; reader->link.paced && i < reader->queue_count; i++) {
+    if (!reader->link.paced)
+        return AW_BATCH_FRAMES;
+    if (reader->queue_count == 0)
+        return 0;
+    for (size_t i = 0; i < reader->queue_count; i++) {
         uint64_t room = aw_queue_room(reader->queues[i]);
 
         if (room < wanted)
@@ -185,8 +190,12 @@ static int attach(struct aw_reader *reader, struct aw_queue *queue)
     /* Losses up to now are not this queue's. */
     sync_losses(reader);
     queue->loss_base = reader->charged;
-    if (reader->link.paced)
-        aw_queue_set_bell(queue, reader->mailbox.fd);
+    if (reader->link.paced) {
+        int result = aw_queue_set_bell(queue, reader->mailbox.fd);
+
+        if (result < 0)
+            return result;
+    }
     reader->queues[reader->queue_count++] = aw_queue_ref(queue);
     if (reader->link.start == AW_START_ATTACHED)
         start(reader);
