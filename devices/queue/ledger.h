@@ -17,7 +17,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define AW_LEDGER_FIELDS 7
+#define AW_LEDGER_FIELDS 10
 
 struct aw_ledger_side {
     _Alignas(64) _Atomic uint64_t version;
@@ -40,11 +40,13 @@ struct aw_stats {
     uint64_t delivered;        /* taken by the script, slot released */
     uint64_t pending;          /* in the ring, from its indices */
     uint64_t dropped_kernel;   /* lost in the kernel's receive buffer */
-    uint64_t dropped_overflow; /* the ring was full */
+    uint64_t dropped_overflow; /* the queue was full, or had a newer frame */
     uint64_t dropped_cleared;  /* thrown away by clear() */
     uint64_t dropped_closed;   /* pending when the queue was freed */
     uint64_t high_water;       /* the most that was ever pending */
     uint64_t wakes;            /* how often a waiter was woken */
+    uint64_t stalls;           /* how often it held up its device (block) */
+    uint64_t stalled_ns;       /* for how long, in all */
 };
 
 static inline uint64_t aw_stats_dropped(const struct aw_stats *stats)

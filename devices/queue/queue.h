@@ -21,10 +21,15 @@
 #include "devices/queue/filter.h"
 #include "devices/queue/ring.h"
 #include "devices/queue/roles.h"
+#include "devices/queue/runs.h"
 #include "devices/queue/waker.h"
 
+/* What a full queue does. */
 enum aw_overflow {
-    AW_OVERFLOW_DROP_NEWEST, /* a full queue loses what comes */
+    AW_OVERFLOW_DROP_NEWEST, /* loses what comes */
+    AW_OVERFLOW_DROP_OLDEST, /* loses its oldest frame: the newest are there */
+    AW_OVERFLOW_LATEST,      /* one frame an id, the newest */
+    AW_OVERFLOW_BLOCK,       /* loses nothing: its device is not read on */
 };
 
 /* What became of the queue. Once it is no longer open no frame comes in; what
@@ -44,8 +49,16 @@ struct aw_queue_config {
     uint32_t depth;     /* frames, 1..AW_RING_SLOTS_MAX */
     uint32_t payload_bytes;
     enum aw_overflow overflow;
+    uint64_t budget_ns; /* how long a wake may be put off to be one for many */
     const struct aw_filter *filters; /* copied; at most AW_FILTERS_MAX */
     size_t filter_count;
+};
+
+/* Frames that the consumer has taken and not yet released: `count` from `index`
+ * on. */
+struct aw_claim {
+    uint64_t index;
+    uint64_t count;
 };
 
 struct aw_queue {
@@ -54,6 +67,7 @@ struct aw_queue {
     char device[64];
     char owner[64]; /* "" outside the daemon */
     enum aw_overflow overflow;
+    uint64_t budget_ns;
     _Atomic(unsigned) references;
     int room_bell; /* our own fd of a paced reader's bell, or -1; at attach */
     void *user;    /* its Python object; NULL when gone. Only with the GIL. */
@@ -62,18 +76,23 @@ struct aw_queue {
     _Alignas(64) struct aw_filter *filters;
     size_t filter_count;
     uint64_t received, filtered, dropped_kernel, dropped_overflow;
-    uint64_t high_water, wakes;
-    uint64_t published; /* the ring's head, as the consumer sees it */
-    uint64_t gap;       /* lost since the last frame that was pushed */
-    uint8_t gap_cause;  /* enum aw_loss, or-ed */
-    bool loss_reported; /* the one warning has been given */
-    bool dirty;         /* something to publish in this batch */
-    uint64_t loss_base; /* the device's kernel losses before it was attached */
+    uint64_t high_water, wakes, stalls, stalled_ns;
+    uint64_t evicted;    /* of ring.evicted, counted so far */
+    uint64_t gap;        /* lost since the last frame that was pushed */
+    uint8_t gap_cause;   /* enum aw_loss, or-ed */
+    bool loss_reported;  /* the one warning has been given */
+    bool dirty;          /* something to publish in this batch */
+    bool put_off;        /* a wake is due at woken_ns + budget_ns */
+    uint64_t woken_ns;   /* CLOCK_MONOTONIC of the last wake */
+    uint64_t stalled_at; /* since when it holds its device up, or 0 */
+    uint64_t loss_base;  /* the device's kernel losses before it was attached */
 
     /* The consumer's. */
     _Alignas(64) uint64_t delivered;
     uint64_t dropped_cleared, dropped_closed;
-    bool damaged; /* the ring holds what no reader of ours wrote */
+    uint64_t next_index;   /* behind the last frame claimed from the ring */
+    uint64_t evicted_lost; /* of the ring's, told so far */
+    bool damaged;          /* the ring holds what no reader of ours wrote */
 
     /* Both sides. */
     _Alignas(64) _Atomic(struct aw_waker *) armed;
@@ -83,6 +102,7 @@ struct aw_queue {
     struct aw_queue *ready_next;
 
     struct aw_ring ring;
+    struct aw_runs runs; /* the consumer's */
 };
 
 /* ---- any thread ---- */
@@ -138,8 +158,18 @@ void aw_queue_gap(struct aw_queue *queue, uint64_t count, enum aw_loss cause)
 
 /* Ends a batch: publishes frames and ledger, and announces the frames if the
  * consumer has armed a waker. A batch of which the filter let nothing pass
- * wakes nobody; where nothing was offered or charged nothing happens. */
+ * wakes nobody; where nothing was offered or charged nothing happens.
+ *
+ * With a latency budget, and if the last wake is less than that ago, the wake
+ * is put off until aw_queue_due_ns(), unless the queue is half full: a stream
+ * that is sparser than its budget is never delayed. */
 void aw_queue_publish(struct aw_queue *queue) AW_ON(reader);
+
+/* When a wake that was put off is due (CLOCK_MONOTONIC), or UINT64_MAX. */
+uint64_t aw_queue_due_ns(const struct aw_queue *queue) AW_ON(reader);
+
+/* Makes up for a wake that was put off, if it is due. */
+void aw_queue_wake_due(struct aw_queue *queue, uint64_t now_ns) AW_ON(reader);
 
 /* The last thing a reader does with a queue: no frame will come. Publishes, and
  * wakes a waiter. The first call decides; `failure` is a positive errno for
@@ -159,29 +189,49 @@ int aw_queue_set_bell(struct aw_queue *queue, int bell) AW_ON(reader);
 
 /* Free slots. If there are none, the consumer's next release rings the bell
  * that was set; look again after that. A queue that is no longer open holds
- * nobody up: all its slots count as free, what is offered may be dropped. */
+ * nobody up: all its slots count as free, what is offered may be dropped. The
+ * time without room is counted as a stall. */
 uint64_t aw_queue_room(struct aw_queue *queue) AW_ON(reader);
 
 /* ---- the consumer ---- */
 
-/* Frames that can be taken now. A ring that was tampered with counts as empty
+/* Frames that can be claimed now. A ring that was tampered with counts as empty
  * and its queue as lost (EPROTO). */
 uint64_t aw_queue_pending(struct aw_queue *queue);
 
-/* The `index`-th pending frame, of a known kind, its length within the slot and
- * no shorter than the kind's head; NULL if it is not there, or is no such frame
- * (then the queue is lost: EPROTO). Good until released. */
-const struct aw_frame *aw_queue_at(struct aw_queue *queue, uint64_t index);
+/* Claims at most `count` of the oldest frames: they are the caller's until it
+ * releases or returns them. Returns how many, 0 if there are none. Fewer than
+ * are pending where returned frames lie before them: call it again. At most
+ * AW_RUNS_HELD_MAX claims can be held at once. */
+uint64_t aw_queue_claim(struct aw_queue *queue, uint64_t count,
+                        struct aw_claim *ret_claim);
 
-/* The `count` oldest frames have been delivered; their slots are free. No more
- * than aw_queue_pending() or aw_queue_at() have shown. */
-void aw_queue_release(struct aw_queue *queue, uint64_t count);
+/* The `index`-th claimed frame, of a known kind, its length within the slot and
+ * no shorter than the kind's head; NULL if it is no such frame (then the queue
+ * is lost: EPROTO). Good until released. */
+const struct aw_frame *aw_queue_at(struct aw_queue *queue,
+                                   const struct aw_claim *claim,
+                                   uint64_t index);
+
+/* The claimed frames have been delivered; their slots are free as soon as those
+ * of older claims are. */
+void aw_queue_release(struct aw_queue *queue, const struct aw_claim *claim);
+
+/* The claimed frames are pending again, in their place before later ones. */
+void aw_queue_return(struct aw_queue *queue, const struct aw_claim *claim);
+
+/* Claims held at this moment. */
+static inline unsigned aw_queue_claims(const struct aw_queue *queue)
+{
+    return queue->runs.held;
+}
 
 /* Throws away what is pending, as dropped.cleared; returns how many. */
 uint64_t aw_queue_clear(struct aw_queue *queue);
 
-/* Counts what is pending as dropped.closed: nobody can take it any more. For
- * the last consumer, after the queue was detached. Returns how many. */
+/* Counts what is pending, and what is claimed, as dropped.closed: nobody can
+ * take it any more. For the last consumer, after the queue was detached.
+ * Returns how many. */
 uint64_t aw_queue_abandon(struct aw_queue *queue);
 
 /* Asks to be announced by `waker` at the next frame or at the end. Returns true

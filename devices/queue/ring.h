@@ -1,4 +1,4 @@
-/* The ring: frames from one producer thread to one consumer, wait-free.
+/* The ring: frames from one producer thread to one consumer.
  *
  * Slots of one size lie in a memfd behind a header of indices and ledgers, with
  * no pointer anywhere, so that a ring can be handed to another process and can
@@ -23,13 +23,24 @@
 
 #define AW_RING_SLOTS_MAX (UINT32_C(1) << 24)
 
+/* Slots that an evicting ring has at least beyond its depth, for the frames of
+ * an unfinished claim. */
+#define AW_RING_SPARE 64u
+
+#define AW_RING_NONE UINT64_MAX
+
 /* What lies at the start of the memfd. */
 struct aw_ring_shared {
     char magic[8]; /* "awring1" */
     uint32_t slot_count;
     uint32_t payload_bytes;
     _Alignas(64) _Atomic uint64_t head; /* frames published; the producer's */
-    _Alignas(64) _Atomic uint64_t tail; /* frames released; the consumer's */
+    /* Frames released, the consumer's. On an evicting ring: the oldest frame
+     * that the consumer may be reading, or AW_RING_NONE. */
+    _Alignas(64) _Atomic uint64_t tail;
+    /* Evicting: the oldest frame that is nobody's; moved by both. */
+    _Alignas(64) _Atomic uint64_t cursor;
+    _Atomic uint64_t evicted_lost; /* sum of the evicted frames' lost_before */
     struct aw_ledger_side producer;
     struct aw_ledger_side consumer;
 };
@@ -44,35 +55,42 @@ struct aw_ring {
     uint64_t mask;  /* slots in memory less one; a power of two */
     uint64_t depth; /* slots in use, at most mask + 1 */
     uint32_t payload_bytes;
+    bool evicting;
     int fd;
     /* The producer's own cache line. */
     _Alignas(64) uint64_t head; /* next to reserve, published or not */
-    uint64_t tail_seen;
+    uint64_t published;         /* the head as the consumer sees it */
+    uint64_t tail_seen;         /* on an evicting ring, the cursor */
+    uint64_t evicted;           /* frames thrown away by the producer */
     /* The consumer's own cache line. */
-    _Alignas(64) uint64_t tail;
+    _Alignas(64) uint64_t tail; /* oldest frame not released */
+    uint64_t cursor;            /* oldest frame not claimed, as last seen */
     uint64_t head_seen;
+    uint64_t claimed;  /* frames claimed and not yet released */
+    uint64_t released; /* frames given back, for the ledger */
 };
 
 /* Makes an empty ring of `depth` slots (1..AW_RING_SLOTS_MAX) with room for
  * `payload_bytes` (at most AW_PAYLOAD_MAX) each. Returns 0, -EINVAL, or why the
  * memory could not be had. Any thread. */
 int aw_ring_init(struct aw_ring *ring, const char *name, uint32_t depth,
-                 uint32_t payload_bytes);
+                 uint32_t payload_bytes, bool evicting);
 
 /* Unmaps it. Neither side may use it any more. */
 void aw_ring_deinit(struct aw_ring *ring);
 
 /* ---- producer ---- */
 
-/* The next free slot, to be filled and committed; NULL when all `depth` slots
- * hold frames. Sets `*ret_error` to -EPROTO (else leaves it) when the
- * consumer's index is impossible. */
+/* The next free slot, to be filled and committed; NULL when there is none. An
+ * evicting ring makes room by throwing away the oldest frame that nobody has
+ * claimed, and has none only when a claim holds the slot. Sets `*ret_error` to
+ * -EPROTO (else leaves it) when the consumer's index is impossible. */
 struct aw_frame *aw_ring_reserve(struct aw_ring *ring, int *ret_error);
 
 /* The reserved slot holds a frame: it goes out with the next publish. */
 static inline void aw_ring_commit(struct aw_ring *ring)
 {
-    assert(ring->head - ring->tail_seen < ring->depth);
+    assert(ring->evicting || ring->head - ring->tail_seen < ring->depth);
     ring->head++;
 }
 
@@ -80,6 +98,7 @@ static inline void aw_ring_commit(struct aw_ring *ring)
  * is sequentially consistent: see aw_queue_publish() for what it orders. */
 static inline void aw_ring_publish(struct aw_ring *ring)
 {
+    ring->published = ring->head;
     atomic_store_explicit(&ring->shared->head, ring->head,
                           memory_order_seq_cst);
 }
@@ -90,26 +109,29 @@ int64_t aw_ring_room(struct aw_ring *ring);
 
 /* ---- consumer ---- */
 
-/* Frames that can be taken now, reading the producer's index afresh, or
- * -EPROTO. */
+/* Frames that can be claimed now, reading the producer's index afresh, or
+ * -EPROTO. On an evicting ring there may be fewer a moment later. */
 int64_t aw_ring_pending(struct aw_ring *ring);
 
-/* The `index`-th pending frame (0: the oldest), or NULL if it is not there. The
- * pointer is good until the frame is released. `length` and `kind` come from
- * memory that another process may share: bound them before use, as
- * aw_queue_at() does. */
-const struct aw_frame *aw_ring_at(struct aw_ring *ring, uint64_t index);
+/* Claims at most `count` of the oldest frames that nobody has: they stay until
+ * they are released. `*ret_index` is the first one's. Returns how many, 0 if
+ * there are none, or -EPROTO. */
+int64_t aw_ring_claim(struct aw_ring *ring, uint64_t count,
+                      uint64_t *ret_index);
 
-/* Gives the `count` oldest slots back to the producer, in one store; `count`
- * must not exceed what aw_ring_pending() or aw_ring_at() have shown. */
-static inline void aw_ring_release(struct aw_ring *ring, uint64_t count)
+/* The slot of a claimed frame. `length` and `kind` come from memory that
+ * another process may share: bound them before use, as aw_queue_at() does. */
+static inline struct aw_frame *aw_ring_slot(const struct aw_ring *ring,
+                                            uint64_t index)
 {
-    assert(count <= ring->head_seen - ring->tail);
-    ring->tail += count;
-    /* Release: our reads of the slots end before the producer may refill them.
-     * Partner: the acquire of `tail` in aw_ring_reserve(). */
-    atomic_store_explicit(&ring->shared->tail, ring->tail,
-                          memory_order_release);
+    void *slot = ring->slots + (index & ring->mask) * ring->slot_bytes;
+
+    return slot;
 }
+
+/* Gives every claimed slot before `index` back to the producer, in one store;
+ * `count` of them were claimed (on an evicting ring others lay between). What
+ * was claimed from `index` on stays claimed. */
+void aw_ring_release(struct aw_ring *ring, uint64_t index, uint64_t count);
 
 #endif

@@ -5,10 +5,10 @@
  * that does not say the same, and AW_ASSERT_ROLE(role) at the head of its body
  * catches at run time what the compiler cannot see (debug builds).
  *
- * The GIL is no role but a rule: AW_WITH_GIL marks what needs it, AW_NO_GIL what
- * must never take it. Both are words for the reader of a header; what holds them
- * is that no object of a reader or of the main thread uses a symbol of Python's
- * (tests/py/test_layers.py).
+ * The GIL is no role but a rule: AW_WITH_GIL marks what needs it, AW_NO_GIL
+ * what must never take it. Both are words for the reader of a header; what
+ * holds them is that no object of a reader or of the main thread uses a symbol
+ * of Python's (tests/py/test_layers.py).
  */
 #ifndef AW_ROLES_H
 #define AW_ROLES_H

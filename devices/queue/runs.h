@@ -1,0 +1,62 @@
+/* Runs: which frames the consumer has claimed, and what became of them.
+ *
+ * Frames leave a ring in order, but need not be done with in order: a lease is
+ * held while later frames are taken, and what a lease gives back is the next to
+ * be taken again. A run is a stretch of claimed frames in one state; runs are
+ * sorted, oldest first, and the oldest leave as soon as they are settled. In
+ * the common case there is one run, for the moment between claim and release.
+ *
+ * The consumer's alone; no atomics, no allocation. */
+#ifndef AW_RUNS_H
+#define AW_RUNS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Held runs at once. Between two of them lie at most three others. */
+#define AW_RUNS_HELD_MAX 32u
+#define AW_RUNS_MAX      (4u * AW_RUNS_HELD_MAX)
+
+enum aw_run_state {
+    AW_RUN_HELD,      /* claimed, and its owner has not decided yet */
+    AW_RUN_RETURNED,  /* claimed, and to be taken again */
+    AW_RUN_DELIVERED, /* settled: these are released in order */
+    AW_RUN_CLEARED,
+    AW_RUN_CLOSED,
+};
+
+struct aw_run {
+    uint64_t start; /* index of its first frame */
+    uint64_t end;   /* index behind its last frame */
+    uint64_t count; /* frames; fewer than end - start where some were evicted */
+    enum aw_run_state state;
+};
+
+struct aw_runs {
+    struct aw_run runs[AW_RUNS_MAX];
+    unsigned count;
+    unsigned held;
+    uint64_t returned; /* frames that can be taken again */
+};
+
+/* Appends frames just claimed, as held. False if too many are held. */
+bool aw_runs_append(struct aw_runs *runs, uint64_t start, uint64_t count);
+
+/* Takes at most `count` returned frames, the oldest first and without a gap
+ * between them: they are held again. Returns how many, 0 if there are none or
+ * too many are held. */
+uint64_t aw_runs_reclaim(struct aw_runs *runs, uint64_t count,
+                         uint64_t *ret_start);
+
+/* Gives the held run that begins at `start` the state `state`. */
+void aw_runs_settle(struct aw_runs *runs, uint64_t start,
+                    enum aw_run_state state);
+
+/* Returns every held run: their owners are gone. */
+void aw_runs_return_all(struct aw_runs *runs);
+
+/* Takes the oldest run out if it is settled. False if it is not, or there is
+ * none. */
+bool aw_runs_pop(struct aw_runs *runs, struct aw_run *ret_run);
+
+#endif
