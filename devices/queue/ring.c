@@ -14,12 +14,18 @@ static uint64_t power_of_two_from(uint64_t count)
     return power;
 }
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 int aw_ring_init(struct aw_ring *ring, const char *name, uint32_t depth,
                  uint32_t payload_bytes, bool evicting)
 {
     uint64_t slot_count =
         power_of_two_from((uint64_t)depth + (evicting ? AW_RING_SPARE : 0));
-    size_t slot_bytes = aw_slot_bytes(payload_bytes);
+    size_t slot_bytes = aw_slot_bytes(payload_bytes) +
+                        (evicting ? sizeof(struct aw_sums) : 0);
     size_t bytes = sizeof(struct aw_ring_shared) + slot_count * slot_bytes;
     void *memory;
     int fd, result;
@@ -62,7 +68,8 @@ int64_t aw_ring_room(struct aw_ring *ring)
 {
     /* Acquire: the consumer's reads of the slots it released are done before
      * we write there. Partner: aw_ring_release(). On an evicting ring the
-     * cursor, for which step 3 of ring.h needs the acquire as well. */
+     * cursor, for which step 3 of ring.h needs the acquire as well; partner:
+     * the compare-exchange in swap_cursor(). */
     uint64_t tail = atomic_load_explicit(ring->evicting ? &ring->shared->cursor
                                                         : &ring->shared->tail,
                                          memory_order_acquire);
@@ -76,19 +83,19 @@ int64_t aw_ring_room(struct aw_ring *ring)
     return (int64_t)(ring->depth - used);
 }
 
-/* May frame `head` be written into its slot? Step 2 of ring.h: the cursor has
- * been seen beyond the slot's frame, since head - tail_seen <= depth < slots.
- */
-static bool slot_is_free(const struct aw_ring *ring)
+/* May the next frame be written into its slot? Steps 3 and 4 of ring.h. */
+static bool slot_is_free(struct aw_ring *ring)
 {
-    uint64_t slots = ring->mask + 1, tail;
+    uint64_t tail;
 
-    if (ring->head < slots)
+    if (ring->head - ring->free_until <= ring->mask)
         return true;
-    /* Sequentially consistent, behind the load or exchange that showed the
-     * cursor. Partner: the store in claim_evicting(). */
-    tail = atomic_load_explicit(&ring->shared->tail, memory_order_seq_cst);
-    return tail == AW_RING_NONE || tail > ring->head - slots;
+    /* Acquire: the consumer's reads of the slots it released are done before
+     * we write there. Behind the acquire that showed the cursor. Partners: the
+     * stores in announce_claim(), settle_tail() and aw_ring_release(). */
+    tail = atomic_load_explicit(&ring->shared->tail, memory_order_acquire);
+    ring->free_until = least(tail, ring->tail_seen);
+    return ring->head - ring->free_until <= ring->mask;
 }
 
 /* Throws the oldest frame away, unless the consumer has just claimed it: either
@@ -97,36 +104,38 @@ static int evict(struct aw_ring *ring)
 {
     uint64_t oldest = ring->tail_seen;
 
-    if (atomic_compare_exchange_strong_explicit(
-            &ring->shared->cursor, &oldest, oldest + 1, memory_order_seq_cst,
-            memory_order_seq_cst)) {
-        ring->evicted++;
-        ring->tail_seen++;
-        /* Relaxed: a sum for `lost_before`, in no order with anything. */
-        atomic_fetch_add_explicit(&ring->shared->evicted_lost,
-                                  aw_ring_slot(ring, oldest)->lost_before,
-                                  memory_order_relaxed);
-        return 0;
-    }
-    return aw_ring_room(ring) > 0 ? 0 : -EPROTO;
+    /* Acquire: step 3 of ring.h. Release: nothing of ours, but the consumer's
+     * claims before it stay visible to whoever acquires the cursor. Failure
+     * needs no order: aw_ring_room() looks again. */
+    if (!atomic_compare_exchange_strong_explicit(
+            &ring->shared->cursor, &oldest, oldest + 1, memory_order_acq_rel,
+            memory_order_relaxed))
+        return aw_ring_room(ring) > 0 ? 0 : -EPROTO;
+    ring->evicted++;
+    ring->tail_seen++;
+    return 0;
 }
 
+/* The slot is looked at first: nothing is evicted for a frame that is refused.
+ * If there is no room, the cursor is behind the slot's old frame already. */
 static struct aw_frame *reserve_evicting(struct aw_ring *ring, int *ret_error)
 {
-    if (ring->head - ring->tail_seen >= ring->depth) {
-        int64_t room = aw_ring_room(ring);
-        int result = room < 0 ? (int)room : 0;
+    int64_t room = 1;
+    int result = 0;
 
-        if (!slot_is_free(ring))
-            return NULL;
-        if (room == 0)
-            result = evict(ring);
-        if (result < 0) {
-            *ret_error = result;
-            return NULL;
-        }
+    if (ring->head - ring->tail_seen >= ring->depth)
+        room = aw_ring_room(ring);
+    if (room < 0)
+        result = (int)room;
+    else if (!slot_is_free(ring))
+        return NULL;
+    else if (room == 0)
+        result = evict(ring);
+    if (result < 0) {
+        *ret_error = result;
+        return NULL;
     }
-    return slot_is_free(ring) ? aw_ring_slot(ring, ring->head) : NULL;
+    return aw_ring_slot(ring, ring->head);
 }
 
 struct aw_frame *aw_ring_reserve(struct aw_ring *ring, int *ret_error)
@@ -146,6 +155,20 @@ struct aw_frame *aw_ring_reserve(struct aw_ring *ring, int *ret_error)
 
 /* ---- consumer ---- */
 
+static int64_t check_pending(struct aw_ring *ring, uint64_t head,
+                             uint64_t cursor)
+{
+    uint64_t oldest = ring->evicting ? cursor : ring->tail;
+
+    /* Both only move on, and the head never past a full ring. */
+    if (head < ring->head_seen || cursor < ring->cursor ||
+        (oldest <= head && head - oldest > ring->depth))
+        return -EPROTO;
+    ring->head_seen = head;
+    ring->cursor = cursor;
+    return cursor < head ? (int64_t)(head - cursor) : 0;
+}
+
 int64_t aw_ring_pending(struct aw_ring *ring)
 {
     /* Sequentially consistent, which includes acquire: the frames are complete
@@ -153,59 +176,97 @@ int64_t aw_ring_pending(struct aw_ring *ring)
      * `armed` word in queue.h for who sees whom when both sides meet. */
     uint64_t head =
         atomic_load_explicit(&ring->shared->head, memory_order_seq_cst);
+    uint64_t cursor = ring->cursor, again;
+
+    while (ring->evicting) {
+        /* Acquire: keeps the second look at the head behind it. Partner: the
+         * compare-exchange in evict(). */
+        cursor =
+            atomic_load_explicit(&ring->shared->cursor, memory_order_acquire);
+        if (cursor <= head)
+            break;
+        /* The producer has evicted past the head we saw. If it has not
+         * published more than it evicted, there is nothing at this moment;
+         * else it got on, and we look again. As above for the order. */
+        again = atomic_load_explicit(&ring->shared->head, memory_order_seq_cst);
+        if (again <= cursor || again < head) {
+            head = again;
+            break;
+        }
+        head = again;
+    }
+    return check_pending(ring, head, cursor);
+}
+
+/* Step 3 of ring.h, for a consumer that has no claim. */
+static void announce_claim(struct aw_ring *ring)
+{
+    if (ring->claimed > 0)
+        return;
+    ring->tail = ring->cursor;
+    /* Release: our reads of what was claimed before are done. That the producer
+     * sees it, if it sees the cursor moved, is by the release of the
+     * compare-exchange that moves it. Partner: slot_is_free(). */
+    atomic_store_explicit(&ring->shared->tail, ring->tail,
+                          memory_order_release);
+}
+
+/* What was announced was cautious: now we know what we have claimed. */
+static void settle_tail(struct aw_ring *ring, uint64_t tail)
+{
+    if (ring->claimed > 0 || ring->tail == tail)
+        return;
+    ring->tail = tail == AW_RING_NONE ? ring->cursor : tail;
+    /* Release: as in aw_ring_release(). Partner: slot_is_free(). */
+    atomic_store_explicit(&ring->shared->tail, tail, memory_order_release);
+}
+
+/* Moves the cursor over at most `count` frames. Returns how many; 0 if the
+ * producer has evicted all that had been seen. */
+static uint64_t swap_cursor(struct aw_ring *ring, uint64_t count)
+{
     uint64_t cursor = ring->cursor;
 
-    /* Sequentially consistent: see step 3 of ring.h. */
-    if (ring->evicting)
-        cursor =
-            atomic_load_explicit(&ring->shared->cursor, memory_order_seq_cst);
-    /* Both only move on, and the head never past a full ring. */
-    if (head < ring->head_seen || cursor < ring->cursor ||
-        (cursor <= head && head - cursor > ring->mask + 1))
-        return -EPROTO;
-    ring->head_seen = head;
-    ring->cursor = cursor;
-    /* The producer may evict frames that it has not published yet. */
-    return cursor < head ? (int64_t)(head - cursor) : 0;
+    while (cursor < ring->head_seen) {
+        uint64_t claimed = least(count, ring->head_seen - cursor);
+
+        /* Release: the announcement before it. Acquire on failure: we go on
+         * with what the producer wrote. Partner: evict(), aw_ring_room(). */
+        if (atomic_compare_exchange_strong_explicit(
+                &ring->shared->cursor, &cursor, cursor + claimed,
+                memory_order_acq_rel, memory_order_acquire)) {
+            ring->cursor = cursor;
+            return claimed;
+        }
+        if (cursor < ring->cursor)
+            break; /* backwards: the next look at it says so */
+    }
+    return 0;
 }
 
-static uint64_t least(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Steps 1 and 3 of ring.h. A try that fails has lost frames to the producer,
- * which evicts only to push newer ones: somebody always gets on. */
 static int64_t claim_evicting(struct aw_ring *ring, uint64_t count,
                               uint64_t *ret_index)
 {
-    bool first = ring->claimed == 0;
+    int64_t pending = aw_ring_pending(ring);
+    uint64_t claimed = 0;
 
-    for (;;) {
-        int64_t pending = aw_ring_pending(ring);
-        uint64_t cursor = ring->cursor;
-
-        if (first)
-            ring->tail = cursor;
-        if (pending <= 0) {
-            if (first)
-                atomic_store_explicit(&ring->shared->tail, AW_RING_NONE,
-                                      memory_order_release);
-            return pending;
-        }
-        count = least(count, (uint64_t)pending);
-        if (first)
-            atomic_store_explicit(&ring->shared->tail, cursor,
-                                  memory_order_seq_cst);
-        if (atomic_compare_exchange_strong_explicit(
-                &ring->shared->cursor, &cursor, cursor + count,
-                memory_order_seq_cst, memory_order_seq_cst)) {
-            *ret_index = cursor;
-            ring->cursor = cursor + count;
-            ring->claimed += count;
-            return (int64_t)count;
-        }
+    if (pending <= 0)
+        return pending;
+    announce_claim(ring);
+    /* Ends, since an announced claim stops the producer: see ring.h. */
+    while (pending > 0) {
+        claimed = swap_cursor(ring, count);
+        if (claimed > 0)
+            break;
+        pending = aw_ring_pending(ring);
     }
+    settle_tail(ring, claimed > 0 ? ring->cursor : AW_RING_NONE);
+    if (claimed == 0)
+        return pending;
+    *ret_index = ring->cursor;
+    ring->cursor += claimed;
+    ring->claimed += claimed;
+    return (int64_t)claimed;
 }
 
 int64_t aw_ring_claim(struct aw_ring *ring, uint64_t count, uint64_t *ret_index)

@@ -8,6 +8,36 @@
  * it could, gives -EPROTO, never a wild access. Each side keeps the other's
  * index cached and reads it again only when the cache says full, or empty.
  *
+ * An evicting ring always takes the next frame: it throws away its oldest one
+ * when `depth` are there. So both sides take from its old end, and no lock
+ * keeps them apart. Why no frame is read while it is written:
+ *
+ *  1. A frame is taken, by either side, with a compare-and-swap that moves
+ *     `cursor` over it. So it is claimed or evicted, never both, and what lies
+ *     behind the cursor is nobody's to take any more.
+ *  2. The ring has more slots than `depth`, and the producer keeps head -
+ *     cursor at `depth` at most. So when it comes to write frame h, it has seen
+ *     the cursor beyond the frame o = h - slots that lay in this slot before.
+ *  3. A consumer with no claim announces in `tail`, before it moves the cursor,
+ *     a frame no younger than what it will claim. If o was claimed, the
+ *     producer, which has seen the cursor beyond o (acquire) and then looks at
+ *     `tail`, finds that announcement or a later one. One that is at o or
+ *     older: the claim may last, and the slot is left alone. One that is
+ *     younger, or AW_RING_NONE: it was written (release) after o was released,
+ *     and the slot is free.
+ *  4. If o was not claimed by then it was evicted, and will never be claimed.
+ *     Hence all frames older than both the cursor and the `tail` that was read
+ *     after it are free for good: the producer looks once for many frames.
+ *
+ * While a claim holds the slot the producer neither writes nor evicts: the ring
+ * then refuses the newest frame. So an announced consumer sees the cursor move
+ * at most about once for each slot before its compare-and-swap succeeds: it is
+ * wait-free, and the producer, which tries once a frame, is as well.
+ *
+ * Frames may be evicted before they were published, when a batch is larger than
+ * the ring: the cursor is beyond the published head then, and for the consumer
+ * the ring is empty.
+ *
  * Not in here: filters, overflow policies and counting (queue.h), waking
  * (waker.h). */
 #ifndef AW_RING_H
@@ -40,9 +70,16 @@ struct aw_ring_shared {
     _Alignas(64) _Atomic uint64_t tail;
     /* Evicting: the oldest frame that is nobody's; moved by both. */
     _Alignas(64) _Atomic uint64_t cursor;
-    _Atomic uint64_t evicted_lost; /* sum of the evicted frames' lost_before */
     struct aw_ledger_side producer;
     struct aw_ledger_side consumer;
+};
+
+/* What was lost before a frame in all, since the queue was made: at the end of
+ * each slot of an evicting ring, so that the losses told to an evicted frame
+ * can be told to the next one that is claimed. */
+struct aw_sums {
+    uint64_t kernel;
+    uint64_t overflow;
 };
 
 struct aw_ring {
@@ -61,6 +98,7 @@ struct aw_ring {
     _Alignas(64) uint64_t head; /* next to reserve, published or not */
     uint64_t published;         /* the head as the consumer sees it */
     uint64_t tail_seen;         /* on an evicting ring, the cursor */
+    uint64_t free_until;        /* evicting: all frames before it are done with */
     uint64_t evicted;           /* frames thrown away by the producer */
     /* The consumer's own cache line. */
     _Alignas(64) uint64_t tail; /* oldest frame not released */
@@ -90,7 +128,7 @@ struct aw_frame *aw_ring_reserve(struct aw_ring *ring, int *ret_error);
 /* The reserved slot holds a frame: it goes out with the next publish. */
 static inline void aw_ring_commit(struct aw_ring *ring)
 {
-    assert(ring->evicting || ring->head - ring->tail_seen < ring->depth);
+    assert(ring->head - ring->tail_seen < ring->depth);
     ring->head++;
 }
 
@@ -103,8 +141,8 @@ static inline void aw_ring_publish(struct aw_ring *ring)
                           memory_order_seq_cst);
 }
 
-/* Free slots, reading the consumer's index afresh; there may be more a moment
- * later. Or -EPROTO. */
+/* Slots free without evicting, reading the consumer's index afresh; there may
+ * be more a moment later. Or -EPROTO. */
 int64_t aw_ring_room(struct aw_ring *ring);
 
 /* ---- consumer ---- */
@@ -127,6 +165,18 @@ static inline struct aw_frame *aw_ring_slot(const struct aw_ring *ring,
     void *slot = ring->slots + (index & ring->mask) * ring->slot_bytes;
 
     return slot;
+}
+
+/* Where the sums of a slot of an evicting ring lie. The producer's while the
+ * slot is reserved, the consumer's while it is claimed. */
+static inline struct aw_sums *aw_ring_sums(const struct aw_ring *ring,
+                                           uint64_t index)
+{
+    void *sums = ring->slots + ((index & ring->mask) + 1) * ring->slot_bytes -
+                 sizeof(struct aw_sums);
+
+    assert(ring->evicting);
+    return sums;
 }
 
 /* Gives every claimed slot before `index` back to the producer, in one store;

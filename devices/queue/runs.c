@@ -19,14 +19,33 @@ static void insert_at(struct aw_runs *runs, unsigned place, struct aw_run run)
     runs->count++;
 }
 
-bool aw_runs_append(struct aw_runs *runs, uint64_t start, uint64_t count)
+bool aw_runs_open(const struct aw_runs *runs)
 {
-    if (runs->held == AW_RUNS_HELD_MAX)
-        return false;
+    if (runs->held == 0)
+        return runs->count < AW_RUNS_MAX;
+    return runs->held < AW_RUNS_HELD_MAX && runs->count < AW_RUNS_MAX - 1;
+}
+
+void aw_runs_append(struct aw_runs *runs, uint64_t start, uint64_t count)
+{
+    assert(aw_runs_open(runs));
     insert_at(runs, runs->count,
-              (struct aw_run){start, start + count, count, AW_RUN_HELD});
+              (struct aw_run){.start = start,
+                              .end = start + count,
+                              .count = count,
+                              .state = AW_RUN_HELD});
     runs->held++;
-    return true;
+}
+
+static void split_at(struct aw_runs *runs, unsigned place, uint64_t count)
+{
+    struct aw_run *run = &runs->runs[place], rest = *run;
+
+    rest.start += count;
+    rest.count -= count;
+    run->end = rest.start;
+    run->count = count;
+    insert_at(runs, place + 1, rest);
 }
 
 uint64_t aw_runs_reclaim(struct aw_runs *runs, uint64_t count,
@@ -35,46 +54,45 @@ uint64_t aw_runs_reclaim(struct aw_runs *runs, uint64_t count,
     unsigned place = 0;
     struct aw_run *run;
 
+    assert(aw_runs_open(runs));
     while (place < runs->count && runs->runs[place].state != AW_RUN_RETURNED)
         place++;
-    if (place == runs->count || runs->held == AW_RUNS_HELD_MAX)
+    if (place == runs->count)
         return 0;
     run = &runs->runs[place];
-    if (count > run->count)
-        count = run->count;
-    *ret_start = run->start;
-    if (count < run->count) {
-        struct aw_run rest = *run;
-
-        rest.start += count;
-        rest.count -= count;
-        run->end = rest.start;
-        run->count = count;
-        insert_at(runs, place + 1, rest);
-    }
+    if (count < run->count)
+        split_at(runs, place, count);
     run->state = AW_RUN_HELD;
     runs->held++;
-    runs->returned -= count;
-    return count;
+    runs->returned -= run->count;
+    *ret_start = run->start;
+    return run->count;
 }
 
-/* Neighbours in one state become one run. Returned frames must follow each
- * other directly, since they are taken as one; settled ones need not. */
+/* Returned frames must follow each other directly, since they are taken as one
+ * claim; settled ones need not. */
+static bool mergeable(const struct aw_run *run, const struct aw_run *next)
+{
+    if (run->state != next->state || run->state == AW_RUN_HELD)
+        return false;
+    return run->state == AW_RUN_SETTLED || run->end == next->start;
+}
+
 static void merge_with_next(struct aw_runs *runs, unsigned place)
 {
     struct aw_run *run = &runs->runs[place], *next = run + 1;
 
-    if (place + 1 >= runs->count || run->state != next->state ||
-        run->state == AW_RUN_HELD ||
-        (run->state == AW_RUN_RETURNED && run->end != next->start))
+    if (place + 1 >= runs->count || !mergeable(run, next))
         return;
     run->end = next->end;
     run->count += next->count;
+    for (int how = 0; how < AW_RUN_ENDS; how++)
+        run->settled[how] += next->settled[how];
     remove_at(runs, place + 1);
 }
 
-static void settle_at(struct aw_runs *runs, unsigned place,
-                      enum aw_run_state state)
+static void let_go(struct aw_runs *runs, unsigned place,
+                   enum aw_run_state state)
 {
     runs->runs[place].state = state;
     runs->held--;
@@ -85,35 +103,48 @@ static void settle_at(struct aw_runs *runs, unsigned place,
         merge_with_next(runs, place - 1);
 }
 
-void aw_runs_settle(struct aw_runs *runs, uint64_t start,
-                    enum aw_run_state state)
+/* From the newest on: what was claimed last is mostly what is settled first. */
+static unsigned find_held(const struct aw_runs *runs, uint64_t start)
 {
-    unsigned place = 0;
+    unsigned place = runs->count;
 
-    while (place < runs->count && (runs->runs[place].state != AW_RUN_HELD ||
-                                   runs->runs[place].start != start))
-        place++;
-    assert(place < runs->count);
-    settle_at(runs, place, state);
+    while (place > 0) {
+        const struct aw_run *run = &runs->runs[--place];
+
+        if (run->start == start && run->state == AW_RUN_HELD)
+            return place;
+    }
+    assert(!"a claim is settled once");
+    __builtin_unreachable();
+}
+
+void aw_runs_settle(struct aw_runs *runs, uint64_t start, enum aw_run_end how)
+{
+    unsigned place = find_held(runs, start);
+
+    runs->runs[place].settled[how] = runs->runs[place].count;
+    let_go(runs, place, AW_RUN_SETTLED);
+}
+
+void aw_runs_return(struct aw_runs *runs, uint64_t start)
+{
+    let_go(runs, find_held(runs, start), AW_RUN_RETURNED);
 }
 
 void aw_runs_return_all(struct aw_runs *runs)
 {
-    unsigned place = 0;
+    unsigned place = runs->count;
 
-    while (runs->held > 0) {
-        if (runs->runs[place].state == AW_RUN_HELD) {
-            settle_at(runs, place, AW_RUN_RETURNED);
-            place = 0;
-        } else {
-            place++;
-        }
-    }
+    /* From the newest on: what merges lies at or behind `place`, or is the one
+     * before it, which is then looked at next. */
+    while (place > 0)
+        if (runs->runs[--place].state == AW_RUN_HELD)
+            let_go(runs, place, AW_RUN_RETURNED);
 }
 
 bool aw_runs_pop(struct aw_runs *runs, struct aw_run *ret_run)
 {
-    if (runs->count == 0 || runs->runs[0].state < AW_RUN_DELIVERED)
+    if (runs->count == 0 || runs->runs[0].state != AW_RUN_SETTLED)
         return false;
     *ret_run = runs->runs[0];
     remove_at(runs, 0);

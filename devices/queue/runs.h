@@ -6,6 +6,14 @@
  * sorted, oldest first, and the oldest leave as soon as they are settled. In
  * the common case there is one run, for the moment between claim and release.
  *
+ * Settled neighbours become one run, whatever became of their frames, and
+ * returned ones where no evicted frames lie between them. So between held and
+ * returned runs there is one settled run at most, and only an append and the
+ * splitting of a returned run make the list longer. Both are refused when the
+ * list is full but for one, which is kept for when nothing is held: then the
+ * oldest returned run is the first of all, and splitting it is undone when its
+ * first half is settled or returned.
+ *
  * The consumer's alone; no atomics, no allocation. */
 #ifndef AW_RUNS_H
 #define AW_RUNS_H
@@ -13,22 +21,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Held runs at once. Between two of them lie at most three others. */
-#define AW_RUNS_HELD_MAX 32u
-#define AW_RUNS_MAX      (4u * AW_RUNS_HELD_MAX)
+#define AW_RUNS_HELD_MAX 32u /* held at once */
+#define AW_RUNS_MAX      (6u * AW_RUNS_HELD_MAX)
 
 enum aw_run_state {
-    AW_RUN_HELD,      /* claimed, and its owner has not decided yet */
-    AW_RUN_RETURNED,  /* claimed, and to be taken again */
-    AW_RUN_DELIVERED, /* settled: these are released in order */
-    AW_RUN_CLEARED,
-    AW_RUN_CLOSED,
+    AW_RUN_HELD,     /* claimed, and its owner has not decided yet */
+    AW_RUN_RETURNED, /* claimed, and to be taken again */
+    AW_RUN_SETTLED,  /* to be released in order */
 };
+
+/* How a run was settled. */
+enum aw_run_end { AW_RUN_DELIVERED, AW_RUN_CLEARED, AW_RUN_CLOSED, AW_RUN_ENDS };
 
 struct aw_run {
     uint64_t start; /* index of its first frame */
     uint64_t end;   /* index behind its last frame */
     uint64_t count; /* frames; fewer than end - start where some were evicted */
+    uint64_t settled[AW_RUN_ENDS]; /* of them, once settled */
     enum aw_run_state state;
 };
 
@@ -39,18 +48,24 @@ struct aw_runs {
     uint64_t returned; /* frames that can be taken again */
 };
 
-/* Appends frames just claimed, as held. False if too many are held. */
-bool aw_runs_append(struct aw_runs *runs, uint64_t start, uint64_t count);
+/* True if frames can be claimed at all: not too many claims are held, and the
+ * list is not full. */
+bool aw_runs_open(const struct aw_runs *runs);
+
+/* Appends frames just claimed, as held. Only where aw_runs_open(). */
+void aw_runs_append(struct aw_runs *runs, uint64_t start, uint64_t count);
 
 /* Takes at most `count` returned frames, the oldest first and without a gap
- * between them: they are held again. Returns how many, 0 if there are none or
- * too many are held. */
+ * between them: they are held again. Returns how many, 0 if there are none.
+ * Only where aw_runs_open(). */
 uint64_t aw_runs_reclaim(struct aw_runs *runs, uint64_t count,
                          uint64_t *ret_start);
 
-/* Gives the held run that begins at `start` the state `state`. */
-void aw_runs_settle(struct aw_runs *runs, uint64_t start,
-                    enum aw_run_state state);
+/* Settles the held run that begins at `start`. */
+void aw_runs_settle(struct aw_runs *runs, uint64_t start, enum aw_run_end how);
+
+/* Returns the held run that begins at `start`. */
+void aw_runs_return(struct aw_runs *runs, uint64_t start);
 
 /* Returns every held run: their owners are gone. */
 void aw_runs_return_all(struct aw_runs *runs);
