@@ -47,13 +47,15 @@ static int start_reader(struct aw_device *device,
     int result = aw_mailbox_init(&reader->mailbox);
 
     if (result < 0)
-        return aw_error_set(error, -result, "device %s: cannot make a mailbox",
-                            device->name);
+        return aw_error_set(error, -result,
+                            "device %s: cannot make a mailbox: %s",
+                            device->name, strerror(-result));
     result = aw_reader_start(reader, config);
     if (result < 0) {
         aw_mailbox_deinit(&reader->mailbox);
         return aw_error_set(error, -result,
-                            "device %s: cannot start its reader", device->name);
+                            "device %s: cannot start its reader: %s",
+                            device->name, strerror(-result));
     }
     return 0;
 }
@@ -209,7 +211,8 @@ int aw_device_set_filters(struct aw_device *device, struct aw_queue *queue,
     mail.filters = calloc(count ? count : 1, sizeof(*filters));
     if (!mail.filters)
         return -ENOMEM;
-    memcpy(mail.filters, filters, count * sizeof(*filters));
+    if (count > 0)
+        memcpy(mail.filters, filters, count * sizeof(*filters));
     result = aw_mailbox_ask(&device->reader.mailbox, &mail);
     if (result < 0)
         free(mail.filters);

@@ -201,8 +201,9 @@ int aw_device_set_filters(struct aw_device *device, struct aw_queue *queue,
 void aw_device_sync(struct aw_device *device);
 
 /* Accepts `send` for sending: the reader calls send->done() once, with 0,
- * -ETIMEDOUT, -ECANCELED (closed before) or why the frame failed. Returns 0,
- * -EOPNOTSUPP (nothing can be sent) or -ENODEV; then done() is not called. */
+ * -ETIMEDOUT or why the frame failed. Returns 0, -EOPNOTSUPP (nothing can be
+ * sent) or -ENODEV (the device is closed, or about to be); then done() is not
+ * called. */
 int aw_device_send(struct aw_device *device, struct aw_send *send);
 
 /* Lets the frames of a device with AW_START_RELEASED begin. */

@@ -1,7 +1,6 @@
 #include "devices/ledger_book.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +9,7 @@
 
 void aw_book_init(struct aw_ledger_book *book)
 {
-    *book = (struct aw_ledger_book){.entries = NULL};
+    *book = (struct aw_ledger_book){.earlier.name = "(earlier)"};
     pthread_mutex_init(&book->lock, NULL);
 }
 
@@ -43,7 +42,8 @@ static bool name_in_use(const struct aw_ledger_book *book,
     for (size_t i = 0; i < book->count; i++) {
         const struct aw_queue *other = book->entries[i].queue;
 
-        if (other && strcmp(other->name, queue->name) == 0 &&
+        if (other && aw_queue_state(other) == AW_QUEUE_OPEN &&
+            strcmp(other->name, queue->name) == 0 &&
             strcmp(other->owner, queue->owner) == 0)
             return true;
     }
@@ -102,27 +102,27 @@ static void add_stats(struct aw_stats *sum, const struct aw_stats *stats)
         sum->high_water = stats->high_water;
 }
 
-/* The oldest two retired lines become one, so that the book stays bounded. */
+/* The oldest retired line goes into the sum, so that the book stays bounded. */
 static void fold_oldest(struct aw_ledger_book *book)
 {
-    struct aw_book_entry *first = NULL;
+    struct aw_book_entry *oldest = book->entries;
 
-    for (size_t i = 0; i < book->count; i++) {
-        struct aw_book_entry *entry = &book->entries[i];
+    while (oldest->queue)
+        oldest++;
+    add_stats(&book->earlier.stats, &oldest->report.stats);
+    book->folded = true;
+    remove_entry(book, oldest);
+    book->retired--;
+}
 
-        if (entry->queue)
-            continue;
-        if (!first) {
-            first = entry;
-            continue;
-        }
-        add_stats(&first->report.stats, &entry->report.stats);
-        snprintf(first->report.name, sizeof(first->report.name), "(earlier)");
-        first->report.owner[0] = '\0';
-        remove_entry(book, entry);
-        book->retired--;
+/* Brings a line up to date; where its queue is too busy for a snapshot, it
+ * keeps what it said last. */
+static void refresh(struct aw_book_entry *entry)
+{
+    if (!entry->queue)
         return;
-    }
+    entry->report.open = aw_queue_state(entry->queue) == AW_QUEUE_OPEN;
+    (void)aw_queue_stats(entry->queue, &entry->report.stats);
 }
 
 bool aw_book_retire(struct aw_ledger_book *book, struct aw_queue *queue)
@@ -132,7 +132,8 @@ bool aw_book_retire(struct aw_ledger_book *book, struct aw_queue *queue)
     pthread_mutex_lock(&book->lock);
     entry = find(book, queue);
     if (entry) {
-        aw_queue_stats(queue, &entry->report.stats);
+        refresh(entry);
+        entry->report.open = false;
         entry->queue = NULL;
         if (++book->retired > RETIRED_MAX)
             fold_oldest(book);
@@ -156,24 +157,30 @@ void aw_book_strike(struct aw_ledger_book *book, struct aw_queue *queue)
         aw_queue_unref(queue);
 }
 
+static size_t fill_reports(struct aw_ledger_book *book,
+                           struct aw_queue_report *reports)
+{
+    size_t count = 0;
+
+    if (book->folded)
+        reports[count++] = book->earlier;
+    for (size_t i = 0; i < book->count; i++) {
+        refresh(&book->entries[i]);
+        reports[count++] = book->entries[i].report;
+    }
+    return count;
+}
+
 int aw_book_reports(struct aw_ledger_book *book,
                     struct aw_queue_report **ret_reports)
 {
     struct aw_queue_report *reports;
-    size_t count;
+    size_t count = 0;
 
     pthread_mutex_lock(&book->lock);
-    count = book->count;
-    reports = calloc(count ? count : 1, sizeof(*reports));
-    for (size_t i = 0; reports && i < count; i++) {
-        const struct aw_book_entry *entry = &book->entries[i];
-
-        reports[i] = entry->report;
-        if (!entry->queue)
-            continue;
-        reports[i].open = aw_queue_state(entry->queue) == AW_QUEUE_OPEN;
-        aw_queue_stats(entry->queue, &reports[i].stats);
-    }
+    reports = calloc(book->count + 1, sizeof(*reports));
+    if (reports)
+        count = fill_reports(book, reports);
     pthread_mutex_unlock(&book->lock);
     if (!reports)
         return -ENOMEM;

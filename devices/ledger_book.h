@@ -16,18 +16,22 @@ struct aw_book_entry {
 
 struct aw_ledger_book {
     pthread_mutex_t lock;
-    struct aw_book_entry *entries;
-    size_t count, capacity, retired;
+    struct aw_book_entry *entries; /* oldest first */
+    size_t count, capacity;
+    size_t retired;                 /* of these entries */
+    bool folded;                    /* there is something in `earlier` */
+    struct aw_queue_report earlier; /* the sum of older ones */
 };
 
 void aw_book_init(struct aw_ledger_book *book);
 void aw_book_deinit(struct aw_ledger_book *book);
 
-/* Enters a queue. Returns 0, -EEXIST (its owner has one of that name in use) or
- * -ENOMEM. Any thread. */
+/* Enters a queue. Returns 0, -EEXIST (its owner has an open one of that name)
+ * or -ENOMEM. All functions: any thread. */
 int aw_book_enter(struct aw_ledger_book *book, struct aw_queue *queue);
 
-/* Replaces the reference by the final figures; false if it was not there. */
+/* Replaces the reference by the final figures; false if it was not there. The
+ * caller keeps a reference of its own. */
 bool aw_book_retire(struct aw_ledger_book *book, struct aw_queue *queue);
 
 /* Takes a queue out again that never was attached. */

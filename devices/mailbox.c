@@ -27,19 +27,22 @@ void aw_mailbox_deinit(struct aw_mailbox *mailbox)
 }
 
 /* In both posts: release on success, so that the message is complete before the
- * reader finds it. Partner: the exchange in the take functions. */
+ * reader finds it. Partner: the exchange in the take functions. Acquire on the
+ * way, so that whoever finds the mailbox closed finds the reader done with what
+ * it did before: a queue is not touched any more. Partner: the exchange in the
+ * close functions. */
 static int post(struct aw_mailbox *mailbox, struct aw_mail *mail)
 {
     struct aw_mail *top =
-        atomic_load_explicit(&mailbox->mails, memory_order_relaxed);
+        atomic_load_explicit(&mailbox->mails, memory_order_acquire);
 
     do {
         if (top == &closed_mails)
             return -ENODEV;
         mail->next = top;
     } while (!atomic_compare_exchange_weak_explicit(&mailbox->mails, &top, mail,
-                                                    memory_order_release,
-                                                    memory_order_relaxed));
+                                                    memory_order_acq_rel,
+                                                    memory_order_acquire));
     aw_eventfd_ring(mailbox->fd);
     return 0;
 }
@@ -47,15 +50,15 @@ static int post(struct aw_mailbox *mailbox, struct aw_mail *mail)
 int aw_mailbox_send(struct aw_mailbox *mailbox, struct aw_send *send)
 {
     struct aw_send *top =
-        atomic_load_explicit(&mailbox->sends, memory_order_relaxed);
+        atomic_load_explicit(&mailbox->sends, memory_order_acquire);
 
     do {
         if (top == &closed_sends)
             return -ENODEV;
         send->next = top;
     } while (!atomic_compare_exchange_weak_explicit(&mailbox->sends, &top, send,
-                                                    memory_order_release,
-                                                    memory_order_relaxed));
+                                                    memory_order_acq_rel,
+                                                    memory_order_acquire));
     aw_eventfd_ring(mailbox->fd);
     return 0;
 }
@@ -81,15 +84,19 @@ void aw_mail_answer(struct aw_mail *mail, int result)
     sem_post(&mail->answered);
 }
 
-/* Acquire: see post(). */
+/* Puts `top` in place of the stack, unless that is closed, and turns what was
+ * there round. Acquire and release: see post(). */
 static struct aw_mail *swap_mails(struct aw_mailbox *mailbox,
                                   struct aw_mail *top)
 {
-    struct aw_mail *mail =
-        atomic_exchange_explicit(&mailbox->mails, top, memory_order_acq_rel);
-    struct aw_mail *oldest = NULL;
+    struct aw_mail *mail, *oldest = NULL;
 
-    while (mail && mail != &closed_mails) {
+    /* Relaxed: nobody but the reader, which we are, closes it. */
+    if (atomic_load_explicit(&mailbox->mails, memory_order_relaxed) ==
+        &closed_mails)
+        return NULL;
+    mail = atomic_exchange_explicit(&mailbox->mails, top, memory_order_acq_rel);
+    while (mail) {
         struct aw_mail *next = mail->next;
 
         mail->next = oldest;
@@ -102,11 +109,14 @@ static struct aw_mail *swap_mails(struct aw_mailbox *mailbox,
 static struct aw_send *swap_sends(struct aw_mailbox *mailbox,
                                   struct aw_send *top)
 {
-    struct aw_send *send =
-        atomic_exchange_explicit(&mailbox->sends, top, memory_order_acq_rel);
-    struct aw_send *oldest = NULL;
+    struct aw_send *send, *oldest = NULL;
 
-    while (send && send != &closed_sends) {
+    /* Relaxed: as in swap_mails(). */
+    if (atomic_load_explicit(&mailbox->sends, memory_order_relaxed) ==
+        &closed_sends)
+        return NULL;
+    send = atomic_exchange_explicit(&mailbox->sends, top, memory_order_acq_rel);
+    while (send) {
         struct aw_send *next = send->next;
 
         send->next = oldest;

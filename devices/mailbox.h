@@ -51,12 +51,13 @@ int aw_mailbox_ask(struct aw_mailbox *mailbox, struct aw_mail *mail);
  * the mailbox is closed. Any thread; never blocks. */
 int aw_mailbox_send(struct aw_mailbox *mailbox, struct aw_send *send);
 
-/* What was posted since, oldest first. Requests are to be taken before sends:
- * then everything that was sent before a request is among the sends. */
+/* What was posted since, oldest first; NULL once closed. Requests are to be
+ * taken before sends: then everything that was sent before a request is among
+ * the sends. */
 struct aw_mail *aw_mailbox_take_mails(struct aw_mailbox *mailbox) AW_ON(reader);
 struct aw_send *aw_mailbox_take_sends(struct aw_mailbox *mailbox) AW_ON(reader);
 
-/* The same, and from now on posting fails. */
+/* The same, and from now on posting fails: for good. */
 struct aw_mail *aw_mailbox_close_mails(struct aw_mailbox *mailbox)
     AW_ON(reader);
 struct aw_send *aw_mailbox_close_sends(struct aw_mailbox *mailbox)

@@ -96,6 +96,8 @@ static void lose_device(struct aw_reader *reader, int failure) AW_ON(reader)
     aw_log(AW_LOG_ERROR, "device %s is lost: %s", reader->link.name,
            strerror(failure));
     finish_queues(reader, AW_QUEUE_LOST, failure);
+    /* What waits to be sent fails now. */
+    aw_sender_pump(reader, NULL);
 }
 
 /* How many frames to ask the driver for: all a batch holds, but on a paced
@@ -236,6 +238,15 @@ static int set_filters(struct aw_reader *reader, struct aw_mail *mail)
     return 0;
 }
 
+/* From here on nothing more is accepted for sending. Each frame that was has a
+ * deadline, so that flushing them ends. */
+static void begin_stop(struct aw_reader *reader, struct aw_mail *mail)
+    AW_ON(reader)
+{
+    reader->stop = mail;
+    aw_sender_pump(reader, aw_mailbox_close_sends(&reader->mailbox));
+}
+
 /* Answers a request; the one to stop is answered when all is flushed. */
 static void serve(struct aw_reader *reader, struct aw_mail *mail) AW_ON(reader)
 {
@@ -255,11 +266,11 @@ static void serve(struct aw_reader *reader, struct aw_mail *mail) AW_ON(reader)
         sync_losses(reader);
         break;
     case AW_MAIL_RELEASE:
-        start(reader);
+        if (reader->link.start == AW_START_RELEASED)
+            start(reader);
         break;
     case AW_MAIL_STOP:
-        reader->stopping = true;
-        reader->stop = mail;
+        begin_stop(reader, mail);
         return;
     }
     aw_mail_answer(mail, result);
@@ -327,8 +338,6 @@ static void wind_up(struct aw_reader *reader) AW_ON(reader)
     if (reader->state == AW_QUEUE_OPEN)
         finish_queues(reader, AW_QUEUE_STOPPED, 0);
     mail = aw_mailbox_close_mails(&reader->mailbox);
-    aw_sender_fail_all(reader, aw_mailbox_close_sends(&reader->mailbox),
-                       -ECANCELED);
     while (mail) {
         struct aw_mail *next = mail->next;
 
@@ -348,9 +357,8 @@ static void *reader_main(void *argument)
     aw_role_assume(&aw_role_reader);
     if (reader->link.start == AW_START_OPEN)
         start(reader);
-    /* A stop waits for what was accepted for sending; each of those frames has
-     * its own deadline. */
-    while (!reader->stopping || reader->sends) {
+    /* A stop waits for what was accepted for sending. */
+    while (!reader->stop || reader->sends) {
         bool readable = wait_for_work(reader);
 
         serve_mailbox(reader);

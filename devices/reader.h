@@ -36,9 +36,7 @@ struct aw_reader {
     enum aw_queue_state state; /* OPEN, or why no frame will come */
     int failure;               /* positive errno where state is LOST */
     bool started;
-    bool stopping;
-    bool stop_timed_out;
-    struct aw_mail *stop; /* the request to answer at the very end */
+    struct aw_mail *stop; /* the request to stop, answered at the very end */
 
     /* Frames waiting for the kernel, oldest first (sender.c). */
     struct aw_send *sends, **sends_end;
@@ -61,9 +59,5 @@ void aw_sender_pump(struct aw_reader *reader, struct aw_send *posted)
 /* When the oldest waiting frame wants attention (CLOCK_MONOTONIC), or
  * UINT64_MAX. */
 uint64_t aw_sender_due_ns(const struct aw_reader *reader) AW_ON(reader);
-
-/* Fails everything that waits with `result`. */
-void aw_sender_fail_all(struct aw_reader *reader, struct aw_send *posted,
-                        int result) AW_ON(reader);
 
 #endif

@@ -58,6 +58,14 @@ static void settle(struct aw_reader *reader, int result)
     send->done(send, result);
 }
 
+/* Is the oldest frame to wait? What a lost device says is final, whatever the
+ * reason of the loss was. */
+static bool must_wait(const struct aw_reader *reader, int result)
+{
+    return reader->state != AW_QUEUE_LOST &&
+           (result == -EAGAIN || result == -ENOBUFS);
+}
+
 void aw_sender_pump(struct aw_reader *reader, struct aw_send *posted)
 {
     if (posted) {
@@ -70,7 +78,7 @@ void aw_sender_pump(struct aw_reader *reader, struct aw_send *posted)
                          ? -reader->failure
                          : reader->driver->send(&reader->link, reader->sends);
 
-        if (result == -EAGAIN || result == -ENOBUFS) {
+        if (must_wait(reader, result)) {
             if (aw_clock_monotonic_ns() < reader->sends->deadline_ns) {
                 reader->send_blocked = result;
                 return;
@@ -92,12 +100,4 @@ uint64_t aw_sender_due_ns(const struct aw_reader *reader)
     retry_ns = aw_clock_monotonic_ns() + RETRY_NS;
     return retry_ns < reader->sends->deadline_ns ? retry_ns
                                                  : reader->sends->deadline_ns;
-}
-
-void aw_sender_fail_all(struct aw_reader *reader, struct aw_send *posted,
-                        int result)
-{
-    append(reader, posted);
-    while (reader->sends)
-        settle(reader, result);
 }

@@ -19,34 +19,11 @@ void aw_bridge_deinit(struct aw_bridge *bridge)
     aw_waker_deinit(&bridge->waker);
 }
 
-void aw_bridge_stop(struct aw_bridge *bridge)
-{
-    atomic_store_explicit(&bridge->stopping, true, memory_order_release);
-    aw_eventfd_ring(bridge->waker.fd);
-}
-
-void aw_bridge_complete(struct aw_send *send, int result)
-{
-    struct aw_pending_send *pending = send->user;
-    struct aw_bridge *bridge = pending->bridge;
-    struct aw_send *top;
-
-    pending->result = result;
-    top = atomic_load_explicit(&bridge->completions, memory_order_relaxed);
-    do {
-        send->next = top;
-        /* Release: the result before the list shows it. Partner: the exchange
-         * in finish_sends(). */
-    } while (!atomic_compare_exchange_weak_explicit(&bridge->completions, &top,
-                                                    send, memory_order_release,
-                                                    memory_order_relaxed));
-    aw_eventfd_ring(bridge->waker.fd);
-}
-
 /* ---- serving, with the GIL ---- */
 
 static void finish_sends(struct aw_bridge *bridge) AW_WITH_GIL
 {
+    /* Acquire: partner of aw_bridge_complete(). */
     struct aw_send *send = atomic_exchange_explicit(&bridge->completions, NULL,
                                                     memory_order_acquire);
     struct aw_send *oldest = NULL;

@@ -31,16 +31,17 @@ static int parse_depth(DeviceObject *self, PyObject *depth,
                        struct aw_queue_config *config)
 {
     long count;
+    int overflow;
 
     config->depth = default_depth(self->device);
     if (!depth || depth == Py_None)
         return 0;
-    count = PyLong_AsLong(depth);
+    count = PyLong_AsLongAndOverflow(depth, &overflow);
     if (count == -1 && PyErr_Occurred())
         return -1;
-    if (count < 1 || count > (long)AW_RING_SLOTS_MAX) {
-        PyErr_Format(PyExc_ValueError, "depth must be 1..%lu frames, not %ld",
-                     (unsigned long)AW_RING_SLOTS_MAX, count);
+    if (overflow || count < 1 || count > (long)AW_RING_SLOTS_MAX) {
+        PyErr_Format(PyExc_ValueError, "depth must be 1..%lu frames, not %S",
+                     (unsigned long)AW_RING_SLOTS_MAX, depth);
         return -1;
     }
     config->depth = (uint32_t)count;
@@ -51,17 +52,20 @@ static int parse_name(DeviceObject *self, PyObject *name, char *buffer,
                       size_t size)
 {
     const char *text;
+    Py_ssize_t length;
 
     if (!name || name == Py_None) {
         PyOS_snprintf(buffer, size, "%u", aw_device_next_number(self->device));
         return 0;
     }
-    text = PyUnicode_AsUTF8(name);
+    text = PyUnicode_AsUTF8AndSize(name, &length);
     if (!text)
         return -1;
-    if (text[0] == '\0' || strlen(text) >= size) {
+    if (length == 0 || (size_t)length >= size ||
+        strlen(text) != (size_t)length) {
         PyErr_Format(PyExc_ValueError,
-                     "a queue's name has 1..%zu bytes, not %R", size - 1, name);
+                     "a queue's name has 1..%zu bytes, none of them 0, not %R",
+                     size - 1, name);
         return -1;
     }
     PyOS_snprintf(buffer, size, "%s", text);
@@ -267,9 +271,11 @@ static PyObject *device_enter(PyObject *self, PyObject *Py_UNUSED(unused))
     return Py_NewRef(self);
 }
 
+/* The daemon's devices, and the parent's in a child made by fork, stay open. */
 static PyObject *device_exit(PyObject *object, PyObject *Py_UNUSED(arguments))
 {
-    if (((DeviceObject *)object)->hosted)
+    if (((DeviceObject *)object)->hosted ||
+        aw_module_forked(aw_module_of_type(Py_TYPE(object))))
         Py_RETURN_NONE;
     return device_close(object, NULL);
 }

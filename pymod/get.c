@@ -84,11 +84,9 @@ static void leave(GetObject *self, int (*look_after)(QueueObject *))
 /* Takes what the mode asks for; NULL without an exception: nothing there. */
 static PyObject *take(GetObject *self)
 {
-    if (self->mode != GET_MANY)
-        return aw_queue_take(self->queue);
-    if (aw_queue_pending(self->queue->queue) == 0)
-        return NULL;
-    return aw_queue_take_many(self->queue, self->limit);
+    if (self->mode == GET_MANY)
+        return aw_queue_take_many(self->queue, self->limit);
+    return aw_queue_take(self->queue);
 }
 
 static PyObject *raise_end(GetObject *self)
@@ -164,18 +162,19 @@ static PySendResult get_send(PyObject *object, PyObject *Py_UNUSED(value),
                              PyObject **ret_value)
 {
     GetObject *self = (GetObject *)object;
+    bool resuming = self->wait.future;
 
     if (self->finished) {
         PyErr_SetString(PyExc_RuntimeError,
                         "cannot reuse already awaited get()");
         return PYGEN_ERROR;
     }
-    for (;;) {
+    for (;; resuming = false) {
         if (self->wait.future) {
             PySendResult step = aw_wait_step(&self->wait, ret_value);
 
             if (step == PYGEN_NEXT)
-                return step;
+                return resuming ? aw_wait_refuse(ret_value, "get()") : step;
             if (step == PYGEN_ERROR)
                 break;
             Py_DECREF(*ret_value);
@@ -270,9 +269,21 @@ static int get_traverse(PyObject *object, visitproc visit, void *arg)
     return aw_wait_traverse(&self->wait, visit, arg);
 }
 
+/* Where the queue is garbage as well, its loop may be half taken apart. */
+static int settle_if_possible(QueueObject *queue)
+{
+    if (aw_queue_settle_soon(queue) < 0)
+        PyErr_Clear();
+    return 0;
+}
+
 static int get_clear(PyObject *object)
 {
-    leave((GetObject *)object, aw_queue_settle_soon);
+    GetObject *self = (GetObject *)object;
+
+    /* Not cancelled: a loop that still had the timer would still have us. */
+    Py_CLEAR(self->timer);
+    leave(self, settle_if_possible);
     return 0;
 }
 
@@ -284,7 +295,7 @@ static void get_dealloc(PyObject *object)
     PyObject_GC_UnTrack(object);
     if (self->weak_references)
         PyObject_ClearWeakRefs(object);
-    leave(self, aw_queue_settle_soon);
+    get_clear(object);
     Py_CLEAR(self->queue);
     PyObject_GC_Del(object);
     Py_DECREF(type);

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "devices/queue/log.h"
 #include "pymod/bridge.h"
 #include "pymod/host_state.h"
 #include "pymod/module.h"
@@ -58,23 +59,26 @@ int aw_host_dump_signal(void)
 
 /* ---- the interpreter ---- */
 
-/* Isolated, so that nothing of Python touches signals, standard streams or the
- * locale of the process; then UTF-8, the environment's PYTHON* variables and
- * the user's site folder, so that a script finds what it finds in python3. */
+/* As python3 is configured, with its PYTHON* variables and folders, so that a
+ * script finds what it finds there; but signals, the C streams and the locale
+ * are the process's and are left alone, and text is UTF-8 whatever the locale.
+ */
 static PyStatus configure(PyConfig *config)
 {
     PyPreConfig pre;
     PyStatus status;
 
-    PyPreConfig_InitIsolatedConfig(&pre);
+    PyPreConfig_InitPythonConfig(&pre);
+    pre.configure_locale = 0;
+    pre.coerce_c_locale = 0;
     pre.utf8_mode = 1;
     status = Py_PreInitialize(&pre);
     if (PyStatus_Exception(status))
         return status;
-    PyConfig_InitIsolatedConfig(config);
-    config->use_environment = 1;
-    config->user_site_directory = 1;
+    PyConfig_InitPythonConfig(config);
+    config->parse_argv = 0;
     config->install_signal_handlers = 0;
+    config->configure_c_stdio = 0;
     status = PyConfig_SetBytesString(config, &config->program_name,
                                      AW_PYTHON_EXECUTABLE);
     if (!PyStatus_Exception(status))
@@ -194,17 +198,22 @@ static int import_host(struct aw_host *host)
     return result ? 0 : -1;
 }
 
-static int start_scripts(struct aw_host *host)
+/* A script whose thread cannot be made has ended. */
+static void start_scripts(struct aw_host *host)
 {
     for (size_t i = 0; i < host->config->script_count; i++) {
         struct aw_host_thread *own = &host->threads[i];
+        struct aw_host_event ended = {
+            .kind = AW_HOST_SCRIPT_ENDED, .script = i, .status = 70};
         int error = pthread_create(&own->thread, NULL, script_main, own);
 
-        if (error)
-            return -error;
-        own->created = true;
+        own->created = error == 0;
+        if (error == 0)
+            continue;
+        aw_log(AW_LOG_ERROR, "script %s: cannot start its thread: %s",
+               host->config->scripts[i].name, strerror(error));
+        aw_host_post(host, &ended);
     }
-    return 0;
 }
 
 static void join_scripts(struct aw_host *host)
@@ -258,21 +267,17 @@ static void serve(struct aw_host *host)
 {
     struct host_bridge *own = host->bridge;
     struct aw_host_event started = {.kind = AW_HOST_STARTED};
-    int result;
 
     if (import_host(host) < 0) {
-        PyErr_Print();
+        /* Not PyErr_Print(), which may end the process. */
+        PyErr_WriteUnraisable(NULL);
         post_failure(host, "cannot host scripts",
                      "the package awaitd cannot be used (see above)");
         return;
     }
     own->bridge.hook = serve_requests;
     own->bridge.hook_context = host;
-    result = start_scripts(host);
-    if (result < 0) {
-        post_failure(host, "cannot start a script's thread", strerror(-result));
-        return;
-    }
+    start_scripts(host);
     aw_host_post(host, &started);
     aw_bridge_run(&own->bridge);
     join_scripts(host);

@@ -1,7 +1,5 @@
 #include "pymod/module.h"
 
-#include <unistd.h>
-
 #include "pymod/bridge.h"
 #include "pymod/queue.h"
 
@@ -32,7 +30,7 @@ struct aw_module *aw_module_of_type(PyTypeObject *type)
 
 bool aw_module_forked(const struct aw_module *module)
 {
-    return module->pid != getpid();
+    return module->forked;
 }
 
 int aw_module_check_fork(struct aw_module *module)
@@ -97,6 +95,14 @@ static PyObject *shut_down(PyObject *module, PyObject *Py_UNUSED(unused))
     Py_RETURN_NONE;
 }
 
+/* A flag rather than a look at getpid(): a get() that finds a frame makes no
+ * system call. */
+static PyObject *forked(PyObject *module, PyObject *Py_UNUSED(unused))
+{
+    aw_module_state(module)->forked = true;
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef functions[] = {
     {"open_device", aw_open_device, METH_VARARGS,
      "open_device(name, options, /)\n--\n\n"
@@ -116,6 +122,7 @@ static PyMethodDef functions[] = {
     {"_set_owner_hook", set_owner_hook, METH_O, NULL},
     {"_interrupt", interrupt, METH_O, NULL},
     {"_shutdown", shut_down, METH_NOARGS, NULL},
+    {"_forked", forked, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
@@ -130,19 +137,34 @@ static PyObject *import_attribute(const char *module_name, const char *name)
     return attribute;
 }
 
-/* The bridge must be gone before the interpreter takes the GIL away from
- * threads: atexit runs early enough. */
-static int register_shutdown(PyObject *module)
+/* Has a function of the module called when something happens; `keyword` may be
+ * NULL. */
+static int register_call(PyObject *module, const char *function_name,
+                         const char *registrar_module, const char *registrar,
+                         const char *keyword)
 {
-    PyObject *function = PyObject_GetAttrString(module, "_shutdown");
-    PyObject *call = import_attribute("atexit", "register");
-    PyObject *result =
-        function && call ? PyObject_CallOneArg(call, function) : NULL;
+    PyObject *call = import_attribute(registrar_module, registrar);
+    PyObject *function = PyObject_GetAttrString(module, function_name);
+    PyObject *names = keyword ? Py_BuildValue("(s)", keyword) : NULL;
+    PyObject *result = NULL;
 
+    if (call && function && !PyErr_Occurred())
+        result = PyObject_Vectorcall(call, &function, keyword ? 0 : 1, names);
     Py_XDECREF(result);
-    Py_XDECREF(call);
+    Py_XDECREF(names);
     Py_XDECREF(function);
+    Py_XDECREF(call);
     return result ? 0 : -1;
+}
+
+static int register_calls(PyObject *module)
+{
+    /* The bridge must be gone before the interpreter takes the GIL away from
+     * threads: atexit runs early enough. */
+    if (register_call(module, "_shutdown", "atexit", "register", NULL) < 0)
+        return -1;
+    return register_call(module, "_forked", "os", "register_at_fork",
+                         "after_in_child");
 }
 
 static int execute(PyObject *module)
@@ -154,7 +176,6 @@ static int execute(PyObject *module)
     };
     struct aw_module *state = aw_module_state(module);
 
-    state->pid = getpid();
     state->empty_string = PyUnicode_FromString("");
     state->get_running_loop = import_attribute("asyncio", "get_running_loop");
     if (!state->empty_string || !state->get_running_loop)
@@ -165,13 +186,13 @@ static int execute(PyObject *module)
     }
     if (PyModule_AddStringConstant(module, "__version__", AW_VERSION) < 0)
         return -1;
-    return register_shutdown(module);
+    return register_calls(module);
 }
 
-/* Every object the state holds lies between its first member and `pid`. */
+/* Every object the state holds lies between its first member and `forked`. */
 static PyObject **objects(struct aw_module *state, size_t *ret_count)
 {
-    *ret_count = offsetof(struct aw_module, pid) / sizeof(PyObject *);
+    *ret_count = offsetof(struct aw_module, forked) / sizeof(PyObject *);
     return (PyObject **)state;
 }
 

@@ -6,7 +6,6 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <stdbool.h>
-#include <sys/types.h>
 
 #include "devices/queue/roles.h"
 
@@ -43,7 +42,7 @@ struct aw_module {
 
     PyObject *owner_hook; /* the host's: which script is this? or NULL */
 
-    pid_t pid;                      /* of the process that imported it */
+    bool forked;                    /* this is a child made by os.fork() */
     bool shut_down;                 /* the interpreter is about to go */
     struct queue_object *receivers; /* queues with a blocked recv() */
     struct aw_bridge *bridge;       /* bridge.c; started when first needed */

@@ -10,44 +10,70 @@
 
 /* ---- taking ---- */
 
-PyObject *aw_queue_take(QueueObject *self)
+static PyObject *frame_at(QueueObject *self, Py_ssize_t index)
 {
-    const struct aw_frame *slot = aw_queue_at(self->queue, 0);
-    PyObject *frame;
+    const struct aw_frame *slot = aw_queue_at(self->queue, (uint64_t)index);
 
     if (!slot)
         return NULL;
-    frame = aw_frame_from_slot(
+    return aw_frame_from_slot(
         aw_module_of_type(Py_TYPE(self)), slot, self->device->name,
         aw_device_channel_name(self->device, slot->channel));
+}
+
+PyObject *aw_queue_take(QueueObject *self)
+{
+    struct aw_module *module = aw_module_of_type(Py_TYPE(self));
+    PyObject *frame;
+
+    if (aw_module_check_fork(module) < 0)
+        return NULL;
+    frame = frame_at(self, 0);
     if (frame)
         aw_queue_release(self->queue, 1);
     return frame;
 }
 
+/* A list for what is pending, up to `limit`. */
+static PyObject *new_list(QueueObject *self, Py_ssize_t limit)
+{
+    Py_ssize_t count = (Py_ssize_t)aw_queue_pending(self->queue), left;
+    PyObject *list = PyList_New(count < limit ? count : limit);
+
+    if (!list)
+        return NULL;
+    /* Making a list may run the collector, and so a finalizer that takes
+     * frames. Making frames does not. */
+    left = (Py_ssize_t)aw_queue_pending(self->queue);
+    if (left < PyList_GET_SIZE(list) &&
+        PyList_SetSlice(list, left, PyList_GET_SIZE(list), NULL) < 0)
+        Py_CLEAR(list);
+    return list;
+}
+
 PyObject *aw_queue_take_many(QueueObject *self, Py_ssize_t limit)
 {
     struct aw_module *module = aw_module_of_type(Py_TYPE(self));
-    Py_ssize_t count = (Py_ssize_t)aw_queue_pending(self->queue);
-    PyObject *frames = PyList_New(count < limit ? count : limit);
+    PyObject *frames;
 
+    if (aw_module_check_fork(module) < 0 || aw_queue_pending(self->queue) == 0)
+        return NULL;
+    frames = new_list(self, limit);
     for (Py_ssize_t i = 0; frames && i < PyList_GET_SIZE(frames); i++) {
-        const struct aw_frame *slot = aw_queue_at(self->queue, (uint64_t)i);
-        PyObject *frame = NULL;
+        PyObject *frame = frame_at(self, i);
 
-        if (slot)
-            frame = aw_frame_from_slot(
-                module, slot, self->device->name,
-                aw_device_channel_name(self->device, slot->channel));
-        else
-            aw_raise_closed(module, self->queue);
-        if (frame)
+        if (frame) {
             PyList_SET_ITEM(frames, i, frame);
-        else
-            Py_CLEAR(frames);
+            continue;
+        }
+        if (!PyErr_Occurred())
+            aw_raise_closed(module, self->queue);
+        Py_CLEAR(frames);
     }
     if (frames)
         aw_queue_release(self->queue, (uint64_t)PyList_GET_SIZE(frames));
+    if (frames && PyList_GET_SIZE(frames) == 0)
+        Py_CLEAR(frames);
     return frames;
 }
 
@@ -68,7 +94,6 @@ static int loop_is_closed(PyObject *loop)
     return result;
 }
 
-/* Waiters of a closed loop will never resume. */
 static void forget_waiters(QueueObject *self)
 {
     while (self->first) {
@@ -81,13 +106,24 @@ static void forget_waiters(QueueObject *self)
     self->last = NULL;
 }
 
-static int rebind(QueueObject *self, PyObject *loop)
+int aw_queue_forget_closed(QueueObject *self)
 {
-    int closed = self->loop ? loop_is_closed(self->loop) : 1;
+    int closed = self->loop ? loop_is_closed(self->loop) : 0;
 
     if (closed < 0)
         return -1;
-    if (!closed) {
+    if (closed) {
+        forget_waiters(self);
+        Py_CLEAR(self->loop);
+    }
+    return 0;
+}
+
+static int rebind(QueueObject *self, PyObject *loop)
+{
+    if (aw_queue_forget_closed(self) < 0)
+        return -1;
+    if (self->loop) {
         PyErr_Format(PyExc_RuntimeError,
                      "queue %U of device %U belongs to %R, which is still "
                      "open, and cannot be awaited on %R: open a queue for "
@@ -95,11 +131,8 @@ static int rebind(QueueObject *self, PyObject *loop)
                      self->name, self->device->name, self->loop, loop);
         return -1;
     }
-    forget_waiters(self);
-    Py_XSETREF(self->loop, Py_NewRef(loop));
-    if (!self->wake)
-        self->wake = PyObject_GetAttrString((PyObject *)self, "_wake");
-    return self->wake ? 0 : -1;
+    self->loop = Py_NewRef(loop);
+    return 0;
 }
 
 int aw_queue_bind(QueueObject *self)
@@ -149,7 +182,9 @@ int aw_queue_settle(QueueObject *self)
             self->first->woken = true;
             return aw_wait_resolve(&self->first->wait);
         }
-        if (aw_queue_arm(self->queue, &module->bridge->waker))
+        /* Without a bridge the interpreter is going: nobody will resume. */
+        if (!module->bridge ||
+            aw_queue_arm(self->queue, &module->bridge->waker))
             return 0;
     }
     return 0;
@@ -159,11 +194,16 @@ int aw_queue_settle(QueueObject *self)
  * waiters; `*ret_closed` then becomes true. */
 static int schedule_wake(QueueObject *self, bool *ret_closed)
 {
-    PyObject *handle = PyObject_CallMethod(self->loop, "call_soon_threadsafe",
-                                           "O", self->wake);
-    PyObject *type, *value, *traceback;
+    /* Not kept: a queue with a method bound to itself would live on until the
+     * collector comes. */
+    PyObject *wake = PyObject_GetAttrString((PyObject *)self, "_wake");
+    PyObject *handle = NULL, *type, *value, *traceback;
     int closed;
 
+    if (wake)
+        handle = PyObject_CallMethod(self->loop, "call_soon_threadsafe", "O",
+                                     wake);
+    Py_XDECREF(wake);
     if (handle) {
         Py_DECREF(handle);
         return 0;
@@ -186,7 +226,7 @@ int aw_queue_settle_soon(QueueObject *self)
 {
     bool closed = false;
 
-    return self->first ? schedule_wake(self, &closed) : 0;
+    return self->first && self->loop ? schedule_wake(self, &closed) : 0;
 }
 
 void aw_queue_announce(struct aw_bridge *bridge, struct aw_queue *queue)
@@ -194,7 +234,7 @@ void aw_queue_announce(struct aw_bridge *bridge, struct aw_queue *queue)
     QueueObject *self = queue->user;
     bool closed = false;
 
-    if (!self || !self->first)
+    if (!self || !self->first || !self->loop)
         return;
     Py_INCREF(self);
     if (schedule_wake(self, &closed) < 0)
@@ -307,11 +347,14 @@ static PyObject *queue_anext(PyObject *self)
 static PyObject *queue_stats(PyObject *object, PyObject *Py_UNUSED(unused))
 {
     QueueObject *self = (QueueObject *)object;
+    struct aw_module *module = aw_module_of_type(Py_TYPE(self));
 
+    if (aw_module_check_fork(module) < 0)
+        return NULL;
     Py_BEGIN_ALLOW_THREADS
     aw_device_sync(self->device->device);
     Py_END_ALLOW_THREADS
-    return aw_stats_new(aw_module_of_type(Py_TYPE(self)), self->queue);
+    return aw_stats_new(module, self->queue);
 }
 
 static PyObject *queue_qsize(PyObject *self, PyObject *Py_UNUSED(unused))
@@ -322,6 +365,8 @@ static PyObject *queue_qsize(PyObject *self, PyObject *Py_UNUSED(unused))
 
 static PyObject *queue_clear(PyObject *self, PyObject *Py_UNUSED(unused))
 {
+    if (aw_module_check_fork(aw_module_of_type(Py_TYPE(self))) < 0)
+        return NULL;
     return PyLong_FromUnsignedLongLong(
         aw_queue_clear(((QueueObject *)self)->queue));
 }
@@ -334,8 +379,10 @@ static PyObject *queue_set_filters(PyObject *object, PyObject *filters)
     Py_ssize_t count = aw_filters_parse(filters, self->device, &parsed);
     int result;
 
-    if (count < 0)
+    if (count < 0 || aw_module_check_fork(module) < 0) {
+        PyMem_Free(parsed);
         return NULL;
+    }
     Py_BEGIN_ALLOW_THREADS
     result = aw_device_set_filters(self->device->device, self->queue, parsed,
                                    (size_t)count);
@@ -352,6 +399,8 @@ static PyObject *queue_close(PyObject *object, PyObject *Py_UNUSED(unused))
 {
     QueueObject *self = (QueueObject *)object;
 
+    if (aw_module_check_fork(aw_module_of_type(Py_TYPE(self))) < 0)
+        return NULL;
     Py_BEGIN_ALLOW_THREADS
     aw_device_detach(self->device->device, self->queue);
     Py_END_ALLOW_THREADS
@@ -363,15 +412,19 @@ static PyObject *queue_retire(PyObject *object, PyObject *Py_UNUSED(unused))
 {
     QueueObject *self = (QueueObject *)object;
 
-    if (!self->retired) {
+    /* In a child made by fork there is no reader that would answer. */
+    if (!self->retired && !aw_module_forked(aw_module_of_type(Py_TYPE(self)))) {
         self->retired = true;
         aw_device_retire(self->device->device, self->queue);
     }
     Py_RETURN_NONE;
 }
 
+/* In a child made by fork the queue is the parent's to close. */
 static PyObject *queue_exit(PyObject *self, PyObject *Py_UNUSED(arguments))
 {
+    if (aw_module_forked(aw_module_of_type(Py_TYPE(self))))
+        Py_RETURN_NONE;
     return queue_close(self, NULL);
 }
 
@@ -443,7 +496,6 @@ static int queue_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->device);
     Py_VISIT(self->owner);
     Py_VISIT(self->loop);
-    Py_VISIT(self->wake);
     return 0;
 }
 
@@ -453,7 +505,6 @@ static int queue_tp_clear(PyObject *object)
 
     Py_CLEAR(self->owner);
     Py_CLEAR(self->loop);
-    Py_CLEAR(self->wake);
     return 0;
 }
 

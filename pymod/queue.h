@@ -23,7 +23,6 @@ typedef struct queue_object {
     PyObject *owner; /* the hosted script, or NULL */
     PyObject *name;  /* str */
     PyObject *loop;  /* that first waited, or NULL */
-    PyObject *wake;  /* bound method, what the bridge schedules on `loop` */
     struct get_object *first, *last; /* waiters, borrowed */
     struct aw_waker bell;            /* of a blocked recv() */
     unsigned long receiver;          /* the thread blocked in recv(), or 0 */
@@ -60,11 +59,16 @@ PyObject *aw_queue_object_new(struct aw_module *module, DeviceObject *device,
  * if there is none. */
 PyObject *aw_queue_take(QueueObject *self) AW_WITH_GIL;
 
-/* At most `limit` frames as a list, in one step. */
+/* At most `limit` frames as a list, in one step; NULL without an exception if
+ * there is none. */
 PyObject *aw_queue_take_many(QueueObject *self, Py_ssize_t limit) AW_WITH_GIL;
 
 /* Something to look at: a frame, or the end. */
 bool aw_queue_ready(QueueObject *self) AW_WITH_GIL;
+
+/* Forgets the loop it is tied to, and its waiters, which will never resume, if
+ * that loop has been closed. 0, or -1 with an exception. */
+int aw_queue_forget_closed(QueueObject *self) AW_WITH_GIL;
 
 /* Ties the queue to the running loop, or finds it tied to it. -1 with an
  * exception if another live loop, or a blocked recv(), has it. */

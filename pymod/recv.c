@@ -29,6 +29,8 @@ static int refuse_running_loop(QueueObject *self)
 
 static int refuse_others(QueueObject *self)
 {
+    if (self->first && aw_queue_forget_closed(self) < 0)
+        return -1;
     if (self->receiver)
         PyErr_Format(PyExc_RuntimeError,
                      "queue %U of device %U: a recv() in thread %lu is using "
@@ -91,6 +93,20 @@ bool aw_recv_interrupt(struct aw_module *module, unsigned long ident)
     return found;
 }
 
+/* A hosted script that blocks here has done what it does first: devices held
+ * until every script is ready need not wait for it. 0, or -1 with an exception.
+ */
+static int tell_owner(QueueObject *self)
+{
+    PyObject *told;
+
+    if (!self->owner)
+        return 0;
+    told = PyObject_CallMethod(self->owner, "now_waits", NULL);
+    Py_XDECREF(told);
+    return told ? 0 : -1;
+}
+
 /* Sleeps until the bell rings. 1: look again, 0: the time is up, -1: an
  * exception. */
 static int sleep_once(QueueObject *self, uint64_t deadline_ns)
@@ -104,6 +120,8 @@ static int sleep_once(QueueObject *self, uint64_t deadline_ns)
             return 0;
         timeout_ns = (int64_t)(deadline_ns - now_ns);
     }
+    if (tell_owner(self) < 0)
+        return -1;
     if (!aw_queue_arm(self->queue, &self->bell))
         return 1;
     Py_BEGIN_ALLOW_THREADS

@@ -107,6 +107,7 @@ static PySendResult send_send(PyObject *object, PyObject *Py_UNUSED(value),
                               PyObject **ret_value)
 {
     SendObject *self = (SendObject *)object;
+    bool resuming = self->wait.future;
     PySendResult step;
 
     *ret_value = NULL;
@@ -121,7 +122,7 @@ static PySendResult send_send(PyObject *object, PyObject *Py_UNUSED(value),
     }
     step = aw_wait_step(&self->wait, ret_value);
     if (step == PYGEN_NEXT)
-        return step;
+        return resuming ? aw_wait_refuse(ret_value, "send()") : step;
     if (step == PYGEN_ERROR) {
         leave(self);
         return step;

@@ -11,11 +11,4 @@
 #include "pymod/device.h"
 #include "pymod/wait.h"
 
-/* What aw_send.user points to, as long as the reader or the bridge has it. */
-struct aw_pending_send {
-    struct aw_bridge *bridge;
-    PyObject *awaitable; /* a reference, dropped by the bridge */
-    int result;          /* written by the reader, then read by the bridge */
-};
-
 #endif

@@ -32,6 +32,13 @@ PySendResult aw_wait_step(struct aw_wait *wait, PyObject **ret_value)
     return result;
 }
 
+PySendResult aw_wait_refuse(PyObject **value, const char *what)
+{
+    Py_CLEAR(*value);
+    PyErr_Format(PyExc_RuntimeError, "%s is being awaited already", what);
+    return PYGEN_ERROR;
+}
+
 int aw_wait_resolve(struct aw_wait *wait)
 {
     PyObject *done, *result;

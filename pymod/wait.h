@@ -21,6 +21,10 @@ int aw_wait_begin(struct aw_wait *wait, PyObject *loop) AW_WITH_GIL;
 PySendResult aw_wait_step(struct aw_wait *wait,
                           PyObject **ret_value) AW_WITH_GIL;
 
+/* For a step that was to resume, and yielded `value`, which it drops: it is not
+ * resolved yet, so somebody else awaits it. Sets RuntimeError naming `what`. */
+PySendResult aw_wait_refuse(PyObject **value, const char *what) AW_WITH_GIL;
+
 /* Resolves the future with None unless it is done. On the loop's thread. 0, or
  * -1 with an exception. */
 int aw_wait_resolve(struct aw_wait *wait) AW_WITH_GIL;

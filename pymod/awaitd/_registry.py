@@ -61,7 +61,8 @@ def opened() -> list[Device[Any]]:
 
 def names() -> list[str]:
     """The devices there are, sorted."""
-    return sorted(_opened if _hosted else {**_configure(), **_opened})
+    known = _opened.keys()
+    return sorted(known if _hosted else known | _configure().keys())
 
 
 def _unknown(name: str) -> UnknownDevice:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import faulthandler
 
-from awaitd._host import current, process
-from awaitd._host.runner import install_runner
+from awaitd._host import current, loops, output, process, runner, threads
 from awaitd._host.script import HostedScript
 
 _scripts: list[HostedScript] = []
@@ -27,8 +26,11 @@ def start(
         for name, path, arguments in scripts
     )
     current.install()
-    process.install(_scripts, prefix_output)
-    install_runner(executor_timeout_s)
+    process.install(_scripts)
+    output.install(prefix_output)
+    threads.install(executor_timeout_s)
+    loops.install()
+    runner.install()
     faulthandler.register(dump_signal, all_threads=True)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import _thread
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import _awaitd
@@ -42,9 +44,10 @@ class attributed:
         _local.script = self._before
 
 
-def install() -> None:
-    """Threads that a script starts are its own; queues are told their owner."""
+def _follow_threads() -> None:
+    """A thread works for the script that started it."""
     start = threading.Thread.start
+    start_new_thread = _thread.start_new_thread
 
     def start_for_script(thread: threading.Thread) -> None:
         script: Any = current()
@@ -52,7 +55,25 @@ def install() -> None:
             thread._awaitd_script = script  # type: ignore[attr-defined]
         start(thread)
 
-    threading.Thread.start = start_for_script  # type: ignore[method-assign]
+    def start_new_for_script(
+        function: Callable[..., object], *arguments: Any
+    ) -> int:
+        script = current()
+
+        def run(*args: Any, **kwargs: Any) -> None:
+            if script is not None:
+                enter(script)
+            function(*args, **kwargs)
+
+        return start_new_thread(run, *arguments)
+
+    threading.Thread.start = start_for_script  # type: ignore
+    _thread.start_new_thread = start_new_for_script  # type: ignore
+
+
+def install() -> None:
+    """Threads that a script starts are its own; queues are told their owner."""
+    _follow_threads()
     _awaitd._set_owner_hook(current)
     plain = _script.current
     _script.current = lambda: current() or plain()

@@ -1,16 +1,17 @@
 """What a process has once, and each script wants for itself.
 
-``sys.argv``, ``sys.modules['__main__']`` and, where several scripts share a
-terminal, the standard streams resolve to those of the script that asks.
+``sys.argv``, ``sys.excepthook`` and ``sys.modules['__main__']`` resolve to those
+of the script that asks.
 """
 
 from __future__ import annotations
 
-import io
+import os
+import signal
 import sys
 import threading
 import types
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from awaitd._host.current import current
 
@@ -18,23 +19,29 @@ if TYPE_CHECKING:
     from awaitd._host.script import HostedScript
 
 
-class _Sys(types.ModuleType):
-    """sys, with an argv for each script."""
+def _per_script(name: str, default: Any) -> Any:
+    """A property that is the script's attribute of that name."""
+    outside = [default]
 
-    _argv: list[str] = [""]
-
-    @property
-    def argv(self) -> list[str]:
+    def get(module: types.ModuleType) -> Any:
         script = current()
-        return _Sys._argv if script is None else script.argv
+        return outside[0] if script is None else getattr(script, name)
 
-    @argv.setter
-    def argv(self, value: list[str]) -> None:
+    def put(module: types.ModuleType, value: Any) -> None:
         script = current()
         if script is None:
-            _Sys._argv = value
+            outside[0] = value
         else:
-            script.argv = value
+            setattr(script, name, value)
+
+    return property(get, put)
+
+
+class _Sys(types.ModuleType):
+    """sys, with an argv and an excepthook for each script."""
+
+    argv = _per_script("argv", [""])
+    excepthook = _per_script("excepthook", sys.__excepthook__)
 
 
 class _Main(types.ModuleType):
@@ -53,85 +60,45 @@ class _Main(types.ModuleType):
         else:
             setattr(script.module, name, value)
 
-
-class _Prefixed(io.TextIOBase):
-    """A standard stream whose lines begin with the name of their script.
-
-    A line is written when it is complete, in one piece, so that lines of
-    several scripts do not mix.
-    """
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._lock = threading.Lock()
-        self._partial: dict[str, str] = {}
-
-    def write(self, text: str) -> int:
-        if not isinstance(text, str):
-            raise TypeError(f"write() takes str, not {type(text).__name__}")
+    def __delattr__(self, name: str) -> None:
         script = current()
-        name = "awaitd" if script is None else script.name
-        with self._lock:
-            *lines, rest = (self._partial.get(name, "") + text).split("\n")
-            self._partial[name] = rest
-            if lines:
-                self._stream.write("".join(f"{name}: {s}\n" for s in lines))
-                self._stream.flush()
-        return len(text)
-
-    def flush(self) -> None:
-        self._stream.flush()
-
-    def finish(self, name: str) -> None:
-        """Write what the script has left without a line end."""
-        with self._lock:
-            rest = self._partial.pop(name, "")
-            if rest:
-                self._stream.write(f"{name}: {rest}\n")
-            self._stream.flush()
-
-    def writable(self) -> bool:
-        return True
-
-    def isatty(self) -> bool:
-        return self._stream.isatty()
-
-    def fileno(self) -> int:
-        return self._stream.fileno()
-
-    @property
-    def encoding(self) -> str:  # type: ignore[override]
-        return self._stream.encoding
-
-    @property
-    def errors(self) -> str | None:  # type: ignore[override]
-        return self._stream.errors
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+        if script is None:
+            super().__delattr__(name)
+        else:
+            delattr(script.module, name)
 
 
-def install(scripts: list[HostedScript], prefix_output: bool) -> None:
+# The daemon has handlers for these, which a child made by os.fork inherits.
+_DAEMONS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+
+def _keep_signals_at_fork() -> None:
+    """A child made by os.fork is no daemon: a signal means what it does in
+    python3. One that comes early waits until that is arranged."""
+    masks = threading.local()
+
+    def hold() -> None:
+        masks.before = signal.pthread_sigmask(signal.SIG_BLOCK, _DAEMONS)
+
+    def release() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masks.before)
+
+    def release_child() -> None:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        release()
+
+    os.register_at_fork(
+        before=hold, after_in_parent=release, after_in_child=release_child
+    )
+
+
+def install(scripts: list[HostedScript]) -> None:
     """Make the names above resolve per script."""
-    del sys.argv[:]
     sys.__class__ = _Sys
     sys.modules["__main__"] = _Main("__main__")
     for script in reversed(scripts):
         if script.folder not in sys.path:
             sys.path.insert(0, script.folder)
-    if prefix_output:
-        sys.stdout = _Prefixed(sys.stdout)
-        sys.stderr = _Prefixed(sys.stderr)
-
-
-def finish_output(name: str) -> None:
-    """A script has ended: nothing of its output may stay in a buffer."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if isinstance(stream, _Prefixed):
-                stream.finish(name)
-            elif stream is not None:
-                stream.flush()
-        except (OSError, ValueError):
-            # The reader of the pipe is gone, or the script closed it.
-            pass
+    _keep_signals_at_fork()

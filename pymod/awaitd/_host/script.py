@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import atexit
 import builtins
-import concurrent.futures.thread
-import contextlib
 import importlib.machinery
 import inspect
 import os
 import sys
 import threading
-import traceback
 import types
 import weakref
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import _awaitd
 from awaitd import _registry
-from awaitd._host import process
+from awaitd._host import output, threads
 from awaitd._host.current import enter
+from awaitd._host.stop import Stop
 from awaitd._script import ScriptInfo
 
-_OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
+_OWN_FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
 
 
 class HostedScript(ScriptInfo):
@@ -38,61 +36,75 @@ class HostedScript(ScriptInfo):
         siblings: list[HostedScript],
     ) -> None:
         self.name = name
-        self.path = path
-        self.folder = os.path.dirname(os.path.abspath(path))
+        self.path = os.path.abspath(path)
+        self.folder = os.path.dirname(os.path.realpath(path))
         self.argv = [path, *arguments]
+        self.excepthook = sys.__excepthook__
         self.module = types.ModuleType("__main__")
-        self.stop_handlers: dict[
-            int, tuple[Callable[..., object], tuple[object, ...]]
-        ] = {}
-        self.cancelled_main = False
+        self.stop = Stop()
         self._siblings = siblings
         self._queues: weakref.WeakSet[_awaitd.Queue[Any]] = weakref.WeakSet()
         self._attached: set[str] = set()
         self._waits = False
         self._ended = False
-        self._thread = 0
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: asyncio.Task[Any] | None = None
+        self._process = os.getpid()
 
     # ---- running ----
 
     def run(self) -> tuple[int, bool]:
-        """Run to the end: (exit status, ended by the daemon's cancellation)."""
+        """Run to the end: (exit status, ended by the daemon's stop)."""
+        result: tuple[int, bool] | None = None
         enter(self)
-        self._thread = threading.get_ident()
-        threading.current_thread().name = self.name
-        try:
-            return self._run_reporting()
-        finally:
-            self._end()
+        self._name_thread()
+        while True:
+            # A stop may come at any line until `over` is set, and be felt a
+            # little later.
+            try:
+                if result is None:
+                    result = self._run_and_report()
+                self._end(result[0])
+                return result
+            except KeyboardInterrupt:
+                result = result or (0, True)
 
-    def _run_reporting(self) -> tuple[int, bool]:
+    def _name_thread(self) -> None:
+        """Make the thread, which Python did not start, a script's.
+
+        Threads are daemons if the one that starts them is, and Python takes
+        this one for a daemon.
+        """
+        thread = threading.current_thread()
+        thread.name = self.name
+        thread._daemonic = False  # type: ignore[attr-defined]
+
+    def _run_and_report(self) -> tuple[int, bool]:
+        """Run, and wait for its threads, whatever the outcome."""
+        status, stopped = 0, False
         try:
-            self._execute()
-            self._join_threads()
-            return 0, False
-        except SystemExit as exit_:
-            return _exit_status(exit_), False
-        except (KeyboardInterrupt, asyncio.CancelledError) as error:
+            self.stop.thread = threading.get_ident()
             if self.stopping:
                 return 0, True
-            self._report(error)
-            return 130 if isinstance(error, KeyboardInterrupt) else 1, False
+            self._execute()
+        except SystemExit as exit_:
+            # A task may hold it, and tell of it later.
+            exit_.__traceback__ = self._own_part(exit_.__traceback__)
+            status = _exit_status(exit_)
+        except (KeyboardInterrupt, asyncio.CancelledError) as error:
+            stopped = self.stopping is not None
+            if not stopped or self.stop.stuck:
+                self._report(error)
+            if not stopped:
+                status = 130 if isinstance(error, KeyboardInterrupt) else 1
         except BaseException as error:
             self._report(error)
-            return 1, False
+            status = 1
+        try:
+            threads.join(self)
+        except KeyboardInterrupt:
+            pass
+        return status, stopped
 
     def _execute(self) -> None:
-        with open(self.path, "rb") as file:
-            source = file.read()
-        code = compile(
-            source,
-            self.path,
-            "exec",
-            flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
-            dont_inherit=True,
-        )
         names = self.module.__dict__
         names.update(
             __file__=self.path,
@@ -102,6 +114,13 @@ class HostedScript(ScriptInfo):
                 "__main__", self.path
             ),
         )
+        code = compile(
+            self._read(),
+            self.path,
+            "exec",
+            flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
+            dont_inherit=True,
+        )
         if code.co_flags & inspect.CO_COROUTINE:
             main = types.FunctionType(code, names)
             with asyncio.Runner() as runner:
@@ -109,33 +128,55 @@ class HostedScript(ScriptInfo):
         else:
             exec(code, names)
 
-    def _join_threads(self) -> None:
-        """Wait, as python3 does, for threads that are not daemons."""
-        idle = concurrent.futures.thread._threads_queues
-        for thread in threading.enumerate():
-            if (
-                getattr(thread, "_awaitd_script", None) is self
-                and not thread.daemon
-                and thread not in idle
-            ):
-                while thread.is_alive() and not self.stopping:
-                    thread.join(0.1)
+    def _read(self) -> bytes:
+        try:
+            with open(self.path, "rb") as file:
+                return file.read()
+        except OSError as error:
+            # It was there when the configuration was checked.
+            print(
+                f"awaitd: error: cannot read script {self.path}: "
+                f"{error.strerror}",
+                file=sys.stderr,
+            )
+            raise SystemExit(os.EX_CONFIG) from None
 
     def _report(self, error: BaseException) -> None:
-        """Print the traceback, from the script's own first line on."""
-        trace = error.__traceback__
-        while trace and trace.tb_frame.f_code.co_filename.startswith(
-            _OWN_FOLDER
-        ):
-            trace = trace.tb_next
-        traceback.print_exception(type(error), error, trace)
+        """Print the traceback, without awaitd's own frames."""
+        error.__traceback__ = self._own_part(error.__traceback__)
+        self.excepthook(type(error), error, error.__traceback__)
 
-    def _end(self) -> None:
+    def _own_part(
+        self, trace: types.TracebackType | None
+    ) -> types.TracebackType | None:
+        frames: list[types.TracebackType] = []
+        while trace is not None:
+            file = trace.tb_frame.f_code.co_filename
+            if file == self.path and not any(
+                f.tb_frame.f_code.co_filename == self.path for f in frames
+            ):
+                # What called the script is no part of it.
+                frames.clear()
+            if not file.startswith(_OWN_FOLDER):
+                frames.append(trace)
+            trace = trace.tb_next
+        for frame in reversed(frames):
+            frame.tb_next = trace
+            trace = frame
+        return trace
+
+    def _end(self, status: int) -> None:
+        self.stop.over = True
+        if os.getpid() != self._process:
+            # A child made by os.fork has come to its end, and is no daemon.
+            atexit._run_exitfuncs()
+            output.finish(self.name)
+            os._exit(status)
         self._ended = True
         for queue in list(self._queues):
             queue._retire()
         release_held(self._siblings)
-        process.finish_output(self.name)
+        output.finish(self.name)
 
     # ---- queues ----
 
@@ -146,7 +187,7 @@ class HostedScript(ScriptInfo):
         release_held(self._siblings)
 
     def now_waits(self) -> None:
-        """The loop has turned: what the script does first, it has done."""
+        """What the script does first, it has done."""
         if not self._waits:
             self._waits = True
             release_held(self._siblings)
@@ -157,47 +198,10 @@ class HostedScript(ScriptInfo):
 
     # ---- stopping ----
 
-    @contextlib.contextmanager
-    def running(
-        self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any] | None
-    ) -> Iterator[None]:
-        """This loop, and its main task, are what a stop is for."""
-        before = self._loop, self._task
-        self._loop, self._task = loop, task
-        if self.stopping and task is not None:
-            # The stop came before there was a task to cancel.
-            self._cancel_task(task)
-        try:
-            yield
-        finally:
-            self._loop, self._task = before
-
     def cancel(self, signum: int, again: bool) -> None:
         """The daemon asks the script to end. Called on the bridge."""
         self.stopping = "stop"
-        loop, task = self._loop, self._task
-        try:
-            if loop is None:
-                _awaitd._interrupt(self._thread)
-            elif again:
-                loop.call_soon_threadsafe(self._cancel_all, loop)
-            elif signum in self.stop_handlers:
-                callback, arguments = self.stop_handlers[signum]
-                loop.call_soon_threadsafe(callback, *arguments)
-            elif task is not None:
-                loop.call_soon_threadsafe(self._cancel_task, task)
-        except RuntimeError:
-            if loop is None or not loop.is_closed():
-                raise
-
-    def _cancel_task(self, task: asyncio.Task[Any]) -> None:
-        self.cancelled_main = True
-        task.cancel()
-
-    def _cancel_all(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.cancelled_main = True
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
+        self.stop.ask(signum, again)
 
 
 def release_held(scripts: list[HostedScript]) -> None:
@@ -215,4 +219,3 @@ def _exit_status(exit_: SystemExit) -> int:
         return exit_.code & 0xFF
     print(exit_.code, file=sys.stderr)
     return 1
-

@@ -1,0 +1,190 @@
+"""How a script is brought to its end.
+
+The daemon asks, on the bridge; the script's own thread answers. Where an event
+loop runs there, its main task is cancelled, once, and a second time only when
+the daemon asks again; elsewhere KeyboardInterrupt is raised, as on Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import _awaitd
+
+
+class _Handler(NamedTuple):
+    """What loop.add_signal_handler was given."""
+
+    loop: asyncio.AbstractEventLoop
+    callback: Callable[..., object]
+    arguments: tuple[Any, ...]
+
+
+class Run:
+    """A loop that runs on the script's thread, and the tasks it runs for.
+
+    ``cancels`` counts how often those were cancelled on the daemon's behalf.
+    ``heard`` is the number of the last request that reached the loop.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        tasks: Iterable[asyncio.Task[Any]],
+        heard: int,
+    ) -> None:
+        self.loop = loop
+        self.tasks = list(tasks)
+        self.heard = heard
+        self.cancels = 0
+
+
+class Stop:
+    """The stop of one script."""
+
+    def __init__(self) -> None:
+        self.thread = 0  # the script's own; 0 before it runs
+        self.over = False  # the script has ended: nothing is to be stopped
+        self.stuck = False  # its loop had to be interrupted
+        self._asked = 0
+        self._closing = False
+        self._owed = False  # a KeyboardInterrupt, when the runner has closed
+        self._run: Run | None = None
+        self._handlers: dict[int, _Handler] = {}
+
+    # ---- the bridge asks ----
+
+    def ask(self, signum: int, again: bool) -> None:
+        """Ask the script to end; ``again`` when it has not by now."""
+        run = self._run
+        self._asked += 1
+        if run is None:
+            self._interrupt()
+            return
+        if again and run.heard < self._asked - 1:
+            # Whatever it does, it is not looking at its loop.
+            self.stuck = True
+            self._interrupt()
+        try:
+            run.loop.call_soon_threadsafe(
+                self._answer, run, self._asked, signum, again
+            )
+        except RuntimeError:
+            if not run.loop.is_closed():
+                raise
+
+    def _interrupt(self) -> None:
+        # Python switches threads at calls, returns and backward jumps only: no
+        # script ends between the look at `over` and the interruption.
+        if not self.over and self.thread:
+            _awaitd._interrupt(self.thread)
+
+    # ---- the script's thread answers ----
+
+    def _answer(self, run: Run, number: int, signum: int, again: bool) -> None:
+        run.heard = number
+        if run is not self._run:
+            # This loop had stopped by then.
+            self._interrupt()
+            return
+        handler = self._handlers.get(signum)
+        if again:
+            run.cancels += 1
+            for task in asyncio.all_tasks(run.loop):
+                task.cancel()
+        elif self._closing:
+            # What is left is being cancelled already.
+            self._owed = True
+        elif handler is not None and handler.loop is run.loop:
+            handler.callback(*handler.arguments)
+        else:
+            self._cancel_main(run)
+
+    def _cancel_main(self, run: Run) -> None:
+        """Cancel what the loop runs for; a loop without ends by Ctrl-C."""
+        left = {task for task in run.tasks if not task.done()}
+        run.cancels += 1
+
+        def raise_interrupt() -> None:
+            if self._run is run:
+                raise KeyboardInterrupt
+
+        def task_done(task: asyncio.Task[Any]) -> None:
+            left.discard(task)
+            if not left:
+                # run_until_complete() has ended by then, run_forever() not.
+                run.loop.call_soon(raise_interrupt)
+
+        for task in left:
+            task.cancel()
+        for task in list(left):
+            task.add_done_callback(task_done)
+        if not left:
+            raise KeyboardInterrupt
+
+    def is_here(self) -> bool:
+        """True on the script's own thread."""
+        return threading.get_ident() == self.thread
+
+    @contextlib.contextmanager
+    def running(
+        self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]
+    ) -> Iterator[Run]:
+        """This loop, and its main task, are what a stop is for."""
+        self._run = run = Run(loop, [task], self._asked)
+        try:
+            yield run
+        finally:
+            self._run = None
+
+    @contextlib.contextmanager
+    def closing(self) -> Iterator[None]:
+        """A runner cancels what is left on its loop: a stop comes after it."""
+        self._closing = True
+        try:
+            yield
+        finally:
+            self._closing = False
+        if self._owed:
+            self._owed = False
+            raise KeyboardInterrupt
+
+    def loop_starts(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """A loop begins to run here; true if it was not known before.
+
+        The tasks that it has by then are what it runs for.
+        """
+        if self._run is not None:
+            return False
+        self._run = Run(loop, asyncio.all_tasks(loop), self._asked)
+        return True
+
+    def loop_stops(self) -> None:
+        """That loop has stopped."""
+        self._run = None
+
+    # ---- stop callbacks ----
+
+    def add_handler(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        signum: int,
+        callback: Callable[..., object],
+        arguments: tuple[Any, ...],
+    ) -> None:
+        """Call this in place of the first cancel, while that loop runs."""
+        self._handlers[signum] = _Handler(loop, callback, arguments)
+
+    def remove_handler(
+        self, loop: asyncio.AbstractEventLoop, signum: int
+    ) -> bool:
+        """False if that loop has none for the signal."""
+        handler = self._handlers.get(signum)
+        if handler is None or handler.loop is not loop:
+            return False
+        del self._handlers[signum]
+        return True

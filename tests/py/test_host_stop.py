@@ -1,0 +1,591 @@
+"""SIGTERM and Ctrl-C: what a hosted script may still do, and for how long."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+
+import pytest
+from hosted import host  # noqa: F401
+
+pytestmark = pytest.mark.daemon
+
+BOTH = pytest.mark.parametrize(
+    "number, status",
+    [(signal.SIGTERM, 0), (signal.SIGINT, 130)],
+    ids=["sigterm", "ctrl-c"],
+)
+
+ASYNCIO_RUN = """
+    asyncio.run(main())
+"""
+TOP_LEVEL = """
+    await main()
+"""
+UVLOOP_INSTALL = """
+    import uvloop
+    uvloop.install()
+    asyncio.run(main())
+"""
+UVLOOP_FACTORY = """
+    import uvloop
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())
+"""
+BY_HAND = """
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(main())
+    finally:
+        loop.close()
+"""
+DEFAULT_LOOP = """
+    asyncio.get_event_loop().run_until_complete(main())
+"""
+UVLOOP_BY_HAND = """
+    import uvloop
+    uvloop.new_event_loop().run_until_complete(main())
+"""
+RUN_FOREVER = """
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(main())
+    try:
+        loop.run_forever()
+    except KeyboardInterrupt:
+        loop.close()
+"""
+WAYS = {
+    "asyncio.run": ASYNCIO_RUN,
+    "top-level": TOP_LEVEL,
+    "uvloop.install": UVLOOP_INSTALL,
+    "uvloop-factory": UVLOOP_FACTORY,
+    "by-hand": BY_HAND,
+    "get_event_loop": DEFAULT_LOOP,
+    "uvloop-by-hand": UVLOOP_BY_HAND,
+    "run_forever": RUN_FOREVER,
+}
+
+
+def stop(process, number=signal.SIGTERM, after="ready"):
+    process.line(after)
+    process.signal(number)
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@BOTH
+def test_finally_may_await_a_second_and_send(host, way, number, status):
+    if "uvloop" in way:
+        pytest.importorskip("uvloop")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(15)
+        text = (
+            """
+    import asyncio
+    import awaitd
+    from awaitd.devices import net
+
+    async def main():
+        print("ready", flush=True)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(1)
+            to = ("127.0.0.1", PORT)
+            await net.send(awaitd.Datagram(b"brakes on", address=to))
+""".replace("PORT", str(receiver.getsockname()[1]))
+            + way
+        )
+        process = host.start(text, devices=("net=udp:127.0.0.1:0",))
+        stop(process, number)
+        assert receiver.recv(100) == b"brakes on"
+        assert process.finish() == status, process.stderr
+    assert "Traceback" not in process.stderr
+
+
+def test_last_frame_reaches_the_other_script(host):
+    process = host.start(
+        talker="""
+        import asyncio
+        import awaitd
+        from awaitd.devices import bus
+        print("ready", flush=True)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(1)
+            await bus.send(awaitd.CanFrame(arbitration_id=0x123))
+        """,
+        listener="""
+        import asyncio
+        from awaitd.devices import bus
+        q = bus.queue()
+        print("ready", flush=True)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            print("got", await q.get(), flush=True)
+            raise
+        """,
+    )
+    process.line("talker: ready")
+    process.line("listener: ready")
+    process.signal(signal.SIGTERM)
+    assert process.finish() == 0, process.stderr
+    assert "listener: got 123#" in process.stdout
+
+
+def test_second_cancel_comes_at_the_grace_and_not_before(host):
+    process = host.start(
+        """
+        import asyncio, time
+        print("ready", flush=True)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            began = time.monotonic()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                print("after", time.monotonic() - began, flush=True)
+        """,
+        grace_s=1.0,
+    )
+    stop(process)
+    assert process.finish() == 0
+    after_s = float(process.stdout.split()[-1])
+    assert 0.9 < after_s < 3
+
+
+def test_h06_swallowed_cancel_is_repeated(host):
+    process = host.start(
+        """
+        import asyncio
+        async def main():
+            print("ready", flush=True)
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                pass
+            await asyncio.Event().wait()
+        asyncio.run(main())
+        """,
+        grace_s=0.3,
+    )
+    stop(process)
+    assert process.finish() == 0
+    assert "cancelled again" in process.stderr
+
+
+def test_keyboard_interrupt_follows_asyncio_run(host):
+    process = host.start(
+        """
+        import asyncio
+        async def main():
+            print("ready", flush=True)
+            await asyncio.Event().wait()
+        try:
+            asyncio.run(main())
+        except KeyboardInterrupt:
+            print("bye")
+        """
+    )
+    stop(process, signal.SIGINT)
+    assert process.finish() == 130
+    assert process.stdout.endswith("bye\n")
+
+
+def test_second_asyncio_run_cleans_up_after_the_first(host):
+    process = host.start(
+        """
+        import asyncio
+        async def main():
+            print("ready", flush=True)
+            await asyncio.Event().wait()
+        async def clean_up():
+            await asyncio.sleep(0.2)
+            print("cleaned up")
+        try:
+            asyncio.run(main())
+        finally:
+            asyncio.run(clean_up())
+        """
+    )
+    stop(process)
+    assert process.finish() == 0
+    assert process.stdout.endswith("cleaned up\n")
+
+
+def test_two_asyncio_runs_one_after_the_other(host):
+    process = host.run(
+        """
+        import asyncio
+        from awaitd.devices import bus
+        q = bus.queue()
+        async def main():
+            try:
+                await q.get(timeout=0.01)
+            except TimeoutError:
+                print("timeout")
+        asyncio.run(main())
+        asyncio.run(main())
+        """
+    )
+    assert process.stdout == "timeout\n" * 2
+
+
+def test_h26_nested_run_is_refused_as_in_python3(host):
+    process = host.run(
+        """
+        import asyncio
+        async def main():
+            asyncio.run(asyncio.sleep(0))
+        asyncio.run(main())
+        """,
+        status=1,
+    )
+    assert "asyncio.run() cannot be called from a running" in process.stderr
+
+
+# ---- stop callbacks ----
+
+
+@BOTH
+def test_signal_handler_is_called_in_place_of_the_cancel(host, number, status):
+    process = host.start(
+        """
+        import asyncio, signal
+        async def main():
+            stop = asyncio.Event()
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, stop.set)
+            print("ready", flush=True)
+            await stop.wait()
+            await asyncio.sleep(0.2)
+            print("in order")
+        asyncio.run(main())
+        """
+    )
+    stop(process, number)
+    assert process.finish() == status
+    assert process.stdout == "ready\nin order\n"
+
+
+def test_handler_of_the_other_signal_is_not_called(host):
+    process = host.start(
+        """
+        import asyncio, signal
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, print, "wrong")
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+        """
+    )
+    stop(process, signal.SIGTERM)
+    assert process.finish() == 0
+    assert "wrong" not in process.stdout
+
+
+def test_removed_handler_is_not_called(host):
+    process = host.start(
+        """
+        import asyncio, signal
+        loop = asyncio.get_running_loop()
+        assert loop.remove_signal_handler(signal.SIGTERM) is False
+        loop.add_signal_handler(signal.SIGTERM, print, "wrong")
+        assert loop.remove_signal_handler(signal.SIGTERM) is True
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+        """
+    )
+    stop(process)
+    assert process.finish() == 0
+    assert "wrong" not in process.stdout
+
+
+def test_handler_that_does_nothing_is_followed_by_a_cancel(host):
+    process = host.start(
+        """
+        import asyncio, signal
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, print, "called")
+        print("ready", flush=True)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            print("cancelled")
+        """,
+        grace_s=0.3,
+    )
+    stop(process)
+    assert process.finish() == 0
+    assert process.stdout == "ready\ncalled\ncancelled\n"
+
+
+def test_h21_other_signals_are_the_daemons(host):
+    process = host.run(
+        """
+        import asyncio, signal
+        try:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, print)
+        except RuntimeError as error:
+            print(error)
+        try:
+            signal.signal(signal.SIGTERM, print)
+        except ValueError as error:
+            print(error)
+        await asyncio.sleep(0)
+        """
+    )
+    first, second = process.stdout.splitlines()
+    assert first.startswith("SIGUSR1 is the daemon's: ")
+    assert second.startswith("signal only works in main thread")
+
+
+# ---- without a loop ----
+
+
+@BOTH
+def test_blocking_recv_ends_by_keyboard_interrupt(host, number, status):
+    process = host.start(
+        """
+        from awaitd.devices import bus
+        q = bus.queue()
+        print("ready", flush=True)
+        try:
+            q.recv()
+        except KeyboardInterrupt:
+            print("interrupted")
+            raise
+        """
+    )
+    stop(process, number)
+    assert process.finish() == status
+    assert process.stdout.endswith("interrupted\n")
+    assert "Traceback" not in process.stderr
+
+
+def test_sleeping_loop_ends_by_keyboard_interrupt(host):
+    process = host.start(
+        """
+        import time
+        print("ready", flush=True)
+        try:
+            while True:
+                time.sleep(0.05)
+        finally:
+            print("finally")
+        """
+    )
+    stop(process)
+    assert process.finish() == 0
+    assert process.stdout.endswith("finally\n")
+
+
+# ---- scripts that do not stop ----
+
+
+def test_h11_busy_coroutine_is_interrupted_at_the_grace(host):
+    process = host.start(
+        """
+        import asyncio
+        async def spin_here():
+            print("ready", flush=True)
+            try:
+                while True:
+                    pass
+            finally:
+                print("finally")
+        asyncio.run(spin_here())
+        """,
+        grace_s=0.3,
+    )
+    stop(process)
+    assert process.finish() == 0
+    assert process.stdout.endswith("finally\n")
+    assert "in spin_here" in process.stderr
+
+
+STUCK = {
+    "h10-deaf": """
+        async def stuck_here():
+            print("ready", flush=True)
+            while True:
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    pass
+        asyncio.run(stuck_here())
+        """,
+    "h12-busy": """
+        def stuck_here():
+            print("ready", flush=True)
+            while True:
+                try:
+                    while True:
+                        pass
+                except BaseException:
+                    pass
+        stuck_here()
+        """,
+    "h13-sleep": """
+        async def stuck_here():
+            print("ready", flush=True)
+            time.sleep(3600)
+        asyncio.run(stuck_here())
+        """,
+    "h13-lock": """
+        def stuck_here():
+            lock = threading.Lock()
+            lock.acquire()
+            print("ready", flush=True)
+            lock.acquire()
+        stuck_here()
+        """,
+    "h14-gil": """
+        def stuck_here():
+            print("ready", flush=True)
+            sum(range(10**12))
+        stuck_here()
+        """,
+}
+
+
+@pytest.mark.parametrize("text", STUCK.values(), ids=STUCK)
+def test_h15_script_that_ignores_all_ends_with_its_stack(host, text):
+    process = host.start(
+        "        import asyncio, threading, time\n" + text,
+        grace_s=0.2,
+        timeout_s=0.8,
+    )
+    stop(process)
+    began = time.monotonic()
+    assert process.finish() == 1
+    assert time.monotonic() - began < 8
+    if "asyncio.Event" not in text:
+        # A deaf coroutine is suspended: its loop's stack is what there is.
+        assert "in stuck_here" in process.stderr
+    assert "script.py" in process.stderr
+
+
+def test_h29_stuck_executor_does_not_hold_the_end(host):
+    process = host.start(
+        """
+        import asyncio, time
+        async def main():
+            job = asyncio.to_thread(time.sleep, 3600)
+            task = asyncio.create_task(job)
+            await asyncio.sleep(0.05)
+            print("ready", flush=True)
+            await task
+        asyncio.run(main())
+        """,
+        grace_s=0.5,
+        timeout_s=1.5,
+    )
+    stop(process)
+    began = time.monotonic()
+    assert process.finish() == 0
+    assert time.monotonic() - began < 8
+    assert "the default executor is still busy" in process.stderr
+
+
+def test_default_executor_is_waited_for_without_a_stop(host):
+    process = host.run(
+        """
+        import asyncio, time
+        def job():
+            time.sleep(1.5)
+            print("done")
+        async def main():
+            asyncio.get_running_loop().run_in_executor(None, job)
+        asyncio.run(main())
+        """,
+        grace_s=0.5,
+        timeout_s=0.5,
+    )
+    assert process.stdout == "done\n"
+
+
+@pytest.mark.parametrize("daemon", [False, True])
+def test_h28_thread_left_behind_does_not_hold_the_stop(host, daemon):
+    process = host.start(
+        f"""
+        import asyncio, threading
+        threading.Thread(
+            target=threading.Event().wait, daemon={daemon}
+        ).start()
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+        """
+    )
+    stop(process)
+    began = time.monotonic()
+    assert process.finish() == 0
+    assert time.monotonic() - began < 8
+
+
+def test_pending_tasks_at_the_stop_are_cancelled_in_order(host):
+    process = host.start(
+        """
+        import asyncio
+        async def helper():
+            try:
+                await asyncio.Event().wait()
+            finally:
+                print("helper")
+        async def agen():
+            try:
+                yield 1
+            finally:
+                print("generator")
+        async def main():
+            task = asyncio.create_task(helper())
+            async for _ in agen():
+                print("ready", flush=True)
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    print("main")
+        asyncio.run(main())
+        """
+    )
+    stop(process)
+    assert process.finish() == 0
+    # The generator is closed by a task of its own, as in python3.
+    ended = process.stdout.split()
+    assert ended[:2] == ["ready", "main"]
+    assert sorted(ended[2:]) == ["generator", "helper"]
+    assert process.stderr == ""
+
+
+def test_stop_at_once_is_not_lost(host):
+    # The signal comes at any moment between the start and the script's wait.
+    for delay_s in (0.02, 0.05, 0.08, 0.12):
+        process = host.start("import asyncio\nawait asyncio.Event().wait()\n")
+        try:
+            process.popen.wait(delay_s)
+        except Exception:
+            pass
+        process.signal(signal.SIGTERM)
+        assert process.finish() in (0, -signal.SIGTERM), process.stderr
+        assert "has not stopped" not in process.stderr
+        assert "Traceback" not in process.stderr
+
+
+def test_stopping_tells_the_script(host):
+    process = host.start(
+        """
+        import asyncio, awaitd
+        print("ready", awaitd.script.stopping, flush=True)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            print(awaitd.script.stopping)
+        """
+    )
+    stop(process)
+    assert process.finish() == 0
+    assert process.stdout == "ready None\nstop\n"

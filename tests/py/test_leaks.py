@@ -1,0 +1,351 @@
+"""Nothing is left behind: no object, no memory, no thread, no descriptor, and
+no word at the interpreter's exit.
+
+Each kind of work is done many times over. A leak of one object a time would
+show as thousands; what else the interpreter keeps, as tens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import sys
+import tracemalloc
+
+import pytest
+import rig
+
+import awaitd
+
+pytestmark = pytest.mark.extension
+
+COUNT = 2000
+
+
+# ---- the work ----
+
+
+async def frames_there(bus, queue):
+    for number in range(COUNT):
+        await bus.send(rig.can(number % 2048))
+    taken = 0
+    while taken < COUNT // 2:
+        await queue.get()
+        taken += 1
+    while taken < COUNT:
+        taken += len(await queue.get_many(64))
+
+
+async def frames_to_come(bus, queue):
+    for number in range(COUNT):
+        task = asyncio.ensure_future(queue.get())
+        await bus.send(rig.can(number % 2048))
+        await task
+
+
+async def cancelled(bus, queue):
+    for _ in range(COUNT):
+        task = asyncio.ensure_future(queue.get(timeout=1000))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def timed_out(bus, queue):
+    for _ in range(COUNT):
+        for get in (queue.get(timeout=0), queue.get(timeout=1e-9)):
+            try:
+                await get
+            except TimeoutError:
+                pass
+        assert await queue.get_many(5, timeout=0) == []
+
+
+async def given_up(bus, queue):
+    """By hand: closed, thrown at, forgotten."""
+    for _ in range(COUNT):
+        for end in (
+            lambda get: get.close(),
+            lambda get: get.throw(KeyError()),
+            lambda get: None,
+        ):
+            get = queue.get()
+            get.send(None)._asyncio_future_blocking = False
+            try:
+                end(get)
+            except KeyError:
+                pass
+
+
+async def refused(bus, queue):
+    for _ in range(COUNT):
+        for wrong in (
+            lambda: bus.queue(filters=[{"can_id": 1}]),
+            lambda: bus.queue(name=queue.name),
+            lambda: bus.queue(depth=0),
+            lambda: bus.send(5),
+            lambda: queue.get(timeout="x"),
+            lambda: queue.recv(),
+            lambda: queue.get_nowait(),
+            lambda: awaitd.open("x=lin:x"),
+        ):
+            try:
+                wrong()
+            except Exception:
+                pass
+
+
+async def sends_given_up(bus, queue):
+    for number in range(COUNT):
+        task = asyncio.ensure_future(bus.send(rig.can(number % 2048)))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        bus.send(rig.can(1)).close()
+    await drained(bus, queue)
+
+
+async def drained(bus, queue):
+    """Until everything sent has come, and been thrown away."""
+    sent = bus.stats()["send"].submitted
+    while queue.stats().received < sent:
+        await asyncio.sleep(0)
+    queue.clear()
+
+
+async def ledgers(bus, queue):
+    for _ in range(COUNT):
+        queue.stats()
+        bus.stats()
+        repr(queue), repr(bus), queue.device, queue.name
+
+
+async def filters_changed(bus, queue):
+    for number in range(COUNT):
+        queue.set_filters([{"can_id": number % 2048, "can_mask": 0x7FF}] * 9)
+    queue.set_filters(None)
+
+
+async def queues_made(bus, queue):
+    for _ in range(COUNT // 10):
+        with bus.queue(depth=16) as other:
+            await bus.send(rig.can(1))
+            await other.get(timeout=rig.DEADLINE_S)
+    await drained(bus, queue)
+
+
+async def devices_made(bus, queue):
+    for _ in range(COUNT // 20):
+        with awaitd.open("virtual:bytes") as device:
+            other = device.queue(depth=16)
+            await device.send(b"x")
+            await other.get(timeout=rig.DEADLINE_S)
+
+
+WORK = [
+    frames_there,
+    frames_to_come,
+    cancelled,
+    timed_out,
+    given_up,
+    refused,
+    sends_given_up,
+    ledgers,
+    filters_changed,
+    queues_made,
+    devices_made,
+]
+
+
+# ---- the measures ----
+
+
+def resident_bytes() -> int:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def measure() -> dict[str, int]:
+    gc.collect()
+    return {
+        "objects": len(gc.get_objects()),
+        "blocks": sys.getallocatedblocks(),
+        "traced": tracemalloc.get_traced_memory()[0],
+        "descriptors": len(os.listdir("/proc/self/fd")),
+        "threads": len(os.listdir("/proc/self/task")),
+        "resident": resident_bytes(),
+    }
+
+
+# Per round of work, at most.
+ALLOWED = {
+    "objects": COUNT // 20,
+    "blocks": COUNT // 10,
+    "traced": COUNT * 4,
+    "descriptors": 0,
+    "threads": 0,
+    "resident": 2**20,
+}
+
+
+@pytest.mark.parametrize("work", WORK, ids=lambda work: work.__name__)
+def test_work_leaves_nothing_behind(bus, q, work):
+    with asyncio.Runner() as runner:
+
+        async def once():
+            await work(bus, q)
+
+        tracemalloc.start()
+        try:
+            # What is made once, and kept: caches, the bridge, arenas.
+            runner.run(once())
+            measures = [measure()]
+            for _ in range(3):
+                runner.run(once())
+                measures.append(measure())
+        finally:
+            tracemalloc.stop()
+    # A leak shows in every round; what else the interpreter does, in some.
+    grown = {
+        name: min(
+            after[name] - before[name]
+            for before, after in zip(measures, measures[1:])
+        )
+        for name in ALLOWED
+    }
+    assert all(grown[name] <= ALLOWED[name] for name in grown), grown
+    assert rig.exact(q.stats())
+
+
+def test_types_are_not_leaked_by_their_instances(bus, q, peer, run):
+    """A heap type is kept by each of its objects, and by no dead one."""
+    types = [awaitd.Queue, awaitd.CanFrame, awaitd.CanDevice]
+    types += [type(q.get()), awaitd.QueueStats]
+    counts = []
+
+    async def main():
+        for _ in range(2):
+            await frames_to_come(bus, q)
+            await timed_out(bus, q)
+            await ledgers(bus, q)
+            bus.queue()
+            gc.collect()
+            counts.append([sys.getrefcount(type_) for type_ in types])
+
+    run(main())
+    before, after = counts
+    assert all(now - then < 20 for now, then in zip(after, before)), counts
+
+
+# ---- the interpreter's exit ----
+
+# Readers flood, coroutines wait, a recv() blocks; then the program ends.
+FLOOD = """
+    import asyncio, awaitd, os, socket, sys, threading
+
+    bus = awaitd.open("bus=virtual:can")
+    log = awaitd.open({{"driver": "replay", "path": sys.argv[1], "speed": "max",
+                        "loop": True}})
+    flooded = log.queue(depth=64)
+    waiting = bus.queue()
+    blocked = bus.queue()
+    threading.Thread(target=blocked.recv, daemon=True).start()
+
+    async def take():
+        while True:
+            await flooded.get()
+
+    async def send():
+        while True:
+            await bus.send(awaitd.CanFrame(1))
+
+    async def main():
+        tasks = [asyncio.ensure_future(work)
+                 for work in (take(), send(), waiting.get(), take())]
+        while flooded.stats().delivered < 200:
+            await asyncio.sleep(0)
+        {end}
+
+    {run}
+"""
+
+ENDS = {
+    "returns": ("pass", "asyncio.run(main())"),
+    "exits": ("sys.exit(0)", "asyncio.run(main())"),
+    "leaves_its_loop_open": (
+        "[setattr(t, '_log_destroy_pending', False) for t in tasks]",
+        "loop = asyncio.new_event_loop(); loop.run_until_complete(main())",
+    ),
+    "runs_in_a_daemon_thread": (
+        "done.set(); await asyncio.sleep(1000)",
+        "done = threading.Event();"
+        " threading.Thread(target=lambda: asyncio.run(main()),"
+        " daemon=True).start();"
+        " done.wait()",
+    ),
+}
+
+
+@pytest.fixture
+def log(tmp_path):
+    path = tmp_path / "flood.log"
+    path.write_text(
+        "".join(
+            f"(1700000000.{i:06}) can0 {i % 2048:03X}#00\n" for i in range(1000)
+        )
+    )
+    return str(path)
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_program_that_ends_under_a_flood_ends_cleanly(python, log, end):
+    ending, running = ENDS[end]
+    for _ in range(15):
+        program = FLOOD.format(end=ending, run=running)
+        process = python(program, log)
+        assert process.finish() == 0, process.stderr
+        assert process.stderr == ""
+
+
+def test_program_whose_devices_are_left_open_sends_what_it_accepted(python):
+    """A virtual bus that nobody closes, with frames on their way."""
+    process = python(
+        """
+        import asyncio, awaitd
+        bus = awaitd.open("bus=virtual:can")
+
+        async def main():
+            for number in range(500):
+                asyncio.ensure_future(bus.send(awaitd.CanFrame(number)))
+            await asyncio.sleep(0)
+
+        asyncio.run(main())
+        print(bus.stats()["send"].submitted)
+        """
+    )
+    assert process.finish() == 0
+    assert (process.stdout, process.stderr) == ("500\n", "")
+
+
+def test_program_that_awaits_at_its_exit_gets_an_error(python):
+    process = python(
+        """
+        import asyncio, atexit
+
+        def late():
+            import awaitd
+            try:
+                asyncio.run(queue.get(timeout=5))
+            except awaitd.Error as error:
+                print("shutting down" in str(error), flush=True)
+
+        # Registered first, so called after awaitd's own.
+        atexit.register(late)
+        import awaitd
+        bus = awaitd.open("bus=virtual:can")
+        queue = bus.queue()
+        """
+    )
+    assert process.finish() == 0, process.stderr
+    assert (process.stdout, process.stderr) == ("True\n", "")

@@ -1,0 +1,128 @@
+"""What the tests of queues share: a peer that sends, loops that tell of their
+wakes, and waits with a deadline.
+
+The peer sends from a thread of its own, so that a test can let frames arrive
+while its own event loop does not turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+import awaitd
+
+DEADLINE_S = 10.0
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait for what no event tells of; not for use on a loop that it needs."""
+    deadline = time.monotonic() + DEADLINE_S
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, "this never came true"
+        pause.wait(0.0005)
+
+
+def can(number: int) -> awaitd.CanFrame:
+    """A frame that can be told from others."""
+    return awaitd.CanFrame(number, number.to_bytes(4, "big"))
+
+
+def cans(numbers: Iterable[int]) -> list[awaitd.CanFrame]:
+    return [can(number) for number in numbers]
+
+
+def ids(frames: Iterable[awaitd.CanFrame]) -> list[int]:
+    return [frame.arbitration_id for frame in frames]
+
+
+def exact(stats: awaitd.QueueStats) -> bool:
+    """The ledger's promise."""
+    dropped = (
+        stats.dropped_kernel
+        + stats.dropped_overflow
+        + stats.dropped_cleared
+        + stats.dropped_closed
+    )
+    return (
+        stats.dropped == dropped
+        and stats.received
+        == stats.filtered + stats.delivered + stats.dropped + stats.pending
+    )
+
+
+class Peer:
+    """Sends, whatever the test's own thread and loop are at."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+
+    def send(self, device: awaitd.Device[Any], *frames: awaitd.Frame) -> None:
+        """Send all of them, in order."""
+
+        async def work() -> None:
+            for frame in frames:
+                await device.send(frame)
+
+        future = asyncio.run_coroutine_threadsafe(work(), self._loop)
+        future.result(DEADLINE_S)
+
+    def put(self, queue: awaitd.Queue[Any], *numbers: int) -> None:
+        """Send CAN frames; returns when they lie in `queue`, which lets them
+        pass, has room for them, and is not taken from meanwhile."""
+        pending = queue.qsize() + len(numbers)
+        self.send(queue.device, *cans(numbers))
+        until(lambda: queue.qsize() == pending)
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(DEADLINE_S)
+        self._loop.close()
+
+
+def _watched(base: type[Any]) -> type[Any]:
+    class Watched(base):
+        """Tells when and how often something was scheduled from outside."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.woken = threading.Event()
+            self.wakes = 0
+
+        def call_soon_threadsafe(self, *arguments: Any, **options: Any) -> Any:
+            handle = super().call_soon_threadsafe(*arguments, **options)
+            self.wakes += 1
+            self.woken.set()
+            return handle
+
+        def hold_until_woken(self) -> None:
+            """Keep the loop from turning until a wake is scheduled on it."""
+            assert self.woken.wait(DEADLINE_S), "no wake came"
+            self.woken.clear()
+
+    return Watched
+
+
+AsyncioLoop = _watched(asyncio.SelectorEventLoop)
+
+try:
+    import uvloop
+except ImportError:
+    _uvloop = pytest.param(
+        None, id="uvloop", marks=pytest.mark.skip(reason="no uvloop here")
+    )
+else:
+    _uvloop = pytest.param(_watched(uvloop.Loop), id="uvloop")
+
+# For a module whose tests are to run on every kind of loop.
+on_every_loop = pytest.mark.parametrize(
+    "loop_class", [pytest.param(AsyncioLoop, id="asyncio"), _uvloop]
+)
