@@ -13,7 +13,7 @@
 
 struct aw_device {
     char name[64];
-    bool mlock;
+    bool mlock, allow_block, wakes_by_fd;
     _Atomic(unsigned) references;
     _Atomic(unsigned) numbered; /* unnamed queues so far */
     atomic_bool closed;
@@ -73,6 +73,8 @@ int aw_device_open(const struct aw_device_config *config,
     memset(device, 0, sizeof(*device));
     snprintf(device->name, sizeof(device->name), "%s", config->name);
     device->mlock = config->common[AW_COMMON_MLOCK].flag;
+    device->wakes_by_fd = config->common[AW_COMMON_WAKEUP].integer == 1;
+    device->allow_block = config->common[AW_COMMON_ALLOW_BLOCK].flag;
     atomic_init(&device->references, 1);
     result = open_link(device, config, error);
     if (result == 0) {
@@ -137,6 +139,11 @@ bool aw_device_can_send(const struct aw_device *device)
     return device->reader.link.can_send;
 }
 
+bool aw_device_wakes_by_fd(const struct aw_device *device)
+{
+    return device->wakes_by_fd;
+}
+
 enum aw_start aw_device_start(const struct aw_device *device)
 {
     return device->reader.link.start;
@@ -170,7 +177,7 @@ static int ask(struct aw_device *device, enum aw_mail_kind kind,
 
 int aw_device_attach(struct aw_device *device, struct aw_queue *queue)
 {
-    int result = aw_book_enter(&device->book, queue);
+    int result = aw_book_enter(&device->book, queue, device->allow_block);
 
     if (result < 0)
         return result;

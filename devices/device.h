@@ -167,6 +167,7 @@ const struct aw_driver *aw_device_driver(const struct aw_device *device);
 enum aw_kind aw_device_kind(const struct aw_device *device);
 uint32_t aw_device_payload_bytes(const struct aw_device *device);
 bool aw_device_can_send(const struct aw_device *device);
+bool aw_device_wakes_by_fd(const struct aw_device *device);
 enum aw_start aw_device_start(const struct aw_device *device);
 
 /* The name of a frame's channel, "" if unknown. Valid as long as the device. */
@@ -180,7 +181,9 @@ unsigned aw_device_next_number(struct aw_device *device);
  * device keeps a reference until the queue is retired. At the end of a replay
  * the queue comes back with state AW_QUEUE_END. Returns 0, -ENODEV (the device
  * is closed or lost), -EEXIST (an attached queue of that owner has this name)
- * or -ENOMEM; then it is not attached. */
+ * or -ENOMEM, or -EPERM (a queue that blocks would share the device with
+ * another script's, and it does not say allow_block); then it is not attached.
+ */
 int aw_device_attach(struct aw_device *device, struct aw_queue *queue);
 
 /* Detaches it: the reader will not touch it again; the queue's state becomes

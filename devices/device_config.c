@@ -14,6 +14,8 @@
 /* Drivers that a suggestion looks at. */
 #define DRIVERS_MAX 32
 
+static const char *const wakeups[] = {"bridge", "fd", NULL};
+
 const struct aw_option aw_common_options[AW_COMMON_COUNT] = {
     [AW_COMMON_PRIORITY] =
         {
@@ -45,6 +47,21 @@ const struct aw_option aw_common_options[AW_COMMON_COUNT] = {
             .minimum = 0,
             .maximum = 3600,
             .help = "seconds that a full send buffer is waited for",
+        },
+    [AW_COMMON_ALLOW_BLOCK] =
+        {
+            .name = "allow_block",
+            .type = AW_OPTION_BOOL,
+            .fallback = "no",
+            .help = "let a script's blocking queue hold up other scripts",
+        },
+    [AW_COMMON_WAKEUP] =
+        {
+            .name = "wakeup",
+            .type = AW_OPTION_CHOICE,
+            .fallback = "bridge",
+            .choices = wakeups,
+            .help = "how queues wake their loop, unless they say so themselves",
         },
 };
 

@@ -15,6 +15,8 @@ enum aw_common_option {
     AW_COMMON_CPUS,         /* "0,2-3": where the reader may run */
     AW_COMMON_MLOCK,        /* keep rings in memory */
     AW_COMMON_SEND_TIMEOUT, /* seconds a full send buffer is waited for */
+    AW_COMMON_ALLOW_BLOCK,  /* scripts may hold each other up (block) */
+    AW_COMMON_WAKEUP,       /* how a queue wakes its loop by default */
     AW_COMMON_COUNT,
 };
 

@@ -50,12 +50,39 @@ static bool name_in_use(const struct aw_ledger_book *book,
     return false;
 }
 
-int aw_book_enter(struct aw_ledger_book *book, struct aw_queue *queue)
+/* Would one owner's queue hold up another's? */
+static bool would_block(const struct aw_ledger_book *book,
+                        const struct aw_queue *queue)
+{
+    for (size_t i = 0; i < book->count; i++) {
+        const struct aw_queue *other = book->entries[i].queue;
+
+        if (other && aw_queue_state(other) == AW_QUEUE_OPEN &&
+            strcmp(other->owner, queue->owner) != 0 &&
+            (other->overflow == AW_OVERFLOW_BLOCK ||
+             queue->overflow == AW_OVERFLOW_BLOCK))
+            return true;
+    }
+    return false;
+}
+
+static int admit(struct aw_ledger_book *book, const struct aw_queue *queue,
+                 bool allow_block)
+{
+    if (name_in_use(book, queue))
+        return -EEXIST;
+    if (!allow_block && would_block(book, queue))
+        return -EPERM;
+    return reserve_entry(book);
+}
+
+int aw_book_enter(struct aw_ledger_book *book, struct aw_queue *queue,
+                  bool allow_block)
 {
     int result;
 
     pthread_mutex_lock(&book->lock);
-    result = name_in_use(book, queue) ? -EEXIST : reserve_entry(book);
+    result = admit(book, queue, allow_block);
     if (result == 0) {
         struct aw_book_entry *entry = &book->entries[book->count++];
 
@@ -98,6 +125,8 @@ static void add_stats(struct aw_stats *sum, const struct aw_stats *stats)
     sum->dropped_cleared += stats->dropped_cleared;
     sum->dropped_closed += stats->dropped_closed;
     sum->wakes += stats->wakes;
+    sum->stalls += stats->stalls;
+    sum->stalled_ns += stats->stalled_ns;
     if (sum->high_water < stats->high_water)
         sum->high_water = stats->high_water;
 }

@@ -26,9 +26,11 @@ struct aw_ledger_book {
 void aw_book_init(struct aw_ledger_book *book);
 void aw_book_deinit(struct aw_ledger_book *book);
 
-/* Enters a queue. Returns 0, -EEXIST (its owner has an open one of that name)
- * or -ENOMEM. All functions: any thread. */
-int aw_book_enter(struct aw_ledger_book *book, struct aw_queue *queue);
+/* Enters a queue. Returns 0, -EEXIST (its owner has an open one of that name),
+ * -EPERM (one of two owners' queues would hold up the other's: the policy
+ * `block`, and not `allow_block`) or -ENOMEM. All functions: any thread. */
+int aw_book_enter(struct aw_ledger_book *book, struct aw_queue *queue,
+                  bool allow_block);
 
 /* Replaces the reference by the final figures; false if it was not there. The
  * caller keeps a reference of its own. */

@@ -14,8 +14,8 @@
 
 enum aw_option_type {
     AW_OPTION_TEXT,
-    AW_OPTION_BOOL,   /* yes/no, true/false, on/off */
-    AW_OPTION_INT,    /* decimal or 0x…; with k or M behind it × 1024, 1024² */
+    AW_OPTION_BOOL, /* yes/no, true/false, on/off */
+    AW_OPTION_INT, /* decimal or 0x…; with k or M behind it × 1024, 1024² */
     AW_OPTION_NUMBER, /* a decimal fraction, with a point in every locale */
     AW_OPTION_CHOICE, /* one of `choices` */
     AW_OPTION_PATH,   /* of a file; relative to the configuration file if it
@@ -26,19 +26,19 @@ struct aw_option {
     const char *name;
     enum aw_option_type type;
     bool required;
-    const char *fallback; /* as the user would write it; NULL: not set */
-    double minimum, maximum; /* INT and NUMBER; both 0: unbounded */
+    const char *fallback;       /* as the user would write it; NULL: not set */
+    double minimum, maximum;    /* INT and NUMBER; both 0: unbounded */
     const char *const *choices; /* CHOICE: names, NULL at the end */
     const char *help;           /* one line, no full stop */
 };
 
 /* What was given for an option, or its fallback. */
 struct aw_value {
-    bool set;         /* given, or there is a fallback */
-    char *text;       /* as written, owned; NULL if not set */
-    bool flag;        /* BOOL */
-    int64_t integer;  /* INT; CHOICE: the index */
-    double number;    /* NUMBER, and INT */
+    bool set;        /* given, or there is a fallback */
+    char *text;      /* as written, owned; NULL if not set */
+    bool flag;       /* BOOL */
+    int64_t integer; /* INT; CHOICE: the index */
+    double number;   /* NUMBER, and INT */
 };
 
 /* Index of the option `name`, or -ENOENT. */

@@ -100,22 +100,29 @@ static void lose_device(struct aw_reader *reader, int failure) AW_ON(reader)
     aw_sender_pump(reader, NULL);
 }
 
-/* How many frames to ask the driver for: all a batch holds, but on a paced
- * device only what the fullest queue has room for, and none while nobody
- * listens. */
+/* Must the device wait for this queue? A paced one waits for all, another for
+ * those that chose to block. */
+static bool holds_up(const struct aw_reader *reader,
+                     const struct aw_queue *queue)
+{
+    return reader->link.paced || queue->overflow == AW_OVERFLOW_BLOCK;
+}
+
+/* How many frames to ask the driver for: all a batch holds, but only what the
+ * fullest queue that it waits for has room for; and none of a paced device
+ * while nobody listens. */
 static uint32_t frames_wanted(struct aw_reader *reader) AW_ON(reader)
 {
     uint64_t wanted = AW_BATCH_FRAMES;
 
-    if (!reader->started || reader->state != AW_QUEUE_OPEN)
-        return 0;
-    if (!reader->link.paced)
-        return AW_BATCH_FRAMES;
-    if (reader->queue_count == 0)
+    if (!reader->started || reader->state != AW_QUEUE_OPEN ||
+        (reader->link.paced && reader->queue_count == 0))
         return 0;
     for (size_t i = 0; i < reader->queue_count; i++) {
-        uint64_t room = aw_queue_room(reader->queues[i]);
+        uint64_t room = AW_BATCH_FRAMES;
 
+        if (holds_up(reader, reader->queues[i]))
+            room = aw_queue_room(reader->queues[i]);
         if (room < wanted)
             wanted = room;
     }
@@ -192,7 +199,7 @@ static int attach(struct aw_reader *reader, struct aw_queue *queue)
     /* Losses up to now are not this queue's. */
     sync_losses(reader);
     queue->loss_base = reader->charged;
-    if (reader->link.paced) {
+    if (holds_up(reader, queue)) {
         int result = aw_queue_set_bell(queue, reader->mailbox.fd);
 
         if (result < 0)
@@ -308,8 +315,30 @@ static int timeout_until(uint64_t due_ns, struct timespec *ret_timeout)
     return 1;
 }
 
-/* Sleeps until the device, the mailbox or a waiting frame wants attention. True
- * if the device can be read (an error shows itself there, too). */
+/* When a frame to be sent, or a wake that was put off, wants attention. */
+static uint64_t next_due_ns(const struct aw_reader *reader) AW_ON(reader)
+{
+    uint64_t due_ns = aw_sender_due_ns(reader);
+
+    for (size_t i = 0; i < reader->queue_count; i++) {
+        uint64_t wake_ns = aw_queue_due_ns(reader->queues[i]);
+
+        if (wake_ns < due_ns)
+            due_ns = wake_ns;
+    }
+    return due_ns;
+}
+
+static void wake_due(struct aw_reader *reader) AW_ON(reader)
+{
+    for (size_t i = 0; i < reader->queue_count; i++) {
+        if (aw_queue_due_ns(reader->queues[i]) != UINT64_MAX)
+            aw_queue_wake_due(reader->queues[i], aw_clock_monotonic_ns());
+    }
+}
+
+/* Sleeps until the device, the mailbox or what is due wants attention. True if
+ * the device can be read (an error shows itself there, too). */
 static bool wait_for_work(struct aw_reader *reader) AW_ON(reader)
 {
     bool wanted = frames_wanted(reader) > 0;
@@ -320,7 +349,7 @@ static bool wait_for_work(struct aw_reader *reader) AW_ON(reader)
         {.fd = events ? reader->link.fd : -1, .events = events},
     };
     struct timespec timeout;
-    bool bounded = timeout_until(aw_sender_due_ns(reader), &timeout);
+    bool bounded = timeout_until(next_due_ns(reader), &timeout);
 
     if (ppoll(fds, 2, bounded ? &timeout : NULL, NULL) < 0)
         return false;
@@ -364,6 +393,7 @@ static void *reader_main(void *argument)
         serve_mailbox(reader);
         if (readable)
             read_device(reader);
+        wake_due(reader);
     }
     wind_up(reader);
     return NULL;

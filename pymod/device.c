@@ -8,179 +8,7 @@
 #include "pymod/queue.h"
 #include "pymod/stats.h"
 
-/* ---- queues ---- */
-
-/* Two seconds of a full CAN bus; less where a slot is large (design: at most
- * about 8 MiB a queue). */
-static uint32_t default_depth(const struct aw_device *device)
-{
-    uint32_t payload_bytes = aw_device_payload_bytes(device);
-
-    if (payload_bytes <= AW_PAYLOAD_FD)
-        return 16384;
-    return payload_bytes <= AW_PAYLOAD_2K ? 4096 : 512;
-}
-
-struct queue_arguments {
-    PyObject *filters, *name, *depth;
-    const char *overflow;
-    Py_ssize_t budget_us;
-};
-
-static int parse_depth(DeviceObject *self, PyObject *depth,
-                       struct aw_queue_config *config)
-{
-    long count;
-    int overflow;
-
-    config->depth = default_depth(self->device);
-    if (!depth || depth == Py_None)
-        return 0;
-    count = PyLong_AsLongAndOverflow(depth, &overflow);
-    if (count == -1 && PyErr_Occurred())
-        return -1;
-    if (overflow || count < 1 || count > (long)AW_RING_SLOTS_MAX) {
-        PyErr_Format(PyExc_ValueError, "depth must be 1..%lu frames, not %S",
-                     (unsigned long)AW_RING_SLOTS_MAX, depth);
-        return -1;
-    }
-    config->depth = (uint32_t)count;
-    return 0;
-}
-
-static int parse_name(DeviceObject *self, PyObject *name, char *buffer,
-                      size_t size)
-{
-    const char *text;
-    Py_ssize_t length;
-
-    if (!name || name == Py_None) {
-        PyOS_snprintf(buffer, size, "%u", aw_device_next_number(self->device));
-        return 0;
-    }
-    text = PyUnicode_AsUTF8AndSize(name, &length);
-    if (!text)
-        return -1;
-    if (length == 0 || (size_t)length >= size ||
-        strlen(text) != (size_t)length) {
-        PyErr_Format(PyExc_ValueError,
-                     "a queue's name has 1..%zu bytes, none of them 0, not %R",
-                     size - 1, name);
-        return -1;
-    }
-    PyOS_snprintf(buffer, size, "%s", text);
-    return 0;
-}
-
-static int check_policy(const struct queue_arguments *given)
-{
-    if (strcmp(given->overflow, "drop-newest") != 0) {
-        PyErr_Format(PyExc_ValueError,
-                     "overflow=\"%s\" is not known to this version: "
-                     "\"drop-newest\" is",
-                     given->overflow);
-        return -1;
-    }
-    if (given->budget_us != 0) {
-        PyErr_Format(PyExc_ValueError,
-                     "budget_us=%zd is not known to this version: 0 is",
-                     given->budget_us);
-        return -1;
-    }
-    return 0;
-}
-
-/* Makes and attaches the C queue. NULL with an exception. */
-static struct aw_queue *attach(DeviceObject *self,
-                               const struct aw_queue_config *config)
-{
-    struct aw_module *module = aw_module_of_type(Py_TYPE(self));
-    struct aw_queue *queue = NULL;
-    int result;
-
-    Py_BEGIN_ALLOW_THREADS
-    result = aw_queue_new(config, &queue);
-    if (result == 0)
-        result = aw_device_attach(self->device, queue);
-    Py_END_ALLOW_THREADS
-    if (result == 0)
-        return queue;
-    if (result == -EEXIST)
-        PyErr_Format(PyExc_ValueError, "device %U already has a queue named %s",
-                     self->name, config->name);
-    else
-        aw_raise(module, -result, config->device, NULL);
-    aw_queue_unref(queue);
-    return NULL;
-}
-
-static PyObject *new_queue(DeviceObject *self, struct aw_queue_config *config,
-                           PyObject *owner)
-{
-    struct aw_module *module = aw_module_of_type(Py_TYPE(self));
-    struct aw_queue *queue = attach(self, config);
-    PyObject *object, *adopted;
-
-    if (!queue)
-        return NULL;
-    object = aw_queue_object_new(module, self, queue, owner);
-    if (!object || !owner)
-        return object;
-    /* The script keeps track of it, and ends it when it ends. */
-    adopted = PyObject_CallMethod(owner, "adopt", "O", object);
-    if (!adopted)
-        Py_CLEAR(object);
-    Py_XDECREF(adopted);
-    return object;
-}
-
-static PyObject *make_queue(DeviceObject *self,
-                            const struct queue_arguments *given)
-{
-    struct aw_module *module = aw_module_of_type(Py_TYPE(self));
-    char name[64], owner_name[64];
-    struct aw_filter *filters = NULL;
-    struct aw_queue_config config = {
-        .name = name,
-        .device = aw_device_name(self->device),
-        .owner = owner_name,
-        .payload_bytes = aw_device_payload_bytes(self->device),
-        .overflow = AW_OVERFLOW_DROP_NEWEST,
-    };
-    PyObject *queue = NULL, *owner;
-    Py_ssize_t count = aw_filters_parse(given->filters, self, &filters);
-
-    if (count < 0)
-        return NULL;
-    config.filters = filters;
-    config.filter_count = (size_t)count;
-    owner = aw_module_owner(module);
-    if (!PyErr_Occurred() && check_policy(given) == 0 &&
-        parse_depth(self, given->depth, &config) == 0 &&
-        parse_name(self, given->name, name, sizeof(name)) == 0 &&
-        aw_module_owner_name(module, owner_name, sizeof(owner_name)) == 0)
-        queue = new_queue(self, &config, owner);
-    Py_XDECREF(owner);
-    PyMem_Free(filters);
-    return queue;
-}
-
-static PyObject *device_queue(PyObject *self, PyObject *arguments,
-                              PyObject *keywords)
-{
-    static const char *const names[] = {"filters",  "name",      "depth",
-                                        "overflow", "budget_us", NULL};
-    struct queue_arguments given = {.overflow = "drop-newest"};
-
-    if (!PyArg_ParseTupleAndKeywords(
-            arguments, keywords, "|OOOsn:queue", (char **)names, &given.filters,
-            &given.name, &given.depth, &given.overflow, &given.budget_us) ||
-        aw_module_check_fork(aw_module_of_type(Py_TYPE(self))) < 0)
-        return NULL;
-    return make_queue((DeviceObject *)self, &given);
-}
-
-/* ---- the rest ---- */
+/* ---- methods ---- */
 
 static PyObject *device_send(PyObject *self, PyObject *frame)
 {
@@ -397,15 +225,24 @@ static void device_dealloc(PyObject *object)
 }
 
 static PyMethodDef device_methods[] = {
-    {"queue", (PyCFunction)(void (*)(void))device_queue,
+    {"queue", (PyCFunction)(void (*)(void))aw_device_queue,
      METH_VARARGS | METH_KEYWORDS,
      "queue($self, /, filters=None, name=None, depth=None,\n"
-     "      overflow='drop-newest', budget_us=0)\n--\n\n"
+     "      overflow='drop-newest', budget_us=0, gaps=False, wakeup=None)\n"
+     "--\n\n"
      "Subscribe: a new Queue that gets every frame from now on.\n\n"
      "filters: [{'can_id': int, 'can_mask': int, 'extended': bool}, ...] as\n"
      "in python-can; a frame passes if it matches any. depth: frames, by\n"
-     "default 16384 (CAN), 4096 (up to 2 KiB) or 512. Raises DeviceLost, or\n"
-     "ValueError for a filter, name, depth or policy that is no good."},
+     "default 16384 (CAN), 4096 (up to 2 KiB) or 512. overflow: what a full\n"
+     "queue does: 'drop-newest', 'drop-oldest', 'latest' (one frame an id, "
+     "the\n"
+     "newest) or 'block' (the device is not read on). budget_us: by how much "
+     "a\n"
+     "wake may be put off to be one for many frames. gaps: give a Gap before\n"
+     "the first frame after a loss. wakeup: 'bridge', which works with every\n"
+     "loop, or 'fd', which is faster where the loop has add_reader(); by\n"
+     "default what the device's configuration says.\n\n"
+     "Raises DeviceLost, or ValueError for what is no good."},
     {"send", device_send, METH_O,
      "send($self, frame, /)\n--\n\n"
      "Await the kernel's acceptance of a frame.\n\n"

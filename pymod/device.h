@@ -24,6 +24,10 @@ PyObject *aw_device_object_new(struct aw_module *module,
 PyObject *aw_device_channel_name(DeviceObject *self,
                                  uint16_t index) AW_WITH_GIL;
 
+/* The method queue() (queue_make.c). */
+PyObject *aw_device_queue(PyObject *self, PyObject *arguments,
+                          PyObject *keywords) AW_WITH_GIL;
+
 /* A new awaitable that sends `frame` when awaited (send.c). */
 PyObject *aw_send_new(DeviceObject *device, PyObject *frame) AW_WITH_GIL;
 

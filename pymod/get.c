@@ -68,12 +68,12 @@ static void leave(GetObject *self, int (*look_after)(QueueObject *))
     PyObject *type, *value, *traceback;
 
     self->finished = true;
-    if (!self->listed && !self->timer && !self->wait.future)
+    if (!self->listed && !self->timer && !self->waiter)
         return;
     PyErr_Fetch(&type, &value, &traceback);
     delist(self);
     cancel_timer(self);
-    aw_wait_clear(&self->wait);
+    Py_CLEAR(self->waiter);
     if (look_after(self->queue) < 0)
         PyErr_WriteUnraisable((PyObject *)self->queue);
     PyErr_Restore(type, value, traceback);
@@ -149,9 +149,11 @@ static int start_timer(GetObject *self)
 
 static int begin_wait(GetObject *self)
 {
-    if (aw_queue_bind(self->queue) < 0 ||
-        aw_wait_begin(&self->wait, self->queue->loop) < 0 ||
-        start_timer(self) < 0)
+    if (aw_queue_bind(self->queue) < 0)
+        return -1;
+    self->waiter =
+        aw_waiter_new(aw_module_of_type(Py_TYPE(self)), self->queue->loop);
+    if (!self->waiter || start_timer(self) < 0)
         return -1;
     self->woken = false;
     enlist(self);
@@ -162,7 +164,7 @@ static PySendResult get_send(PyObject *object, PyObject *Py_UNUSED(value),
                              PyObject **ret_value)
 {
     GetObject *self = (GetObject *)object;
-    bool resuming = self->wait.future;
+    bool resuming = self->waiter;
 
     if (self->finished) {
         PyErr_SetString(PyExc_RuntimeError,
@@ -170,14 +172,14 @@ static PySendResult get_send(PyObject *object, PyObject *Py_UNUSED(value),
         return PYGEN_ERROR;
     }
     for (;; resuming = false) {
-        if (self->wait.future) {
-            PySendResult step = aw_wait_step(&self->wait, ret_value);
+        if (self->waiter) {
+            PySendResult step =
+                aw_wait_step(&self->waiter, resuming, "get()", ret_value);
 
             if (step == PYGEN_NEXT)
-                return resuming ? aw_wait_refuse(ret_value, "get()") : step;
+                return step;
             if (step == PYGEN_ERROR)
                 break;
-            Py_DECREF(*ret_value);
         }
         *ret_value = outcome(self);
         if (*ret_value || PyErr_Occurred())
@@ -223,7 +225,7 @@ static PyObject *get_expire(PyObject *object, PyObject *Py_UNUSED(unused))
     GetObject *self = (GetObject *)object;
 
     self->timed_out = true;
-    if (aw_wait_resolve(&self->wait) < 0)
+    if (self->waiter && aw_waiter_resolve(self->waiter, AW_WAKE_INLINE) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -234,9 +236,9 @@ static PyObject *get_repr(PyObject *object)
 
     return PyUnicode_FromFormat("<get on queue %U of device %U%s>",
                                 self->queue->name, self->queue->device->name,
-                                self->finished      ? ", finished"
-                                : self->wait.future ? ", waiting"
-                                                    : "");
+                                self->finished ? ", finished"
+                                : self->waiter ? ", waiting"
+                                               : "");
 }
 
 /* ---- life ---- */
@@ -266,7 +268,8 @@ static int get_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(Py_TYPE(object));
     Py_VISIT(self->queue);
     Py_VISIT(self->timer);
-    return aw_wait_traverse(&self->wait, visit, arg);
+    Py_VISIT(self->waiter);
+    return 0;
 }
 
 /* Where the queue is garbage as well, its loop may be half taken apart. */

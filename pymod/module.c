@@ -167,18 +167,44 @@ static int register_calls(PyObject *module)
                          "after_in_child");
 }
 
+static int intern_names(struct aw_names *names)
+{
+    names->call_soon = PyUnicode_InternFromString("call_soon");
+    names->call_soon_threadsafe =
+        PyUnicode_InternFromString("call_soon_threadsafe");
+    names->call_later = PyUnicode_InternFromString("call_later");
+    names->run = PyUnicode_InternFromString("run");
+    names->context_keyword = Py_BuildValue("(s)", "context");
+    return names->call_soon && names->call_soon_threadsafe &&
+                   names->call_later && names->run && names->context_keyword
+               ? 0
+               : -1;
+}
+
+static int import_asyncio(struct aw_module *state)
+{
+    state->get_running_loop = import_attribute("asyncio", "get_running_loop");
+    state->cancelled_error = import_attribute("asyncio", "CancelledError");
+    state->invalid_state_error =
+        import_attribute("asyncio", "InvalidStateError");
+    return state->get_running_loop && state->cancelled_error &&
+                   state->invalid_state_error
+               ? 0
+               : -1;
+}
+
 static int execute(PyObject *module)
 {
     static int (*const setups[])(PyObject *) = {
-        aw_errors_setup,   aw_frame_setup, aw_can_frame_setup,
-        aw_datagram_setup, aw_stats_setup, aw_device_setup,
-        aw_queue_setup,    aw_get_setup,   aw_send_setup,
+        aw_errors_setup, aw_frame_setup,  aw_can_frame_setup, aw_datagram_setup,
+        aw_stats_setup,  aw_device_setup, aw_queue_setup,     aw_get_setup,
+        aw_send_setup,   aw_waiter_setup,
     };
     struct aw_module *state = aw_module_state(module);
 
     state->empty_string = PyUnicode_FromString("");
-    state->get_running_loop = import_attribute("asyncio", "get_running_loop");
-    if (!state->empty_string || !state->get_running_loop)
+    if (!state->empty_string || import_asyncio(state) < 0 ||
+        intern_names(&state->names) < 0)
         return -1;
     for (size_t i = 0; i < sizeof(setups) / sizeof(setups[0]); i++) {
         if (setups[i](module) < 0)

@@ -19,6 +19,12 @@ struct aw_hosted {
     size_t device_count;
 };
 
+/* Interned strings, for calls that are made often. */
+struct aw_names {
+    PyObject *call_soon, *call_soon_threadsafe, *call_later, *run;
+    PyObject *context_keyword; /* the tuple ("context",) */
+};
+
 struct aw_module {
     /* Exceptions (errors.c), awaitd.Error and below. */
     PyObject *error, *queue_empty, *queue_closed, *device_error, *device_lost,
@@ -35,10 +41,14 @@ struct aw_module {
     PyTypeObject *stats_type; /* stats.c: QueueStats */
     PyTypeObject *send_stats_type; /* stats.c: SendStats */
     PyTypeObject *get_type;        /* get.c: what `await queue.get()` awaits */
+    PyTypeObject *waiter_type;     /* waiter.c: what these yield to a task */
+    PyTypeObject *doorbell_type;   /* doorbell.c: an fd that a loop watches */
 
     /* Interned and imported once (module.c). */
-    PyObject *get_running_loop; /* asyncio's own */
+    PyObject *get_running_loop;                      /* asyncio's own */
+    PyObject *cancelled_error, *invalid_state_error; /* asyncio's own */
     PyObject *empty_string;
+    struct aw_names names;
 
     PyObject *owner_hook; /* the host's: which script is this? or NULL */
 
@@ -84,6 +94,8 @@ int aw_datagram_setup(PyObject *module) AW_WITH_GIL;
 int aw_device_setup(PyObject *module) AW_WITH_GIL;
 int aw_queue_setup(PyObject *module) AW_WITH_GIL;
 int aw_get_setup(PyObject *module) AW_WITH_GIL;
+int aw_waiter_setup(PyObject *module) AW_WITH_GIL;
+int aw_doorbell_setup(PyObject *module) AW_WITH_GIL;
 int aw_send_setup(PyObject *module) AW_WITH_GIL;
 int aw_stats_setup(PyObject *module) AW_WITH_GIL;
 

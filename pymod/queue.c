@@ -3,6 +3,7 @@
 #include <structmember.h>
 
 #include "pymod/bridge.h"
+#include "pymod/doorbell.h"
 #include "pymod/errors.h"
 #include "pymod/filters.h"
 #include "pymod/frame.h"
@@ -10,71 +11,65 @@
 
 /* ---- taking ---- */
 
-static PyObject *frame_at(QueueObject *self, Py_ssize_t index)
+PyObject *aw_queue_frame_at(QueueObject *self, const struct aw_claim *claim,
+                            uint64_t index)
 {
-    const struct aw_frame *slot = aw_queue_at(self->queue, (uint64_t)index);
+    struct aw_module *module = aw_module_of_type(Py_TYPE(self));
+    const struct aw_frame *slot = aw_queue_at(self->queue, claim, index);
 
     if (!slot)
-        return NULL;
+        return aw_raise_closed(module, self->queue);
     return aw_frame_from_slot(
-        aw_module_of_type(Py_TYPE(self)), slot, self->device->name,
+        module, slot, self->device->name,
         aw_device_channel_name(self->device, slot->channel));
+}
+
+PyObject *aw_queue_list(QueueObject *self, const struct aw_claim *claim)
+{
+    /* Making a list may run the collector, and so a finalizer that takes
+     * frames: others than these, which are claimed. */
+    PyObject *frames = PyList_New((Py_ssize_t)claim->count);
+
+    for (uint64_t i = 0; frames && i < claim->count; i++) {
+        PyObject *frame = aw_queue_frame_at(self, claim, i);
+
+        if (frame)
+            PyList_SET_ITEM(frames, (Py_ssize_t)i, frame);
+        else
+            Py_CLEAR(frames);
+    }
+    return frames;
+}
+
+/* Taken, or pending again if there is an exception instead. */
+static PyObject *settle_claim(QueueObject *self, const struct aw_claim *claim,
+                              PyObject *taken)
+{
+    if (taken)
+        aw_queue_release(self->queue, claim);
+    else
+        aw_queue_return(self->queue, claim);
+    return taken;
 }
 
 PyObject *aw_queue_take(QueueObject *self)
 {
-    struct aw_module *module = aw_module_of_type(Py_TYPE(self));
-    PyObject *frame;
+    struct aw_claim claim;
 
-    if (aw_module_check_fork(module) < 0)
+    if (aw_module_check_fork(aw_module_of_type(Py_TYPE(self))) < 0 ||
+        aw_queue_claim(self->queue, 1, &claim) == 0)
         return NULL;
-    frame = frame_at(self, 0);
-    if (frame)
-        aw_queue_release(self->queue, 1);
-    return frame;
-}
-
-/* A list for what is pending, up to `limit`. */
-static PyObject *new_list(QueueObject *self, Py_ssize_t limit)
-{
-    Py_ssize_t count = (Py_ssize_t)aw_queue_pending(self->queue), left;
-    PyObject *list = PyList_New(count < limit ? count : limit);
-
-    if (!list)
-        return NULL;
-    /* Making a list may run the collector, and so a finalizer that takes
-     * frames. Making frames does not. */
-    left = (Py_ssize_t)aw_queue_pending(self->queue);
-    if (left < PyList_GET_SIZE(list) &&
-        PyList_SetSlice(list, left, PyList_GET_SIZE(list), NULL) < 0)
-        Py_CLEAR(list);
-    return list;
+    return settle_claim(self, &claim, aw_queue_frame_at(self, &claim, 0));
 }
 
 PyObject *aw_queue_take_many(QueueObject *self, Py_ssize_t limit)
 {
-    struct aw_module *module = aw_module_of_type(Py_TYPE(self));
-    PyObject *frames;
+    struct aw_claim claim;
 
-    if (aw_module_check_fork(module) < 0 || aw_queue_pending(self->queue) == 0)
+    if (aw_module_check_fork(aw_module_of_type(Py_TYPE(self))) < 0 ||
+        aw_queue_claim(self->queue, (uint64_t)limit, &claim) == 0)
         return NULL;
-    frames = new_list(self, limit);
-    for (Py_ssize_t i = 0; frames && i < PyList_GET_SIZE(frames); i++) {
-        PyObject *frame = frame_at(self, i);
-
-        if (frame) {
-            PyList_SET_ITEM(frames, i, frame);
-            continue;
-        }
-        if (!PyErr_Occurred())
-            aw_raise_closed(module, self->queue);
-        Py_CLEAR(frames);
-    }
-    if (frames)
-        aw_queue_release(self->queue, (uint64_t)PyList_GET_SIZE(frames));
-    if (frames && PyList_GET_SIZE(frames) == 0)
-        Py_CLEAR(frames);
-    return frames;
+    return settle_claim(self, &claim, aw_queue_list(self, &claim));
 }
 
 bool aw_queue_ready(QueueObject *self)
@@ -148,66 +143,81 @@ int aw_queue_bind(QueueObject *self)
                      self->name, self->device->name, self->receiver);
         return -1;
     }
-    if (!aw_bridge_get(module))
+    if (!self->doorbell && !aw_bridge_get(module))
         return -1;
     loop = PyObject_CallNoArgs(module->get_running_loop);
     if (!loop)
         return -1;
     if (loop != self->loop)
         result = rebind(self, loop);
+    if (result == 0 && self->doorbell)
+        result = aw_doorbell_watch(self->doorbell, loop);
     Py_DECREF(loop);
     return result;
 }
 
-static int wake_all(QueueObject *self)
+/* Has the next frame announced. False if there is something already. */
+static bool arm(QueueObject *self)
+{
+    struct aw_bridge *bridge = aw_module_of_type(Py_TYPE(self))->bridge;
+
+    if (self->doorbell)
+        return aw_queue_arm(self->queue, aw_doorbell_waker(self->doorbell));
+    /* Without a bridge the interpreter is going: nobody will resume. */
+    return !bridge || aw_queue_arm(self->queue, &bridge->waker);
+}
+
+static int wake_all(QueueObject *self, enum aw_wake how)
 {
     for (GetObject *waiter = self->first; waiter; waiter = waiter->next) {
         waiter->woken = true;
-        if (aw_wait_resolve(&waiter->wait) < 0)
+        if (waiter->waiter && aw_waiter_resolve(waiter->waiter, how) < 0)
             return -1;
+    }
+    return 0;
+}
+
+static int wake_first(QueueObject *self, enum aw_wake how)
+{
+    GetObject *first = self->first;
+
+    first->woken = true;
+    return first->waiter ? aw_waiter_resolve(first->waiter, how) : 0;
+}
+
+int aw_queue_settle_how(QueueObject *self, enum aw_wake how)
+{
+    /* A waiter is woken from the front and stays there until it leaves, so the
+     * front tells whether one is under way. */
+    while (self->first && !self->first->woken) {
+        /* Ended: they all find that out. Not inline, as those that resume
+         * leave the list that is walked. */
+        if (aw_queue_state(self->queue) != AW_QUEUE_OPEN)
+            return wake_all(self, how == AW_WAKE_INLINE ? AW_WAKE_SOON : how);
+        if (aw_queue_pending(self->queue) > 0)
+            return wake_first(self, how);
+        if (arm(self))
+            return 0;
     }
     return 0;
 }
 
 int aw_queue_settle(QueueObject *self)
 {
-    struct aw_module *module = aw_module_of_type(Py_TYPE(self));
-
-    /* A waiter is woken from the front and stays there until it leaves, so the
-     * front tells whether one is under way. */
-    while (self->first && !self->first->woken) {
-        if (aw_queue_state(self->queue) != AW_QUEUE_OPEN)
-            return wake_all(self);
-        if (aw_queue_pending(self->queue) > 0) {
-            self->first->woken = true;
-            return aw_wait_resolve(&self->first->wait);
-        }
-        /* Without a bridge the interpreter is going: nobody will resume. */
-        if (!module->bridge ||
-            aw_queue_arm(self->queue, &module->bridge->waker))
-            return 0;
-    }
-    return 0;
+    return aw_queue_settle_how(self, AW_WAKE_SOON);
 }
 
-/* Schedules _wake() on the loop. A loop that was closed meanwhile has no
- * waiters; `*ret_closed` then becomes true. */
-static int schedule_wake(QueueObject *self, bool *ret_closed)
+/* From another thread. The loop may have been closed meanwhile: then it has no
+ * waiters that could resume, and `*ret_closed` becomes true. */
+static int settle_threadsafe(QueueObject *self, bool *ret_closed)
 {
-    /* Not kept: a queue with a method bound to itself would live on until the
-     * collector comes. */
-    PyObject *wake = PyObject_GetAttrString((PyObject *)self, "_wake");
-    PyObject *handle = NULL, *type, *value, *traceback;
+    PyObject *type, *value, *traceback;
     int closed;
 
-    if (wake)
-        handle = PyObject_CallMethod(self->loop, "call_soon_threadsafe", "O",
-                                     wake);
-    Py_XDECREF(wake);
-    if (handle) {
-        Py_DECREF(handle);
+    *ret_closed = false;
+    if (!self->first || !self->loop ||
+        aw_queue_settle_how(self, AW_WAKE_THREADSAFE) == 0)
         return 0;
-    }
     PyErr_Fetch(&type, &value, &traceback);
     closed = loop_is_closed(self->loop);
     if (closed == 1) {
@@ -224,32 +234,23 @@ static int schedule_wake(QueueObject *self, bool *ret_closed)
 
 int aw_queue_settle_soon(QueueObject *self)
 {
-    bool closed = false;
+    bool closed;
 
-    return self->first && self->loop ? schedule_wake(self, &closed) : 0;
+    return settle_threadsafe(self, &closed);
 }
 
 void aw_queue_announce(struct aw_bridge *bridge, struct aw_queue *queue)
 {
     QueueObject *self = queue->user;
-    bool closed = false;
+    bool closed;
 
-    if (!self || !self->first || !self->loop)
+    if (!self)
         return;
     Py_INCREF(self);
-    if (schedule_wake(self, &closed) < 0)
+    if (settle_threadsafe(self, &closed) < 0)
         PyErr_WriteUnraisable((PyObject *)self);
-    if (closed)
-        bridge->closed_loops++;
+    bridge->closed_loops += closed;
     Py_DECREF(self);
-}
-
-/* What the bridge schedules: a frame is there, or the end. */
-static PyObject *queue_wake(PyObject *self, PyObject *Py_UNUSED(unused))
-{
-    if (aw_queue_settle((QueueObject *)self) < 0)
-        return NULL;
-    Py_RETURN_NONE;
 }
 
 /* ---- methods: getting ---- */
@@ -445,10 +446,17 @@ static PyObject *queue_get_closed(PyObject *self, void *Py_UNUSED(closure))
                            AW_QUEUE_OPEN);
 }
 
-static PyObject *queue_get_overflow(PyObject *Py_UNUSED(self),
-                                    void *Py_UNUSED(closure))
+static PyObject *queue_get_overflow(PyObject *self, void *Py_UNUSED(closure))
 {
-    return PyUnicode_FromString("drop-newest");
+    static const char *const policies[] = {
+        [AW_OVERFLOW_DROP_NEWEST] = "drop-newest",
+        [AW_OVERFLOW_DROP_OLDEST] = "drop-oldest",
+        [AW_OVERFLOW_LATEST] = "latest",
+        [AW_OVERFLOW_BLOCK] = "block",
+    };
+
+    return PyUnicode_FromString(
+        policies[((QueueObject *)self)->queue->overflow]);
 }
 
 static PyObject *queue_repr(PyObject *object)
@@ -465,7 +473,8 @@ static PyObject *queue_repr(PyObject *object)
 /* ---- life ---- */
 
 PyObject *aw_queue_object_new(struct aw_module *module, DeviceObject *device,
-                              struct aw_queue *queue, PyObject *owner)
+                              struct aw_queue *queue, PyObject *owner,
+                              bool by_fd, bool gaps)
 {
     QueueObject *self = PyObject_GC_New(QueueObject, module->queue_type);
 
@@ -480,10 +489,13 @@ PyObject *aw_queue_object_new(struct aw_module *module, DeviceObject *device,
     self->device = (DeviceObject *)Py_NewRef(device);
     self->owner = Py_XNewRef(owner);
     self->bell.fd = -1;
+    self->gaps = gaps;
     queue->user = self;
     PyObject_GC_Track(self);
     self->name = PyUnicode_FromString(queue->name);
-    if (!self->name)
+    if (by_fd)
+        self->doorbell = aw_doorbell_new(module, self);
+    if (!self->name || (by_fd && !self->doorbell))
         Py_CLEAR(self);
     return (PyObject *)self;
 }
@@ -520,6 +532,8 @@ static void queue_dealloc(PyObject *object)
     Py_XDECREF(queue_retire(object, NULL));
     if (self->bell.fd >= 0)
         aw_waker_deinit(&self->bell);
+    if (self->doorbell)
+        aw_doorbell_retire(self->doorbell);
     aw_queue_unref(self->queue);
     queue_tp_clear(object);
     Py_CLEAR(self->name);
@@ -570,7 +584,6 @@ static PyMethodDef queue_methods[] = {
     {"__enter__", queue_enter, METH_NOARGS, NULL},
     {"__exit__", queue_exit, METH_VARARGS, NULL},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, NULL},
-    {"_wake", queue_wake, METH_NOARGS, NULL},
     {"_retire", queue_retire, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

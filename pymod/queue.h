@@ -4,8 +4,7 @@
  * a time. Waiting `get()`s stand in a list, oldest first. At any moment, if
  * there are waiters, one of three things is true: the oldest has been woken and
  * will, when it resumes or is cancelled, look after the next; or the queue is
- * armed, and the bridge will have aw_queue_wake() called on the loop; or that
- * call is under way. */
+ * armed, and the bridge, or the loop itself by an fd, will wake it. */
 #ifndef AW_PYMOD_QUEUE_H
 #define AW_PYMOD_QUEUE_H
 
@@ -20,14 +19,17 @@ struct get_object;
 typedef struct queue_object {
     PyObject_HEAD struct aw_queue *queue;
     DeviceObject *device;
-    PyObject *owner; /* the hosted script, or NULL */
-    PyObject *name;  /* str */
-    PyObject *loop;  /* that first waited, or NULL */
+    PyObject *owner;    /* the hosted script, or NULL */
+    PyObject *name;     /* str */
+    PyObject *loop;     /* that first waited, or NULL */
+    PyObject *doorbell; /* doorbell.h, with wakeup="fd"; else NULL */
     struct get_object *first, *last; /* waiters, borrowed */
     struct aw_waker bell;            /* of a blocked recv() */
     unsigned long receiver;          /* the thread blocked in recv(), or 0 */
     bool interrupted;                /* recv() is to raise KeyboardInterrupt */
     bool retired;
+    bool gaps;        /* Gap objects in the stream */
+    uint64_t gap_seq; /* of the frame whose Gap has been given, plus 1 */
     struct queue_object *next_receiver;
     PyObject *weak_references;
 } QueueObject;
@@ -36,13 +38,13 @@ enum get_mode { GET_ONE, GET_MANY, GET_NEXT };
 
 typedef struct get_object {
     PyObject_HEAD QueueObject *queue;
-    struct aw_wait wait;
+    PyObject *waiter; /* waiter.h; NULL: not waiting */
     PyObject *timer;  /* asyncio.TimerHandle, or NULL */
     double timeout_s; /* negative: none */
     Py_ssize_t limit; /* GET_MANY */
     enum get_mode mode;
     bool listed; /* among the queue's waiters */
-    bool woken;  /* its future has been resolved by the queue */
+    bool woken;  /* its waiter has been resolved by the queue */
     bool timed_out;
     bool finished;
     struct get_object *previous, *next;
@@ -50,10 +52,11 @@ typedef struct get_object {
 } GetObject;
 
 /* A new Queue of `device` for an attached `queue`, whose reference it takes
- * over, also on failure. */
+ * over, also on failure. `by_fd`: woken by an fd that the loop watches; `gaps`:
+ * gives Gap objects. */
 PyObject *aw_queue_object_new(struct aw_module *module, DeviceObject *device,
-                              struct aw_queue *queue,
-                              PyObject *owner) AW_WITH_GIL;
+                              struct aw_queue *queue, PyObject *owner,
+                              bool by_fd, bool gaps) AW_WITH_GIL;
 
 /* The oldest frame as an object, its slot released; NULL without an exception
  * if there is none. */
@@ -62,6 +65,13 @@ PyObject *aw_queue_take(QueueObject *self) AW_WITH_GIL;
 /* At most `limit` frames as a list, in one step; NULL without an exception if
  * there is none. */
 PyObject *aw_queue_take_many(QueueObject *self, Py_ssize_t limit) AW_WITH_GIL;
+
+/* A claimed frame as an object, and all of a claim as a list. NULL with an
+ * exception; the claim stands either way. */
+PyObject *aw_queue_frame_at(QueueObject *self, const struct aw_claim *claim,
+                            uint64_t index) AW_WITH_GIL;
+PyObject *aw_queue_list(QueueObject *self,
+                        const struct aw_claim *claim) AW_WITH_GIL;
 
 /* Something to look at: a frame, or the end. */
 bool aw_queue_ready(QueueObject *self) AW_WITH_GIL;
@@ -77,6 +87,9 @@ int aw_queue_bind(QueueObject *self) AW_WITH_GIL;
 /* Keeps the promise at the head of this file, after a waiter came, went or was
  * served. On the loop's thread. 0, or -1 with an exception. */
 int aw_queue_settle(QueueObject *self) AW_WITH_GIL;
+
+/* The same, waking as `how` says. */
+int aw_queue_settle_how(QueueObject *self, enum aw_wake how) AW_WITH_GIL;
 
 /* The same from any thread: has it done on the loop, if there are waiters. */
 int aw_queue_settle_soon(QueueObject *self) AW_WITH_GIL;

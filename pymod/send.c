@@ -8,13 +8,11 @@
 
 typedef struct {
     PyObject_HEAD DeviceObject *device;
-    PyObject *loop;
     struct aw_send *send; /* until it is handed to the reader */
     struct aw_pending_send pending;
-    struct aw_wait wait;
+    PyObject *waiter; /* waiter.h; NULL: not waiting */
     bool finished;
-    bool settled; /* the bridge has brought the result */
-    int result;
+    int result; /* brought by the bridge */
     PyObject *weak_references;
 } SendObject;
 
@@ -25,31 +23,16 @@ void aw_send_finish(struct aw_bridge *bridge, struct aw_send *send)
     struct aw_pending_send *pending = send->user;
     PyObject *awaitable = pending->awaitable;
     SendObject *self = (SendObject *)awaitable;
-    PyObject *handle = NULL, *finish;
 
     self->result = pending->result;
-    self->settled = true;
     PyMem_RawFree(send);
-    finish = PyObject_GetAttrString(awaitable, "_finish");
-    if (finish && self->loop)
-        handle = PyObject_CallMethod(self->loop, "call_soon_threadsafe", "O",
-                                     finish);
-    if (!handle) {
-        /* The loop was closed while the frame was on its way. */
+    /* It fails where the loop was closed while the frame was on its way. */
+    if (self->waiter &&
+        aw_waiter_resolve(self->waiter, AW_WAKE_THREADSAFE) < 0) {
         PyErr_Clear();
         bridge->closed_loops++;
     }
-    Py_XDECREF(handle);
-    Py_XDECREF(finish);
     Py_DECREF(awaitable);
-}
-
-/* What the bridge schedules on the loop. */
-static PyObject *send_finish(PyObject *self, PyObject *Py_UNUSED(unused))
-{
-    if (aw_wait_resolve(&((SendObject *)self)->wait) < 0)
-        return NULL;
-    Py_RETURN_NONE;
 }
 
 /* ---- steps ---- */
@@ -59,12 +42,17 @@ static int begin(SendObject *self)
     struct aw_module *module = aw_module_of_type(Py_TYPE(self));
     struct aw_bridge *bridge = aw_bridge_get(module);
     struct aw_send *send = self->send;
+    PyObject *loop;
     int result;
 
     if (!bridge)
         return -1;
-    self->loop = PyObject_CallNoArgs(module->get_running_loop);
-    if (!self->loop || aw_wait_begin(&self->wait, self->loop) < 0)
+    loop = PyObject_CallNoArgs(module->get_running_loop);
+    if (!loop)
+        return -1;
+    self->waiter = aw_waiter_new(module, loop);
+    Py_DECREF(loop);
+    if (!self->waiter)
         return -1;
     self->pending = (struct aw_pending_send){
         .bridge = bridge,
@@ -85,7 +73,7 @@ static int begin(SendObject *self)
 static void leave(SendObject *self)
 {
     self->finished = true;
-    aw_wait_clear(&self->wait);
+    Py_CLEAR(self->waiter);
 }
 
 static PySendResult outcome(SendObject *self, PyObject **ret_value)
@@ -107,7 +95,7 @@ static PySendResult send_send(PyObject *object, PyObject *Py_UNUSED(value),
                               PyObject **ret_value)
 {
     SendObject *self = (SendObject *)object;
-    bool resuming = self->wait.future;
+    bool resuming = self->waiter;
     PySendResult step;
 
     *ret_value = NULL;
@@ -120,15 +108,12 @@ static PySendResult send_send(PyObject *object, PyObject *Py_UNUSED(value),
         leave(self);
         return PYGEN_ERROR;
     }
-    step = aw_wait_step(&self->wait, ret_value);
-    if (step == PYGEN_NEXT)
-        return resuming ? aw_wait_refuse(ret_value, "send()") : step;
-    if (step == PYGEN_ERROR) {
+    step = aw_wait_step(&self->waiter, resuming, "send()", ret_value);
+    if (step == PYGEN_RETURN)
+        return outcome(self, ret_value);
+    if (step == PYGEN_ERROR)
         leave(self);
-        return step;
-    }
-    Py_DECREF(*ret_value);
-    return outcome(self, ret_value);
+    return step;
 }
 
 /* ---- methods ---- */
@@ -161,9 +146,9 @@ static PyObject *send_repr(PyObject *object)
     SendObject *self = (SendObject *)object;
 
     return PyUnicode_FromFormat("<send on device %U%s>", self->device->name,
-                                self->finished      ? ", finished"
-                                : self->wait.future ? ", waiting"
-                                                    : "");
+                                self->finished ? ", finished"
+                                : self->waiter ? ", waiting"
+                                               : "");
 }
 
 /* ---- life ---- */
@@ -200,8 +185,8 @@ static int send_traverse(PyObject *object, visitproc visit, void *arg)
 
     Py_VISIT(Py_TYPE(object));
     Py_VISIT(self->device);
-    Py_VISIT(self->loop);
-    return aw_wait_traverse(&self->wait, visit, arg);
+    Py_VISIT(self->waiter);
+    return 0;
 }
 
 static int send_clear(PyObject *object)
@@ -209,7 +194,6 @@ static int send_clear(PyObject *object)
     SendObject *self = (SendObject *)object;
 
     leave(self);
-    Py_CLEAR(self->loop);
     return 0;
 }
 
@@ -255,7 +239,6 @@ static PyMethodDef send_methods[] = {
      "Raise an exception where it waits. The frame may still be sent."},
     {"close", send_close, METH_NOARGS,
      "close()\n--\n\nGive up waiting. The frame may still be sent."},
-    {"_finish", send_finish, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

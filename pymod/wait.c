@@ -1,72 +1,21 @@
 #include "pymod/wait.h"
 
-int aw_wait_begin(struct aw_wait *wait, PyObject *loop)
+PySendResult aw_wait_step(PyObject **waiter, bool resuming, const char *what,
+                          PyObject **ret_value)
 {
-    PyObject *future = PyObject_CallMethod(loop, "create_future", NULL);
-    PyAsyncMethods *async;
+    PySendResult result = aw_waiter_step(*waiter, ret_value);
 
-    if (!future)
-        return -1;
-    async = Py_TYPE(future)->tp_as_async;
-    if (!async || !async->am_await) {
-        PyErr_Format(PyExc_TypeError, "%R made a future that cannot be awaited",
-                     loop);
-        Py_DECREF(future);
-        return -1;
+    if (result != PYGEN_NEXT) {
+        if (result == PYGEN_RETURN)
+            Py_CLEAR(*ret_value);
+        Py_CLEAR(*waiter);
+        return result;
     }
-    wait->iterator = async->am_await(future);
-    if (!wait->iterator) {
-        Py_DECREF(future);
-        return -1;
-    }
-    wait->future = future;
-    return 0;
-}
-
-PySendResult aw_wait_step(struct aw_wait *wait, PyObject **ret_value)
-{
-    PySendResult result = PyIter_Send(wait->iterator, Py_None, ret_value);
-
-    if (result != PYGEN_NEXT)
-        aw_wait_clear(wait);
-    return result;
-}
-
-PySendResult aw_wait_refuse(PyObject **value, const char *what)
-{
-    Py_CLEAR(*value);
+    if (!resuming)
+        return result;
+    Py_CLEAR(*ret_value);
     PyErr_Format(PyExc_RuntimeError, "%s is being awaited already", what);
     return PYGEN_ERROR;
-}
-
-int aw_wait_resolve(struct aw_wait *wait)
-{
-    PyObject *done, *result;
-
-    if (!wait->future)
-        return 0;
-    done = PyObject_CallMethod(wait->future, "done", NULL);
-    if (!done)
-        return -1;
-    Py_DECREF(done);
-    if (done == Py_True)
-        return 0;
-    result = PyObject_CallMethod(wait->future, "set_result", "O", Py_None);
-    Py_XDECREF(result);
-    return result ? 0 : -1;
-}
-
-void aw_wait_clear(struct aw_wait *wait)
-{
-    Py_CLEAR(wait->iterator);
-    Py_CLEAR(wait->future);
-}
-
-int aw_wait_traverse(const struct aw_wait *wait, visitproc visit, void *arg)
-{
-    Py_VISIT(wait->iterator);
-    Py_VISIT(wait->future);
-    return 0;
 }
 
 /* StopIteration(value): a tuple would be taken for its arguments. */

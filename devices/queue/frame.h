@@ -76,6 +76,18 @@ struct aw_address {
 _Static_assert(sizeof(struct aw_xl_head) == 8, "pointer-free, packed");
 _Static_assert(sizeof(struct aw_address) == 24, "pointer-free, packed");
 
+/* Tells a frame what was lost before it, by cause. */
+static inline void aw_frame_tell(struct aw_frame *frame, uint64_t kernel,
+                                 uint64_t overflow)
+{
+    uint64_t lost = kernel + overflow;
+
+    frame->lost_before = lost < UINT32_MAX ? (uint32_t)lost : UINT32_MAX;
+    frame->lost_cause =
+        (uint8_t)((kernel > 0 ? AW_LOSS_KERNEL : AW_LOSS_NONE) |
+                  (overflow > 0 ? AW_LOSS_OVERFLOW : AW_LOSS_NONE));
+}
+
 /* Slot classes: the payload bytes a slot has room for. */
 #define AW_PAYLOAD_CAN 8u
 #define AW_PAYLOAD_FD  64u

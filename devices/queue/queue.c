@@ -26,6 +26,25 @@ static int copy_filters(struct aw_queue *queue,
     return 0;
 }
 
+/* Under policy latest the ring is as deep as the claims may be together. */
+static int make_memory(struct aw_queue *queue,
+                       const struct aw_queue_config *config)
+{
+    uint32_t depth = config->depth;
+
+    if (aw_queue_keyed(queue)) {
+        int result = aw_latest_init(&queue->latest, queue->name, depth,
+                                    config->payload_bytes);
+
+        if (result < 0)
+            return result;
+        if (depth <= AW_RING_SLOTS_MAX - AW_RING_SPARE)
+            depth += AW_RING_SPARE;
+    }
+    return aw_ring_init(&queue->ring, queue->name, depth, config->payload_bytes,
+                        config->overflow == AW_OVERFLOW_DROP_OLDEST);
+}
+
 int aw_queue_new(const struct aw_queue_config *config,
                  struct aw_queue **ret_queue)
 {
@@ -44,14 +63,12 @@ int aw_queue_new(const struct aw_queue_config *config,
     queue->budget_ns = config->budget_ns;
     queue->room_bell = -1;
     atomic_init(&queue->references, 1);
+    queue->ring.fd = -1;
     result = copy_filters(queue, config);
     if (result == 0)
-        result = aw_ring_init(&queue->ring, queue->name, config->depth,
-                              config->payload_bytes,
-                              config->overflow == AW_OVERFLOW_DROP_OLDEST);
+        result = make_memory(queue, config);
     if (result < 0) {
-        free(queue->filters);
-        free(queue);
+        aw_queue_unref(queue);
         return result;
     }
     *ret_queue = queue;
@@ -72,6 +89,8 @@ void aw_queue_unref(struct aw_queue *queue)
                                             memory_order_acq_rel) > 1)
         return;
     aw_eventfd_close(queue->room_bell);
+    if (aw_queue_keyed(queue))
+        aw_latest_deinit(&queue->latest);
     aw_ring_deinit(&queue->ring);
     free(queue->filters);
     free(queue);
@@ -82,8 +101,8 @@ void aw_queue_unref(struct aw_queue *queue)
  * what a consumer has released is never ahead of the head we read after it.
  * After: a consumer publishes its ledger ahead of the ring's tail, so if the
  * head we read used room that a later release gave, the second look shows that
- * release. Hence 0 <= pending, and on a ring that does not evict pending <=
- * depth; one that does may hold frames of unfinished claims besides. */
+ * release. Hence 0 <= pending, and on a ring that neither evicts nor replaces
+ * pending <= depth. */
 static int read_sides(const struct aw_ring_shared *shared,
                       uint64_t in[AW_LEDGER_FIELDS],
                       uint64_t out[AW_LEDGER_FIELDS])
@@ -116,9 +135,10 @@ int aw_queue_stats(const struct aw_queue *queue, struct aw_stats *ret_stats)
         .received = in[AW_RECEIVED],
         .filtered = in[AW_FILTERED],
         .delivered = out[AW_DELIVERED],
-        .pending = in[AW_HEAD] - in[AW_EVICTED] - out[AW_RELEASED],
+        .pending = in[AW_HEAD] - in[AW_EVICTED] - out[AW_RELEASED] -
+                   out[AW_SUPERSEDED],
         .dropped_kernel = in[AW_DROPPED_KERNEL],
-        .dropped_overflow = in[AW_DROPPED_OVERFLOW],
+        .dropped_overflow = in[AW_DROPPED_OVERFLOW] + out[AW_SUPERSEDED],
         .dropped_cleared = out[AW_DROPPED_CLEARED],
         .dropped_closed = out[AW_DROPPED_CLOSED],
         .high_water = in[AW_HIGH_WATER],
@@ -129,10 +149,11 @@ int aw_queue_stats(const struct aw_queue *queue, struct aw_stats *ret_stats)
     return 0;
 }
 
-/* Sequentially consistent, as the publish is: an
- * armed waiter is seen by whoever announces after this, or sees this. */
-void aw_queue_settle(struct aw_queue *queue, enum aw_queue_state state,
-                     int failure)
+/* Sequentially consistent, as the publish is: an armed waiter is seen by
+ * whoever announces after this, or sees this. Relaxed on failure: nothing is
+ * read. */
+void aw_queue_set_outcome(struct aw_queue *queue, enum aw_queue_state state,
+                          int failure)
 {
     uint32_t open = AW_QUEUE_OPEN;
 

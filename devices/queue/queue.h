@@ -19,6 +19,8 @@
 #include <stdint.h>
 
 #include "devices/queue/filter.h"
+#include "devices/queue/key.h"
+#include "devices/queue/latest.h"
 #include "devices/queue/ring.h"
 #include "devices/queue/roles.h"
 #include "devices/queue/runs.h"
@@ -28,7 +30,7 @@
 enum aw_overflow {
     AW_OVERFLOW_DROP_NEWEST, /* loses what comes */
     AW_OVERFLOW_DROP_OLDEST, /* loses its oldest frame: the newest are there */
-    AW_OVERFLOW_LATEST,      /* one frame an id, the newest */
+    AW_OVERFLOW_LATEST,      /* one frame a key, the newest; depth: keys */
     AW_OVERFLOW_BLOCK,       /* loses nothing: its device is not read on */
 };
 
@@ -78,8 +80,8 @@ struct aw_queue {
     uint64_t received, filtered, dropped_kernel, dropped_overflow;
     uint64_t high_water, wakes, stalls, stalled_ns;
     uint64_t evicted;    /* of ring.evicted, counted so far */
-    uint64_t gap;        /* lost since the last frame that was pushed */
-    uint8_t gap_cause;   /* enum aw_loss, or-ed */
+    struct aw_sums lost; /* what frames are told, since the queue was made */
+    struct aw_sums told; /* of it, up to the last frame that was pushed */
     bool loss_reported;  /* the one warning has been given */
     bool dirty;          /* something to publish in this batch */
     bool put_off;        /* a wake is due at woken_ns + budget_ns */
@@ -90,9 +92,10 @@ struct aw_queue {
     /* The consumer's. */
     _Alignas(64) uint64_t delivered;
     uint64_t dropped_cleared, dropped_closed;
-    uint64_t next_index;   /* behind the last frame claimed from the ring */
-    uint64_t evicted_lost; /* of the ring's, told so far */
-    bool damaged;          /* the ring holds what no reader of ours wrote */
+    uint64_t next_index;  /* behind the last frame claimed from the ring */
+    struct aw_sums heard; /* evicting: told to that frame, and all before */
+    uint64_t superseded;  /* of the store's, counted so far */
+    bool damaged;         /* the ring holds what no reader of ours wrote */
 
     /* Both sides. */
     _Alignas(64) _Atomic(struct aw_waker *) armed;
@@ -101,7 +104,11 @@ struct aw_queue {
     atomic_bool listed;        /* on a waker's ready list */
     struct aw_queue *ready_next;
 
+    /* The ledgers are the ring's under each policy. */
     struct aw_ring ring;
+    /* Policy latest: the reader writes here, and the ring is the consumer's on
+     * both sides: it holds what has been claimed. */
+    struct aw_latest latest;
     struct aw_runs runs; /* the consumer's */
 };
 
@@ -117,9 +124,12 @@ struct aw_queue *aw_queue_ref(struct aw_queue *queue);
 /* Frees the queue with its last reference. Accepts NULL. */
 void aw_queue_unref(struct aw_queue *queue);
 
-/* A consistent snapshot of the ledger: the sum is exact and `pending` is at
- * most the depth, however busy both sides are. Returns 0, or -EAGAIN when they
- * overtook it 1,000 times in a row. */
+/* A consistent snapshot of the ledger: the sum is exact, however busy both
+ * sides are. What is claimed counts as pending, and `pending` is at most the
+ * depth; under drop-oldest and latest, which take frames beside those that are
+ * claimed, it is at most the depth and the frames claimed (under latest,
+ * replaced frames count until the reader has published the batch that replaced
+ * them). Returns 0, or -EAGAIN when they overtook it 1,000 times in a row. */
 int aw_queue_stats(const struct aw_queue *queue, struct aw_stats *ret_stats);
 
 /* Look at the state first and at the ring after it: if the queue was no longer
@@ -127,7 +137,7 @@ int aw_queue_stats(const struct aw_queue *queue, struct aw_stats *ret_stats);
 static inline enum aw_queue_state aw_queue_state(const struct aw_queue *queue)
 {
     /* Acquire: with the state comes everything pushed before it. Partner: the
-     * compare-exchange in settle(). */
+     * compare-exchange in aw_queue_set_outcome(). */
     return (enum aw_queue_state)(
         atomic_load_explicit(&queue->outcome, memory_order_acquire) & 0xff);
 }
@@ -143,8 +153,9 @@ static inline int aw_queue_failure(const struct aw_queue *queue)
 /* ---- the reader ---- */
 
 /* Offers one frame: counts it, filters it, and copies it into the ring, or
- * drops it there. A payload longer than the slot is cut and flagged
- * AW_FRAME_TRUNCATED. Visible to the consumer with the next publish. */
+ * drops it, or what its policy gives up for it. A payload longer than the slot
+ * is cut and flagged AW_FRAME_TRUNCATED. Visible to the consumer with the next
+ * publish. */
 void aw_queue_offer(struct aw_queue *queue, const struct aw_frame *frame)
     AW_ON(reader);
 
@@ -187,7 +198,8 @@ void aw_queue_set_filters(struct aw_queue *queue, struct aw_filter *filters,
  * Returns 0, or -EMFILE and the like: then the queue must not be attached. */
 int aw_queue_set_bell(struct aw_queue *queue, int bell) AW_ON(reader);
 
-/* Free slots. If there are none, the consumer's next release rings the bell
+/* Free slots; as many as there are under drop-oldest and latest, which hold
+ * nobody up. If there are none, the consumer's next release rings the bell
  * that was set; look again after that. A queue that is no longer open holds
  * nobody up: all its slots count as free, what is offered may be dropped. The
  * time without room is counted as a stall. */
@@ -195,14 +207,19 @@ uint64_t aw_queue_room(struct aw_queue *queue) AW_ON(reader);
 
 /* ---- the consumer ---- */
 
-/* Frames that can be claimed now. A ring that was tampered with counts as empty
- * and its queue as lost (EPROTO). */
+/* Frames that can be claimed now, if not too many claims are held. There may be
+ * fewer a moment later under drop-oldest, and some fewer under latest; but 0
+ * means none. A ring that was tampered with counts as empty and its queue as
+ * lost (EPROTO). */
 uint64_t aw_queue_pending(struct aw_queue *queue);
 
 /* Claims at most `count` of the oldest frames: they are the caller's until it
- * releases or returns them. Returns how many, 0 if there are none. Fewer than
- * are pending where returned frames lie before them: call it again. At most
- * AW_RUNS_HELD_MAX claims can be held at once. */
+ * releases or returns them; under drop-oldest they are not thrown away
+ * meanwhile, and under latest not replaced. Returns how many, 0 if there are
+ * none. Fewer than are pending where returned frames lie before them: call it
+ * again. At most AW_RUNS_HELD_MAX claims can be held at once, and fewer where
+ * they are scattered over many small returned ones; then 0, until one is let
+ * go. Whoever holds claims for long leaves one for those who do not. */
 uint64_t aw_queue_claim(struct aw_queue *queue, uint64_t count,
                         struct aw_claim *ret_claim);
 
@@ -226,13 +243,25 @@ static inline unsigned aw_queue_claims(const struct aw_queue *queue)
     return queue->runs.held;
 }
 
-/* Throws away what is pending, as dropped.cleared; returns how many. */
+/* Throws away what is pending and not claimed, as dropped.cleared; returns how
+ * many. What comes meanwhile may stay. */
 uint64_t aw_queue_clear(struct aw_queue *queue);
 
 /* Counts what is pending, and what is claimed, as dropped.closed: nobody can
  * take it any more. For the last consumer, after the queue was detached.
  * Returns how many. */
 uint64_t aw_queue_abandon(struct aw_queue *queue);
+
+/* Policy latest: copies the newest frame with this key into `buffer`, with room
+ * for aw_slot_bytes(payload_bytes), and takes nothing. Returns enum aw_peek;
+ * -EPROTO if the queue is damaged; -EINVAL under another policy. */
+int aw_queue_peek(struct aw_queue *queue, const struct aw_key *key,
+                  struct aw_frame *buffer);
+
+/* The same for each key in turn, in order of their first frames. `*place` is 0
+ * at first and moves on; AW_PEEK_NONE: that was all. */
+int aw_queue_peek_next(struct aw_queue *queue, uint32_t *place,
+                       struct aw_frame *buffer);
 
 /* Asks to be announced by `waker` at the next frame or at the end. Returns true
  * if so; false, and not armed, if there is something to look at already: the

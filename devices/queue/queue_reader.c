@@ -9,6 +9,16 @@
 #include "devices/queue/queue_sides.h"
 
 /* The first loss of a queue is worth one line; the rest is in the ledger. */
+static const char *remedy(const struct aw_queue *queue, enum aw_loss cause)
+{
+    if (cause == AW_LOSS_KERNEL)
+        return "the kernel's receive buffer was full; raise "
+               "net.core.rmem_max and the device's receive_buffer";
+    if (aw_queue_keyed(queue))
+        return "there are more ids than its depth; raise it, or filter";
+    return "it was full; take frames faster, or raise its depth";
+}
+
 static void report_loss(struct aw_queue *queue, enum aw_loss cause)
 {
     if (queue->loss_reported)
@@ -16,18 +26,16 @@ static void report_loss(struct aw_queue *queue, enum aw_loss cause)
     queue->loss_reported = true;
     aw_log(AW_LOG_WARNING, "%s%squeue %s of device %s loses frames: %s",
            queue->owner, queue->owner[0] ? ": " : "", queue->name,
-           queue->device,
-           cause == AW_LOSS_KERNEL
-               ? "the kernel's receive buffer was full; raise "
-                 "net.core.rmem_max and the device's receive_buffer"
-               : "it was full; take frames faster, or raise its depth");
+           queue->device, remedy(queue, cause));
 }
 
 void aw_queue_gap(struct aw_queue *queue, uint64_t count, enum aw_loss cause)
 {
     AW_ASSERT_ROLE(READER);
-    queue->gap += count;
-    queue->gap_cause |= (uint8_t)cause;
+    if (cause == AW_LOSS_KERNEL)
+        queue->lost.kernel += count;
+    else
+        queue->lost.overflow += count;
 }
 
 void aw_queue_charge(struct aw_queue *queue, uint64_t count)
@@ -41,13 +49,14 @@ void aw_queue_charge(struct aw_queue *queue, uint64_t count)
 
 static void publish_ledger(struct aw_queue *queue)
 {
+    bool keyed = aw_queue_keyed(queue);
     const uint64_t fields[AW_LEDGER_FIELDS] = {
         [AW_RECEIVED] = queue->received,
         [AW_FILTERED] = queue->filtered,
         [AW_DROPPED_KERNEL] = queue->dropped_kernel,
         [AW_DROPPED_OVERFLOW] = queue->dropped_overflow,
-        [AW_HEAD] = queue->ring.head,
-        [AW_EVICTED] = queue->ring.evicted,
+        [AW_HEAD] = keyed ? queue->latest.pushed : queue->ring.head,
+        [AW_EVICTED] = queue->evicted,
         [AW_HIGH_WATER] = queue->high_water,
         [AW_WAKES] = queue->wakes,
         [AW_STALLS] = queue->stalls,
@@ -60,9 +69,14 @@ static void publish_ledger(struct aw_queue *queue)
 /* Sequentially consistent load and exchange: the reader's half of the promise
  * at the head of queue.h. The load keeps the common case, nobody waiting, off
  * the bus. */
+static bool is_armed(struct aw_queue *queue)
+{
+    return atomic_load_explicit(&queue->armed, memory_order_seq_cst) != NULL;
+}
+
 static struct aw_waker *take_armed(struct aw_queue *queue)
 {
-    if (!atomic_load_explicit(&queue->armed, memory_order_seq_cst))
+    if (!is_armed(queue))
         return NULL;
     return atomic_exchange_explicit(&queue->armed, NULL, memory_order_seq_cst);
 }
@@ -75,12 +89,14 @@ static void announce(struct aw_queue *queue)
     queue->put_off = false;
     if (!waker)
         return;
+    if (queue->budget_ns > 0)
+        queue->woken_ns = aw_clock_monotonic_ns();
     queue->wakes++;
     publish_ledger(queue);
     aw_waker_announce(waker, queue);
 }
 
-static void push(struct aw_queue *queue, struct aw_frame *slot,
+static void copy(struct aw_queue *queue, struct aw_frame *slot,
                  const struct aw_frame *frame)
 {
     size_t bytes = aw_frame_bytes(frame);
@@ -91,23 +107,16 @@ static void push(struct aw_queue *queue, struct aw_frame *slot,
         slot->length = (uint16_t)queue->ring.payload_bytes;
         slot->flags |= AW_FRAME_TRUNCATED;
     }
-    slot->lost_before =
-        queue->gap < UINT32_MAX ? (uint32_t)queue->gap : UINT32_MAX;
-    slot->lost_cause = queue->gap_cause;
-    queue->gap = 0;
-    queue->gap_cause = AW_LOSS_NONE;
-    aw_ring_commit(&queue->ring);
 }
 
-/* No slot for a frame: the ring is full, or its tail was tampered with. The
- * consumer learns of the latter with the next publish. */
-static void drop(struct aw_queue *queue, int error)
+/* What was lost since the last frame that was pushed. */
+static struct aw_sums take_gap(struct aw_queue *queue)
 {
-    queue->dropped_overflow++;
-    if (error)
-        aw_queue_settle(queue, AW_QUEUE_LOST, -error);
-    else
-        report_loss(queue, AW_LOSS_OVERFLOW);
+    struct aw_sums gap = {queue->lost.kernel - queue->told.kernel,
+                          queue->lost.overflow - queue->told.overflow};
+
+    queue->told = queue->lost;
+    return gap;
 }
 
 /* The consumer learns of these by their indices, and tells the frame behind
@@ -119,9 +128,67 @@ static void count_evicted(struct aw_queue *queue)
     report_loss(queue, AW_LOSS_OVERFLOW);
 }
 
+static bool push_to_ring(struct aw_queue *queue, const struct aw_frame *frame,
+                         int *ret_error)
+{
+    struct aw_ring *ring = &queue->ring;
+    struct aw_frame *slot = aw_ring_reserve(ring, ret_error);
+    struct aw_sums gap;
+
+    if (ring->evicted != queue->evicted)
+        count_evicted(queue);
+    if (!slot)
+        return false;
+    copy(queue, slot, frame);
+    gap = take_gap(queue);
+    aw_frame_tell(slot, gap.kernel, gap.overflow);
+    if (ring->evicting)
+        *aw_ring_sums(ring, ring->head) = queue->lost;
+    aw_ring_commit(ring);
+    return true;
+}
+
+/* Replaced frames are what the policy is for: they are counted, and no cause
+ * for a warning. */
+static void count_replaced(struct aw_queue *queue)
+{
+    queue->dropped_overflow += queue->latest.replaced - queue->evicted;
+    queue->evicted = queue->latest.replaced;
+}
+
+static bool push_to_store(struct aw_queue *queue, const struct aw_frame *frame,
+                          int *ret_error)
+{
+    struct aw_key key = aw_key_of(frame);
+    struct aw_sums gap;
+    struct aw_frame *slot;
+    uint32_t entry;
+
+    slot = aw_latest_reserve(&queue->latest, &key, &entry, ret_error);
+    if (!slot)
+        return false;
+    copy(queue, slot, frame);
+    gap = take_gap(queue);
+    aw_latest_commit(&queue->latest, entry, &gap);
+    count_replaced(queue);
+    return true;
+}
+
+/* No slot for a frame: the queue is full, or was tampered with. The consumer
+ * learns of the latter with the next publish. */
+static void drop(struct aw_queue *queue, int error)
+{
+    queue->dropped_overflow++;
+    if (error)
+        aw_queue_set_outcome(queue, AW_QUEUE_LOST, -error);
+    else
+        report_loss(queue, AW_LOSS_OVERFLOW);
+    queue->lost.overflow++;
+}
+
 void aw_queue_offer(struct aw_queue *queue, const struct aw_frame *frame)
 {
-    struct aw_frame *slot;
+    bool pushed;
     int error = 0;
 
     AW_ASSERT_ROLE(READER);
@@ -131,15 +198,12 @@ void aw_queue_offer(struct aw_queue *queue, const struct aw_frame *frame)
         queue->filtered++;
         return;
     }
-    slot = aw_ring_reserve(&queue->ring, &error);
-    if (queue->ring.evicted != queue->evicted)
-        count_evicted(queue);
-    if (slot) {
-        push(queue, slot, frame);
-        return;
-    }
-    drop(queue, error);
-    aw_queue_gap(queue, 1, AW_LOSS_OVERFLOW);
+    if (aw_queue_keyed(queue))
+        pushed = push_to_store(queue, frame, &error);
+    else
+        pushed = push_to_ring(queue, frame, &error);
+    if (!pushed)
+        drop(queue, error);
 }
 
 void aw_queue_set_filters(struct aw_queue *queue, struct aw_filter *filters,
@@ -170,25 +234,29 @@ static uint64_t room(struct aw_queue *queue)
     int64_t slots = aw_ring_room(&queue->ring);
 
     if (slots < 0)
-        aw_queue_settle(queue, AW_QUEUE_LOST, (int)-slots);
+        aw_queue_set_outcome(queue, AW_QUEUE_LOST, (int)-slots);
     if (slots < 0 || aw_queue_state(queue) != AW_QUEUE_OPEN)
         return queue->ring.depth;
     return (uint64_t)slots;
 }
 
-/* From the first look that finds no room to the first that finds some. */
-static uint64_t count_stall(struct aw_queue *queue, uint64_t slots)
+/* Told at once: a reader that is held up publishes nothing. */
+static void begin_stall(struct aw_queue *queue)
 {
-    if (slots == 0 && queue->stalled_at == 0) {
-        queue->stalled_at = aw_clock_monotonic_ns();
-        queue->stalls++;
-        queue->dirty = true;
-    } else if (slots > 0 && queue->stalled_at != 0) {
-        queue->stalled_ns += aw_clock_monotonic_ns() - queue->stalled_at;
-        queue->stalled_at = 0;
-        queue->dirty = true;
-    }
-    return slots;
+    if (queue->stalled_at != 0)
+        return;
+    queue->stalled_at = aw_clock_monotonic_ns();
+    queue->stalls++;
+    publish_ledger(queue);
+}
+
+static void end_stall(struct aw_queue *queue)
+{
+    if (queue->stalled_at == 0)
+        return;
+    queue->stalled_ns += aw_clock_monotonic_ns() - queue->stalled_at;
+    queue->stalled_at = 0;
+    publish_ledger(queue);
 }
 
 uint64_t aw_queue_room(struct aw_queue *queue)
@@ -196,81 +264,116 @@ uint64_t aw_queue_room(struct aw_queue *queue)
     uint64_t slots;
 
     AW_ASSERT_ROLE(READER);
+    if (aw_queue_keyed(queue))
+        return queue->latest.depth;
+    if (queue->ring.evicting)
+        return queue->ring.depth;
     slots = room(queue);
-    if (slots > 0 || queue->room_bell < 0)
-        return count_stall(queue, slots);
-    /* Acquire-release: either the consumer's exchange in offer_room() comes
-     * later and finds the wish, or it came before and then so did its release
-     * of slots, or its finding the ring damaged, which the second look sees. */
-    atomic_exchange_explicit(&queue->room_wanted, true, memory_order_acq_rel);
-    return count_stall(queue, room(queue));
+    if (slots == 0 && queue->room_bell >= 0) {
+        /* Acquire-release: either the consumer's exchange in offer_room() comes
+         * later and finds the wish, or it came before and then so did its
+         * release of slots, or its finding the ring damaged, which the second
+         * look sees. */
+        atomic_exchange_explicit(&queue->room_wanted, true,
+                                 memory_order_acq_rel);
+        slots = room(queue);
+    }
+    if (slots == 0)
+        begin_stall(queue);
+    else
+        end_stall(queue);
+    return slots;
 }
 
-static void note_high_water(struct aw_queue *queue)
+/* Frames that wait; under drop-oldest and latest without those claimed. */
+static uint64_t used(struct aw_queue *queue)
 {
-    int64_t slots = aw_ring_room(&queue->ring);
-    uint64_t used = slots < 0 ? 0 : queue->ring.depth - (uint64_t)slots;
+    int64_t slots;
 
-    if (used > queue->high_water)
-        queue->high_water = used;
+    if (aw_queue_keyed(queue))
+        return aw_latest_used(&queue->latest);
+    slots = aw_ring_room(&queue->ring);
+    return slots < 0 ? 0 : queue->ring.depth - (uint64_t)slots;
 }
 
 /* With a latency budget: is this too soon after the last wake? Then it is put
- * off, unless the queue fills up. */
-static bool put_off(struct aw_queue *queue)
+ * off, unless a ring fills up. Where nobody waits there is nothing to put off:
+ * who comes to wait from now on finds the frames. */
+static bool put_off(struct aw_queue *queue, uint64_t waiting)
 {
-    uint64_t now_ns;
+    if (queue->budget_ns == 0 || !is_armed(queue))
+        return false;
+    if (!aw_queue_keyed(queue) && waiting >= (queue->ring.depth + 1) / 2)
+        return false;
+    return aw_clock_monotonic_ns() - queue->woken_ns < queue->budget_ns;
+}
 
-    if (queue->budget_ns == 0)
-        return false;
-    now_ns = aw_clock_monotonic_ns();
-    if (now_ns - queue->woken_ns >= queue->budget_ns ||
-        (uint64_t)aw_ring_room(&queue->ring) <= queue->ring.depth / 2) {
-        queue->woken_ns = now_ns;
-        return false;
+/* Makes what was pushed visible. False if nothing was. */
+static bool publish_frames(struct aw_queue *queue)
+{
+    int result;
+
+    if (!aw_queue_keyed(queue)) {
+        if (queue->ring.published == queue->ring.head)
+            return false;
+        aw_ring_publish(&queue->ring);
+        return true;
     }
-    queue->put_off = true;
+    if (queue->latest.batch_count == 0)
+        return false;
+    result = aw_latest_publish(&queue->latest);
+    if (result < 0)
+        aw_queue_set_outcome(queue, AW_QUEUE_LOST, -result);
+    if (queue->latest.replaced != queue->evicted) {
+        count_replaced(queue);
+        publish_ledger(queue);
+    }
     return true;
 }
 
 void aw_queue_publish(struct aw_queue *queue)
 {
+    uint64_t waiting;
+    bool pushed;
+
     AW_ASSERT_ROLE(READER);
     if (!queue->dirty)
         return;
     queue->dirty = false;
-    note_high_water(queue);
-    /* Ahead of the ring: see read_sides() in queue.c. */
+    waiting = used(queue);
+    if (waiting > queue->high_water)
+        queue->high_water = waiting;
+    /* Ahead of the frames: see read_sides() in queue.c. */
     publish_ledger(queue);
-    if (queue->ring.published != queue->ring.head) {
-        aw_ring_publish(&queue->ring);
-        if (!put_off(queue))
-            announce(queue);
-    } else if (aw_queue_state(queue) != AW_QUEUE_OPEN) {
+    pushed = publish_frames(queue);
+    if (pushed && put_off(queue, waiting))
+        queue->put_off = true;
+    else if (pushed || aw_queue_state(queue) != AW_QUEUE_OPEN)
         announce(queue);
-    }
 }
 
 uint64_t aw_queue_due_ns(const struct aw_queue *queue)
 {
-    return queue->put_off ? queue->woken_ns + queue->budget_ns : UINT64_MAX;
+    AW_ASSERT_ROLE(READER);
+    if (!queue->put_off || queue->budget_ns > UINT64_MAX - queue->woken_ns)
+        return UINT64_MAX;
+    return queue->woken_ns + queue->budget_ns;
 }
 
 void aw_queue_wake_due(struct aw_queue *queue, uint64_t now_ns)
 {
     AW_ASSERT_ROLE(READER);
-    if (now_ns < aw_queue_due_ns(queue))
-        return;
-    queue->woken_ns = now_ns;
-    announce(queue);
+    if (queue->put_off && now_ns >= aw_queue_due_ns(queue))
+        announce(queue);
 }
 
 void aw_queue_finish(struct aw_queue *queue, enum aw_queue_state state,
                      int failure)
 {
     AW_ASSERT_ROLE(READER);
+    end_stall(queue);
     queue->dirty = true;
     aw_queue_publish(queue);
-    aw_queue_settle(queue, state, failure);
+    aw_queue_set_outcome(queue, state, failure);
     announce(queue);
 }

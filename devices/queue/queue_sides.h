@@ -11,8 +11,8 @@ enum aw_producer_field {
     AW_FILTERED,
     AW_DROPPED_KERNEL,
     AW_DROPPED_OVERFLOW,
-    AW_HEAD,    /* the ring's own count of frames pushed */
-    AW_EVICTED, /* and of those that it threw away */
+    AW_HEAD,    /* the ring's (or the store's) own count of frames pushed */
+    AW_EVICTED, /* and of those that it threw away, or replaced */
     AW_HIGH_WATER,
     AW_WAKES,
     AW_STALLS,
@@ -23,11 +23,17 @@ enum aw_consumer_field {
     AW_DELIVERED,
     AW_DROPPED_CLEARED,
     AW_DROPPED_CLOSED,
-    AW_RELEASED, /* the ring's own count of frames given back */
+    AW_RELEASED,   /* the ring's own count of frames given back */
+    AW_SUPERSEDED, /* frames only looked at, then replaced by newer ones */
 };
 
+static inline bool aw_queue_keyed(const struct aw_queue *queue)
+{
+    return queue->overflow == AW_OVERFLOW_LATEST;
+}
+
 /* Ends the queue; the first outcome stands. Either side. */
-void aw_queue_settle(struct aw_queue *queue, enum aw_queue_state state,
-                     int failure);
+void aw_queue_set_outcome(struct aw_queue *queue, enum aw_queue_state state,
+                          int failure);
 
 #endif

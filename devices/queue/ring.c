@@ -24,8 +24,8 @@ int aw_ring_init(struct aw_ring *ring, const char *name, uint32_t depth,
 {
     uint64_t slot_count =
         power_of_two_from((uint64_t)depth + (evicting ? AW_RING_SPARE : 0));
-    size_t slot_bytes = aw_slot_bytes(payload_bytes) +
-                        (evicting ? sizeof(struct aw_sums) : 0);
+    size_t slot_bytes =
+        aw_slot_bytes(payload_bytes) + (evicting ? sizeof(struct aw_sums) : 0);
     size_t bytes = sizeof(struct aw_ring_shared) + slot_count * slot_bytes;
     void *memory;
     int fd, result;

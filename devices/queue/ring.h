@@ -54,8 +54,10 @@
 #define AW_RING_SLOTS_MAX (UINT32_C(1) << 24)
 
 /* Slots that an evicting ring has at least beyond its depth, for the frames of
- * an unfinished claim. */
+ * an unfinished claim. The explorer builds with fewer. */
+#ifndef AW_RING_SPARE
 #define AW_RING_SPARE 64u
+#endif
 
 #define AW_RING_NONE UINT64_MAX
 
@@ -98,8 +100,8 @@ struct aw_ring {
     _Alignas(64) uint64_t head; /* next to reserve, published or not */
     uint64_t published;         /* the head as the consumer sees it */
     uint64_t tail_seen;         /* on an evicting ring, the cursor */
-    uint64_t free_until;        /* evicting: all frames before it are done with */
-    uint64_t evicted;           /* frames thrown away by the producer */
+    uint64_t free_until; /* evicting: all frames before it are done with */
+    uint64_t evicted;    /* frames thrown away by the producer */
     /* The consumer's own cache line. */
     _Alignas(64) uint64_t tail; /* oldest frame not released */
     uint64_t cursor;            /* oldest frame not claimed, as last seen */

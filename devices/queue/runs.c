@@ -106,16 +106,14 @@ static void let_go(struct aw_runs *runs, unsigned place,
 /* From the newest on: what was claimed last is mostly what is settled first. */
 static unsigned find_held(const struct aw_runs *runs, uint64_t start)
 {
-    unsigned place = runs->count;
+    unsigned place = runs->count - 1;
 
-    while (place > 0) {
-        const struct aw_run *run = &runs->runs[--place];
-
-        if (run->start == start && run->state == AW_RUN_HELD)
-            return place;
+    while (runs->runs[place].start != start ||
+           runs->runs[place].state != AW_RUN_HELD) {
+        assert(place > 0);
+        place--;
     }
-    assert(!"a claim is settled once");
-    __builtin_unreachable();
+    return place;
 }
 
 void aw_runs_settle(struct aw_runs *runs, uint64_t start, enum aw_run_end how)

@@ -31,7 +31,12 @@ enum aw_run_state {
 };
 
 /* How a run was settled. */
-enum aw_run_end { AW_RUN_DELIVERED, AW_RUN_CLEARED, AW_RUN_CLOSED, AW_RUN_ENDS };
+enum aw_run_end {
+    AW_RUN_DELIVERED,
+    AW_RUN_CLEARED,
+    AW_RUN_CLOSED,
+    AW_RUN_ENDS
+};
 
 struct aw_run {
     uint64_t start; /* index of its first frame */

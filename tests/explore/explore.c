@@ -217,13 +217,16 @@ static void run_schedule(const struct scenario *scenario)
     world.points = 0;
     world.private_count = 0;
     world_reset();
-    scenario->begin();
+    /* A failure outside of a fiber comes back here, or to the next one. */
+    getcontext(&world.caller);
+    if (world.failed)
+        return;
+    scenario->begin(scenario);
     world.current = choose(fibers, runnable(fibers));
     swapcontext(&world.caller, &world.fibers[world.current].context);
     world.current = NOBODY;
     if (world.failed)
         return;
-    /* A failure in end() comes back here a second time. */
     getcontext(&world.caller);
     if (world.failed)
         return;

@@ -22,8 +22,11 @@
 struct scenario {
     const char *name;
     unsigned preemptions; /* at most so many in one schedule */
-    void (*begin)(void);  /* makes the objects, starts the fibers */
-    void (*end)(void);    /* checks and frees, when all fibers have ended */
+    /* Makes the objects, starts the fibers. */
+    void (*begin)(const struct scenario *scenario);
+    /* Checks and frees, when all fibers have ended. */
+    void (*end)(void);
+    const void *plan; /* what begin() needs to know */
 };
 
 /* Ends the exploration: this schedule breaks a promise. */

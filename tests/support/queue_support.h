@@ -48,13 +48,28 @@ static inline struct aw_queue_config test_config(uint32_t depth)
     };
 }
 
+static inline struct aw_queue *make_queue(const struct aw_queue_config *config)
+{
+    struct aw_queue *queue = NULL;
+
+    assert_int_equal(aw_queue_new(config, &queue), 0);
+    return queue;
+}
+
 static inline struct aw_queue *new_queue(uint32_t depth)
 {
     struct aw_queue_config config = test_config(depth);
-    struct aw_queue *queue = NULL;
 
-    assert_int_equal(aw_queue_new(&config, &queue), 0);
-    return queue;
+    return make_queue(&config);
+}
+
+static inline struct aw_queue *new_queue_of(enum aw_overflow overflow,
+                                            uint32_t depth)
+{
+    struct aw_queue_config config = test_config(depth);
+
+    config.overflow = overflow;
+    return make_queue(&config);
 }
 
 /* ---- the reader's side ---- */
@@ -116,14 +131,48 @@ static inline uint64_t room_of(struct aw_queue *queue)
 
 /* ---- the consumer's side ---- */
 
+static inline struct aw_claim claim_frames(struct aw_queue *queue,
+                                           uint64_t count)
+{
+    struct aw_claim claim;
+
+    assert_int_equal(aw_queue_claim(queue, count, &claim), count);
+    assert_int_equal(claim.count, count);
+    return claim;
+}
+
 /* Asserts that the oldest frame has this id, and releases it. */
 static inline void take_id(struct aw_queue *queue, uint32_t id)
 {
-    const struct aw_frame *frame = aw_queue_at(queue, 0);
+    struct aw_claim claim = claim_frames(queue, 1);
+    const struct aw_frame *frame = aw_queue_at(queue, &claim, 0);
 
     assert_non_null(frame);
     assert_int_equal(frame->id, id);
-    aw_queue_release(queue, 1);
+    aw_queue_release(queue, &claim);
+}
+
+/* The `index`-th frame of a claim; asserts that it can be shown. */
+static inline const struct aw_frame *at(struct aw_queue *queue,
+                                        const struct aw_claim *claim,
+                                        uint64_t index)
+{
+    const struct aw_frame *frame = aw_queue_at(queue, claim, index);
+
+    assert_non_null(frame);
+    return frame;
+}
+
+/* The `index`-th pending frame, claimed and returned: NULL if it cannot be
+ * shown. Good until it is taken. */
+static inline const struct aw_frame *look(struct aw_queue *queue,
+                                          uint64_t index)
+{
+    struct aw_claim claim = claim_frames(queue, index + 1);
+    const struct aw_frame *frame = aw_queue_at(queue, &claim, index);
+
+    aw_queue_return(queue, &claim);
+    return frame;
 }
 
 static inline struct aw_stats stats_of(const struct aw_queue *queue)

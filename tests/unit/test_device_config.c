@@ -199,7 +199,8 @@ static void test_config_set_key_of_another_driver_is_refused(void **state)
     (void)state;
     assert_set_fails("tape", "mode", "fast", ENOENT,
                      "driver tape has no option \"mode\"; it has: file, "
-                     "speed, priority, cpus, mlock, send_timeout_s");
+                     "speed, priority, cpus, mlock, send_timeout_s, "
+                     "allow_block");
 }
 
 static void test_config_set_bad_value_is_refused(void **state)

@@ -45,7 +45,7 @@ static struct aw_queue *enter(struct aw_ledger_book *book, const char *owner,
 {
     struct aw_queue *queue = queue_of(owner, name);
 
-    assert_int_equal(aw_book_enter(book, queue), 0);
+    assert_int_equal(aw_book_enter(book, queue, false), 0);
     aw_queue_unref(queue);
     return queue;
 }
@@ -55,7 +55,7 @@ static void check_refused(struct aw_ledger_book *book, const char *owner,
 {
     struct aw_queue *queue = queue_of(owner, name);
 
-    assert_int_equal(aw_book_enter(book, queue), -EEXIST);
+    assert_int_equal(aw_book_enter(book, queue, false), -EEXIST);
     aw_queue_unref(queue);
 }
 
@@ -87,7 +87,7 @@ static void test_book_enter_holds_a_reference(void **state)
     struct aw_ledger_book *book = *state;
     struct aw_queue *queue = queue_of("a", "1");
 
-    assert_int_equal(aw_book_enter(book, queue), 0);
+    assert_int_equal(aw_book_enter(book, queue, false), 0);
     assert_int_equal(references(queue), 2);
     aw_queue_unref(queue);
 }
@@ -105,7 +105,7 @@ static void test_book_enter_refused_takes_no_reference(void **state)
     struct aw_queue *queue = queue_of("a", "1");
 
     enter(book, "a", "1");
-    assert_int_equal(aw_book_enter(book, queue), -EEXIST);
+    assert_int_equal(aw_book_enter(book, queue, false), -EEXIST);
     assert_int_equal(references(queue), 1);
     aw_queue_unref(queue);
 }
@@ -139,7 +139,7 @@ static void test_book_strike_takes_it_out(void **state)
     struct aw_queue *queue = queue_of("a", "1");
 
     enter(book, "a", "0");
-    assert_int_equal(aw_book_enter(book, queue), 0);
+    assert_int_equal(aw_book_enter(book, queue, false), 0);
     enter(book, "a", "2");
     aw_book_strike(book, queue);
     assert_int_equal(references(queue), 1);
@@ -210,7 +210,7 @@ static void test_book_retire_keeps_the_final_figures(void **state)
     struct aw_queue *queue = queue_of("a", "1");
     struct aw_queue_report *reports;
 
-    assert_int_equal(aw_book_enter(book, queue), 0);
+    assert_int_equal(aw_book_enter(book, queue, false), 0);
     send_ids(queue, 1, 3);
     take_id(queue, 1);
     aw_queue_abandon(queue);
@@ -231,7 +231,7 @@ static void test_book_retire_twice_says_so(void **state)
     struct aw_ledger_book *book = *state;
     struct aw_queue *queue = queue_of("a", "1");
 
-    assert_int_equal(aw_book_enter(book, queue), 0);
+    assert_int_equal(aw_book_enter(book, queue, false), 0);
     assert_true(aw_book_retire(book, queue));
     assert_false(aw_book_retire(book, queue));
     assert_int_equal(references(queue), 1);
@@ -335,7 +335,7 @@ static void *enter_and_retire(void *argument)
         config.owner = worker->owner;
         if (aw_queue_new(&config, &queue) < 0)
             return NULL;
-        worker->failures += aw_book_enter(worker->book, queue) != 0;
+        worker->failures += aw_book_enter(worker->book, queue, false) != 0;
         worker->failures += aw_book_reports(worker->book, &reports) < 1;
         free(reports);
         worker->failures += !aw_book_retire(worker->book, queue);

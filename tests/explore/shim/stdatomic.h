@@ -25,7 +25,11 @@ void explore_point(const volatile void *object);
 #undef atomic_exchange
 
 #define atomic_load_explicit(object, order)                                    \
-    (explore_point(object), (void)(order), *(object))
+    ({                                                                         \
+        explore_point(object);                                                 \
+        (void)(order);                                                         \
+        *(object);                                                             \
+    })
 
 #define atomic_store_explicit(object, value, order)                            \
     ({                                                                         \

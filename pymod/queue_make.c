@@ -1,0 +1,226 @@
+/* Device.queue(): from what a script asks for to an attached Queue. */
+#include <errno.h>
+
+#include "devices/queue/clock.h"
+#include "pymod/errors.h"
+#include "pymod/filters.h"
+#include "pymod/queue.h"
+
+/* More than this is no latency budget but a mistake. */
+#define BUDGET_US_MAX 10000000
+
+/* Two seconds of a full CAN bus; less where a slot is large (design: at most
+ * about 8 MiB a queue). */
+static uint32_t default_depth(const struct aw_device *device)
+{
+    uint32_t payload_bytes = aw_device_payload_bytes(device);
+
+    if (payload_bytes <= AW_PAYLOAD_FD)
+        return 16384;
+    return payload_bytes <= AW_PAYLOAD_2K ? 4096 : 512;
+}
+
+struct queue_arguments {
+    PyObject *filters, *name, *depth;
+    const char *overflow, *wakeup;
+    Py_ssize_t budget_us;
+    int gaps;
+};
+
+static int parse_depth(DeviceObject *self, PyObject *depth,
+                       struct aw_queue_config *config)
+{
+    long count;
+    int overflow;
+
+    config->depth = default_depth(self->device);
+    if (!depth || depth == Py_None)
+        return 0;
+    count = PyLong_AsLongAndOverflow(depth, &overflow);
+    if (count == -1 && PyErr_Occurred())
+        return -1;
+    if (overflow || count < 1 || count > (long)AW_RING_SLOTS_MAX) {
+        PyErr_Format(PyExc_ValueError, "depth must be 1..%lu frames, not %S",
+                     (unsigned long)AW_RING_SLOTS_MAX, depth);
+        return -1;
+    }
+    config->depth = (uint32_t)count;
+    return 0;
+}
+
+static int parse_name(DeviceObject *self, PyObject *name, char *buffer,
+                      size_t size)
+{
+    const char *text;
+    Py_ssize_t length;
+
+    if (!name || name == Py_None) {
+        PyOS_snprintf(buffer, size, "%u", aw_device_next_number(self->device));
+        return 0;
+    }
+    text = PyUnicode_AsUTF8AndSize(name, &length);
+    if (!text)
+        return -1;
+    if (length == 0 || (size_t)length >= size ||
+        strlen(text) != (size_t)length) {
+        PyErr_Format(PyExc_ValueError,
+                     "a queue's name has 1..%zu bytes, none of them 0, not %R",
+                     size - 1, name);
+        return -1;
+    }
+    PyOS_snprintf(buffer, size, "%s", text);
+    return 0;
+}
+
+/* The index of `text` in `words`, or -1 with ValueError. */
+static int parse_word(const char *key, const char *text,
+                      const char *const *words)
+{
+    int index = 0;
+
+    while (words[index] && strcmp(words[index], text) != 0)
+        index++;
+    if (words[index])
+        return index;
+    PyErr_Format(PyExc_ValueError, "%s=\"%s\" is not known: %s%s%s%s%s%s%s is",
+                 key, text, words[0], ", ", words[1], words[2] ? ", " : "",
+                 words[2] ? words[2] : "", words[2] && words[3] ? ", " : "",
+                 words[2] && words[3] ? words[3] : "");
+    return -1;
+}
+
+static int parse_policy(const struct queue_arguments *given,
+                        struct aw_queue_config *config)
+{
+    static const char *const policies[] = {
+        [AW_OVERFLOW_DROP_NEWEST] = "drop-newest",
+        [AW_OVERFLOW_DROP_OLDEST] = "drop-oldest",
+        [AW_OVERFLOW_LATEST] = "latest",
+        [AW_OVERFLOW_BLOCK] = "block",
+        NULL,
+    };
+    int policy = parse_word("overflow", given->overflow, policies);
+
+    if (policy < 0)
+        return -1;
+    if (given->budget_us < 0 || given->budget_us > BUDGET_US_MAX) {
+        PyErr_Format(PyExc_ValueError,
+                     "budget_us must be 0..%d microseconds, not %zd",
+                     BUDGET_US_MAX, given->budget_us);
+        return -1;
+    }
+    config->overflow = (enum aw_overflow)policy;
+    config->budget_ns = (uint64_t)given->budget_us * AW_NS_PER_US;
+    return 0;
+}
+
+/* True with wakeup="fd", as given or as configured. -1 with ValueError. */
+static int parse_wakeup(DeviceObject *self, const struct queue_arguments *given)
+{
+    static const char *const ways[] = {"bridge", "fd", NULL};
+
+    if (!given->wakeup)
+        return aw_device_wakes_by_fd(self->device);
+    return parse_word("wakeup", given->wakeup, ways);
+}
+
+/* Makes and attaches the C queue. NULL with an exception. */
+static struct aw_queue *attach(DeviceObject *self,
+                               const struct aw_queue_config *config)
+{
+    struct aw_module *module = aw_module_of_type(Py_TYPE(self));
+    struct aw_queue *queue = NULL;
+    int result;
+
+    Py_BEGIN_ALLOW_THREADS
+    result = aw_queue_new(config, &queue);
+    if (result == 0)
+        result = aw_device_attach(self->device, queue);
+    Py_END_ALLOW_THREADS
+    if (result == 0)
+        return queue;
+    if (result == -EEXIST)
+        PyErr_Format(PyExc_ValueError, "device %U already has a queue named %s",
+                     self->name, config->name);
+    else if (result == -EPERM)
+        PyErr_Format(PyExc_ValueError,
+                     "queue %s of device %U: a queue with overflow=\"block\" "
+                     "holds up every script of its device; allow_block: yes "
+                     "in its configuration permits that",
+                     config->name, self->name);
+    else
+        aw_raise(module, -result, config->device, NULL);
+    aw_queue_unref(queue);
+    return NULL;
+}
+
+static PyObject *new_queue(DeviceObject *self,
+                           const struct aw_queue_config *config,
+                           PyObject *owner, int by_fd, bool gaps)
+{
+    struct aw_module *module = aw_module_of_type(Py_TYPE(self));
+    struct aw_queue *queue = attach(self, config);
+    PyObject *object, *adopted;
+
+    if (!queue)
+        return NULL;
+    object = aw_queue_object_new(module, self, queue, owner, by_fd, gaps);
+    if (!object || !owner)
+        return object;
+    /* The script keeps track of it, and ends it when it ends. */
+    adopted = PyObject_CallMethod(owner, "adopt", "O", object);
+    if (!adopted)
+        Py_CLEAR(object);
+    Py_XDECREF(adopted);
+    return object;
+}
+
+static PyObject *make_queue(DeviceObject *self,
+                            const struct queue_arguments *given)
+{
+    struct aw_module *module = aw_module_of_type(Py_TYPE(self));
+    char name[64], owner_name[64];
+    struct aw_filter *filters = NULL;
+    struct aw_queue_config config = {
+        .name = name,
+        .device = aw_device_name(self->device),
+        .owner = owner_name,
+        .payload_bytes = aw_device_payload_bytes(self->device),
+    };
+    PyObject *queue = NULL, *owner;
+    int by_fd = parse_wakeup(self, given);
+    Py_ssize_t count = aw_filters_parse(given->filters, self, &filters);
+
+    if (count < 0 || by_fd < 0) {
+        PyMem_Free(filters);
+        return NULL;
+    }
+    config.filters = filters;
+    config.filter_count = (size_t)count;
+    owner = aw_module_owner(module);
+    if (!PyErr_Occurred() && parse_policy(given, &config) == 0 &&
+        parse_depth(self, given->depth, &config) == 0 &&
+        parse_name(self, given->name, name, sizeof(name)) == 0 &&
+        aw_module_owner_name(module, owner_name, sizeof(owner_name)) == 0)
+        queue = new_queue(self, &config, owner, by_fd, given->gaps);
+    Py_XDECREF(owner);
+    PyMem_Free(filters);
+    return queue;
+}
+
+PyObject *aw_device_queue(PyObject *self, PyObject *arguments,
+                          PyObject *keywords)
+{
+    static const char *const names[] = {"filters",  "name",      "depth",
+                                        "overflow", "budget_us", "gaps",
+                                        "wakeup",   NULL};
+    struct queue_arguments given = {.overflow = "drop-newest"};
+
+    if (!PyArg_ParseTupleAndKeywords(
+            arguments, keywords, "|OOOsnpz:queue", (char **)names,
+            &given.filters, &given.name, &given.depth, &given.overflow,
+            &given.budget_us, &given.gaps, &given.wakeup) ||
+        aw_module_check_fork(aw_module_of_type(Py_TYPE(self))) < 0)
+        return NULL;
+    return make_queue((DeviceObject *)self, &given);
+}

@@ -1,0 +1,2 @@
+# A dropped frame is not counted.
+s/queue->dropped_overflow\+\+;//

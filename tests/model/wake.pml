@@ -1,0 +1,333 @@
+/* Who wakes whom: reader, bridge, loop (devices/queue/queue.h, waker.h;
+ * pymod/bridge.c, queue.c, get.c).
+ *
+ * One queue. The reader publishes FRAMES frames, puts some wakes off, and may
+ * end the queue. The bridge serves the ready list. The loop runs TASKS tasks
+ * that get frames one by one, are cancelled and time out at any moment.
+ *
+ * What must hold: when nothing moves any more, nobody waits while there is a
+ * frame to take or the queue has ended; no frame is taken twice; no more than
+ * one announcement is under way for each waiter's sleep.
+ *
+ * Each step is one access to a word that two threads share; what the GIL
+ * protects is done in one step. Sequentially consistent, as are the accesses
+ * that decide who sees whom. -D of a name in tests/model/check plants a bug. */
+
+#ifndef FRAMES
+#define FRAMES 3
+#endif
+#ifndef TASKS
+#define TASKS 2
+#endif
+#define GETS 2 /* that a task makes at most */
+
+byte head, taken; /* frames published, and taken */
+bool ended;       /* aw_queue.outcome */
+bool armed, listed, on_list, bell;
+bool put_off;
+byte posted; /* _wake() callbacks on the loop */
+bool gil;
+
+/* Tasks: what each is doing, and the list of waiters in order. */
+mtype = {idle, waiting, done};
+mtype task[TASKS];
+bool resolved[TASKS]; /* its future */
+bool woken[TASKS];    /* GetObject.woken */
+bool timed_out[TASKS];
+byte gets[TASKS];
+byte first = TASKS, behind = TASKS; /* numbers of waiters; TASKS: none */
+
+#define LOCK   atomic { !gil -> gil = true }
+#define UNLOCK gil = false
+
+/* ---- the waker ---- */
+
+/* aw_waker_announce(), listing. */
+inline announce_listing() {
+    atomic { was_listed = listed; listed = true }
+    if
+    :: was_listed
+    :: else ->
+        atomic { was_empty = !on_list; on_list = true }
+        if
+        :: was_empty -> bell = true
+        :: else
+        fi
+    fi
+}
+
+/* announce() of queue_reader.c. */
+inline announce() {
+    put_off = false;
+    if
+    :: !armed
+    :: armed ->
+        atomic { was_armed = armed; armed = false }
+        if
+        :: was_armed -> announce_listing()
+        :: else
+        fi
+    fi
+}
+
+active proctype reader() {
+    bool was_armed, was_listed, was_empty;
+    byte i;
+
+    for (i : 1 .. FRAMES) {
+#ifdef ANNOUNCE_FIRST
+        announce();
+        head++
+#else
+        head++;
+        if
+        :: put_off = true /* too soon after the last wake */
+        :: announce()
+        fi
+#endif
+    }
+#ifndef PUT_OFF_FORGOTTEN
+    if
+    :: put_off -> announce() /* aw_queue_wake_due() */
+    :: else
+    fi;
+#endif
+    if
+    :: skip /* the device stays open */
+    :: true ->
+#ifdef END_LATE
+        announce();
+        ended = true
+#else
+        ended = true;
+        announce()
+#endif
+    fi
+}
+
+/* ---- the bridge ---- */
+
+active proctype bridge() {
+    bool found;
+
+end:
+    do
+    :: bell ->
+        LOCK;
+        /* aw_waker_take(): silenced first. */
+#ifdef SILENCED_LATE
+        atomic { found = on_list; on_list = false };
+        bell = false;
+#else
+        bell = false;
+        atomic { found = on_list; on_list = false };
+#endif
+        if
+        :: found ->
+#ifndef UNLISTED_LATE
+            listed = false;
+#endif
+            if
+            :: first != TASKS -> posted++; assert(posted <= FRAMES + 2)
+            :: else
+            fi;
+#ifdef UNLISTED_LATE
+            UNLOCK;
+            LOCK;
+            listed = false;
+#endif
+        :: else
+        fi;
+        UNLOCK
+    od
+}
+
+/* ---- the loop ---- */
+
+/* aw_queue_arm(); sets `sleeps`. */
+inline arm() {
+#ifdef LOOK_FIRST
+    sleeps = (head == taken && !ended);
+    if
+    :: sleeps -> armed = true
+    :: else
+    fi
+#else
+    armed = true;
+    sleeps = (head == taken);
+    if
+    :: sleeps -> sleeps = !ended
+    :: else
+    fi;
+    if
+    :: !sleeps -> armed = false
+    :: else
+    fi
+#endif
+}
+
+/* aw_queue_settle(). */
+inline settle() {
+    do
+    :: first == TASKS || woken[first] -> break
+    :: else ->
+        if
+        :: ended ->
+            d_step {
+                woken[first] = true;
+                resolved[first] = true;
+                if
+                :: behind != TASKS ->
+                    woken[behind] = true;
+                    resolved[behind] = true
+                :: else
+                fi
+            };
+            break
+        :: else ->
+            if
+            :: head > taken ->
+                d_step { woken[first] = true; resolved[first] = true };
+                break
+            :: else ->
+                arm();
+                if
+                :: sleeps -> break
+                :: else
+                fi
+            fi
+        fi
+    od
+}
+
+inline enlist(i) {
+    d_step {
+        task[i] = waiting;
+        resolved[i] = false;
+#ifndef WOKEN_KEPT
+        woken[i] = false;
+#endif
+        if
+        :: first == i || behind == i
+        :: else ->
+            if
+            :: first == TASKS -> first = i
+            :: else -> behind = i
+            fi
+        fi
+    }
+}
+
+inline delist(i) {
+    d_step {
+        if
+        :: first == i -> first = behind; behind = TASKS
+        :: behind == i -> behind = TASKS
+        :: else
+        fi
+    }
+}
+
+/* leave(): however it ended, whoever waits behind is looked after. */
+inline leave(i, next_state) {
+    delist(i);
+    d_step {
+        task[i] = next_state;
+        woken[i] = false;
+        resolved[i] = false;
+        timed_out[i] = false
+    };
+    settle()
+}
+
+/* get_send(): takes, or ends, or waits. */
+inline step(i) {
+    saw_end = ended;
+    if
+    :: head > taken ->
+        taken++;
+        gets[i]++;
+        if
+        :: gets[i] == GETS -> leave(i, done)
+        :: else -> leave(i, idle)
+        fi
+    :: else ->
+        if
+        :: saw_end -> leave(i, done)
+        :: else ->
+            if
+            :: timed_out[i] -> leave(i, done)
+            :: else ->
+                enlist(i);
+                settle()
+            fi
+        fi
+    fi
+}
+
+active proctype loop() {
+    bool sleeps, saw_end;
+    byte i;
+
+    d_step {
+        for (i : 0 .. TASKS - 1) {
+            task[i] = idle
+        }
+        i = 0
+    };
+end:
+    do
+    :: atomic { posted > 0 && !gil -> gil = true };
+        posted--;
+        settle();
+        UNLOCK
+    :: atomic {
+            !gil ->
+            select(i : 0 .. TASKS - 1);
+            if
+            :: task[i] == idle || (task[i] == waiting && resolved[i])
+            fi;
+            gil = true
+        };
+        step(i);
+        UNLOCK
+    :: atomic {
+            !gil -> /* cancelled */
+            select(i : 0 .. TASKS - 1);
+            if
+            :: task[i] == waiting
+            fi;
+            gil = true
+        };
+#ifdef WAKE_KEPT
+        delist(i);
+        d_step { task[i] = done; woken[i] = false; resolved[i] = false };
+#else
+        leave(i, done);
+#endif
+        UNLOCK
+    :: atomic {
+            !gil ->
+            select(i : 0 .. TASKS - 1);
+            if
+            :: task[i] == waiting && !timed_out[i]
+            fi;
+            timed_out[i] = true;
+            resolved[i] = true
+        }
+    od
+}
+
+/* ---- what must hold when nothing moves any more ---- */
+
+active proctype rest() {
+    byte i;
+
+    timeout;
+    assert(!gil);
+    assert(taken <= head);
+    for (i : 0 .. TASKS - 1) {
+        /* A lost wake-up. */
+        assert(!(task[i] == waiting && (head > taken || ended)));
+    }
+}
