@@ -131,8 +131,8 @@ def test_last_frame_reaches_the_other_script(host):
             raise
         """,
     )
-    process.line("talker: ready")
-    process.line("listener: ready")
+    process.line("ready")
+    process.line("ready")
     process.signal(signal.SIGTERM)
     assert process.finish() == 0, process.stderr
     assert "listener: got 123#" in process.stdout
@@ -250,6 +250,47 @@ def test_h26_nested_run_is_refused_as_in_python3(host):
     assert "asyncio.run() cannot be called from a running" in process.stderr
 
 
+def test_stop_while_a_runner_closes_comes_after_it(host):
+    process = host.start(
+        """
+        import asyncio
+        async def helper():
+            try:
+                await asyncio.Event().wait()
+            finally:
+                print("ready", flush=True)
+                await asyncio.sleep(0.3)
+                print("helper is done", flush=True)
+        async def main():
+            asyncio.get_running_loop().kept = asyncio.create_task(helper())
+            await asyncio.sleep(0)
+        asyncio.run(main())
+        print("never")
+        """
+    )
+    stop(process)
+    assert process.finish() == 0
+    assert process.stdout == "ready\nhelper is done\n"
+
+
+def test_stop_between_two_runs_is_not_lost(host):
+    process = host.start(
+        """
+        import asyncio
+        try:
+            print("ready", flush=True)
+            while True:
+                asyncio.run(asyncio.sleep(0))
+        except KeyboardInterrupt:
+            print("interrupted")
+        """
+    )
+    stop(process)
+    assert process.finish() == 0
+    assert process.stdout == "ready\ninterrupted\n"
+    assert "cancelled again" not in process.stderr
+
+
 # ---- stop callbacks ----
 
 
@@ -355,8 +396,8 @@ def test_blocking_recv_ends_by_keyboard_interrupt(host, number, status):
         """
         from awaitd.devices import bus
         q = bus.queue()
-        print("ready", flush=True)
         try:
+            print("ready", flush=True)
             q.recv()
         except KeyboardInterrupt:
             print("interrupted")
@@ -373,8 +414,8 @@ def test_sleeping_loop_ends_by_keyboard_interrupt(host):
     process = host.start(
         """
         import time
-        print("ready", flush=True)
         try:
+            print("ready", flush=True)
             while True:
                 time.sleep(0.05)
         finally:
@@ -538,7 +579,7 @@ def test_stop_while_waiting_for_a_thread(host):
         """
     )
     stop(process, signal.SIGINT)
-    assert process.finish() == 130
+    assert process.finish() == 130, process.stderr
     assert "Traceback" not in process.stderr
 
 

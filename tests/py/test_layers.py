@@ -235,8 +235,8 @@ def test_roles_of_the_project_are_kept() -> None:
         ROOT / path for path in layers.sources(ROOT) if path.endswith(".c")
     ]
     result = clang(
-        "-DAW_PYTHON_EXECUTABLE=\"python3\"",
-        "-DAW_PACKAGE_PATH=\"/\"",
+        '-DAW_PYTHON_EXECUTABLE="python3"',
+        '-DAW_PACKAGE_PATH="/"',
         "-Werror=thread-safety",
         *files,
     )
@@ -294,7 +294,8 @@ def test_roles_do_not_stand_for_each_other(tmp_path: Path) -> None:
         """
     )
     warnings = clang(program).stderr
-    assert "'aw_queue_publish' requires holding role 'aw_role_reader'" in warnings
+    expected = "'aw_queue_publish' requires holding role 'aw_role_reader'"
+    assert expected in warnings
     assert "aw_host_finish" not in warnings
 
 

@@ -28,8 +28,9 @@ EXTENSIONS = {"pymod/open.c": ["config/config.h"]}
 
 # The leaf knows no more of a system than these: C, threads, descriptors.
 LEAF_HEADERS = {
-    *"assert.h errno.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h".split(),
-    *"stdio.h stdlib.h string.h time.h pthread.h fcntl.h unistd.h".split(),
+    *"assert.h errno.h stdarg.h stdatomic.h stdbool.h stddef.h".split(),
+    *"stdint.h stdio.h stdlib.h string.h time.h".split(),
+    *"pthread.h fcntl.h unistd.h".split(),
 }
 
 # Headers that belong to one place: where they may stand.
@@ -261,7 +262,9 @@ class Calls:
         return {self._resolve(it) for it in self.references.get(function, ())}
 
 
-def _reach(symbol: str, homes: dict[str, Object], calls: dict[str, Calls]) -> str:
+def _reach(
+    symbol: str, homes: dict[str, Object], calls: dict[str, Calls]
+) -> str:
     """The way from a function to a symbol of Python's, or ""."""
     seen = {symbol}
     waiting = [(symbol, symbol, homes[symbol])]
