@@ -39,7 +39,7 @@ static int set_option(struct aw_device_config *config, PyObject *key,
 static int set_options(struct aw_module *module,
                        struct aw_device_config *config, PyObject *options)
 {
-    struct aw_error error = {""};
+    struct aw_error error = {""}, named;
     PyObject *key, *value;
     Py_ssize_t position = 0;
     int result = 0;
@@ -52,8 +52,11 @@ static int set_options(struct aw_module *module,
         result = aw_device_config_check(config, &error);
     if (result == 0)
         return 0;
-    if (!PyErr_Occurred())
-        raise_config_error(module, &error);
+    if (!PyErr_Occurred()) {
+        aw_error_set(&named, EINVAL, "device %s: %s",
+                     config->name, error.text);
+        raise_config_error(module, &named);
+    }
     return -1;
 }
 

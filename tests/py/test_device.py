@@ -336,6 +336,21 @@ def test_options_that_are_no_good_are_a_config_error(options, message):
         awaitd.open(options)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"driver": "replay"},
+        {"driver": "udp", "bind": "here"},
+        {"driver": "virtual", "kind": "lin"},
+        {"driver": "virtual", "knid": "can"},
+        {"driver": "virtual", "max_payload": 9000},
+    ],
+)
+def test_option_that_is_no_good_names_the_device(options):
+    with pytest.raises(awaitd.ConfigError, match="^device CANbus: "):
+        awaitd.open({"name": "CANbus", **options})
+
+
 @pytest.mark.parametrize("options", [None, 5, [("driver", "virtual")]])
 def test_options_that_are_no_mapping_are_a_type_error(options):
     with pytest.raises((TypeError, AttributeError)):

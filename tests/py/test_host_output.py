@@ -323,6 +323,21 @@ def test_pipe_closed_with_output_buffered_is_not_told_of_twice(
 # ---- debugging ----
 
 
+def test_h18_crash_is_told_with_the_python_stack(host):
+    process = host.run(
+        """
+        import ctypes, resource
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        def crash_here():
+            ctypes.string_at(0)
+        crash_here()
+        """,
+        status=-signal.SIGSEGV,
+    )
+    assert "Segmentation fault" in process.stderr
+    assert "in crash_here" in process.stderr
+
+
 def test_asyncio_debug_mode_works(host):
     process = host.run(
         """

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
+import subprocess
 import time
 
 import pytest
@@ -129,8 +131,8 @@ def test_last_frame_reaches_the_other_script(host):
             raise
         """,
     )
-    process.line("talker: ready")
-    process.line("listener: ready")
+    process.line("ready")
+    process.line("ready")
     process.signal(signal.SIGTERM)
     assert process.finish() == 0, process.stderr
     assert "listener: got 123#" in process.stdout
@@ -248,6 +250,47 @@ def test_h26_nested_run_is_refused_as_in_python3(host):
     assert "asyncio.run() cannot be called from a running" in process.stderr
 
 
+def test_stop_while_a_runner_closes_comes_after_it(host):
+    process = host.start(
+        """
+        import asyncio
+        async def helper():
+            try:
+                await asyncio.Event().wait()
+            finally:
+                print("ready", flush=True)
+                await asyncio.sleep(0.3)
+                print("helper is done", flush=True)
+        async def main():
+            asyncio.get_running_loop().kept = asyncio.create_task(helper())
+            await asyncio.sleep(0)
+        asyncio.run(main())
+        print("never")
+        """
+    )
+    stop(process)
+    assert process.finish() == 0
+    assert process.stdout == "ready\nhelper is done\n"
+
+
+def test_stop_between_two_runs_is_not_lost(host):
+    process = host.start(
+        """
+        import asyncio
+        try:
+            print("ready", flush=True)
+            while True:
+                asyncio.run(asyncio.sleep(0))
+        except KeyboardInterrupt:
+            print("interrupted")
+        """
+    )
+    stop(process)
+    assert process.finish() == 0
+    assert process.stdout == "ready\ninterrupted\n"
+    assert "cancelled again" not in process.stderr
+
+
 # ---- stop callbacks ----
 
 
@@ -353,8 +396,8 @@ def test_blocking_recv_ends_by_keyboard_interrupt(host, number, status):
         """
         from awaitd.devices import bus
         q = bus.queue()
-        print("ready", flush=True)
         try:
+            print("ready", flush=True)
             q.recv()
         except KeyboardInterrupt:
             print("interrupted")
@@ -371,8 +414,8 @@ def test_sleeping_loop_ends_by_keyboard_interrupt(host):
     process = host.start(
         """
         import time
-        print("ready", flush=True)
         try:
+            print("ready", flush=True)
             while True:
                 time.sleep(0.05)
         finally:
@@ -527,6 +570,50 @@ def test_h28_thread_left_behind_does_not_hold_the_stop(host, daemon):
     assert time.monotonic() - began < 8
 
 
+def test_stop_while_waiting_for_a_thread(host):
+    process = host.start(
+        """
+        import threading
+        print("ready", flush=True)
+        threading.Thread(target=threading.Event().wait).start()
+        """
+    )
+    stop(process, signal.SIGINT)
+    assert process.finish() == 130, process.stderr
+    assert "Traceback" not in process.stderr
+
+
+def test_failure_is_the_status_though_a_thread_was_waited_for(host):
+    process = host.start(
+        """
+        import threading
+        threading.Thread(target=threading.Event().wait).start()
+        raise RuntimeError("brakes")
+        """
+    )
+    process.line("RuntimeError", stream="stderr")
+    process.signal(signal.SIGTERM)
+    assert process.finish() == 1
+
+
+def test_fast_stop_of_two_scripts_reaches_both(host):
+    text = """
+        import asyncio
+        print("ready", flush=True)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            print("over", flush=True)
+        """
+    process = host.start(one=text, two=text)
+    process.line("ready")
+    process.line("ready")
+    process.signal(signal.SIGTERM)
+    assert process.finish() == 0
+    ends = sorted(process.stdout.splitlines()[2:])
+    assert ends == ["one: over", "two: over"]
+
+
 def test_pending_tasks_at_the_stop_are_cancelled_in_order(host):
     process = host.start(
         """
@@ -565,10 +652,8 @@ def test_stop_at_once_is_not_lost(host):
     # The signal comes at any moment between the start and the script's wait.
     for delay_s in (0.02, 0.05, 0.08, 0.12):
         process = host.start("import asyncio\nawait asyncio.Event().wait()\n")
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.popen.wait(delay_s)
-        except Exception:
-            pass
         process.signal(signal.SIGTERM)
         assert process.finish() in (0, -signal.SIGTERM), process.stderr
         assert "has not stopped" not in process.stderr

@@ -12,6 +12,7 @@ import gc
 import os
 import sys
 import tracemalloc
+import weakref
 
 import pytest
 import rig
@@ -97,12 +98,19 @@ async def refused(bus, queue):
 
 
 async def sends_given_up(bus, queue):
+    alive = weakref.WeakSet()
     for number in range(COUNT):
-        task = asyncio.ensure_future(bus.send(rig.can(number % 2048)))
+        send = bus.send(rig.can(number % 2048))
+        alive.add(send)
+        task = asyncio.ensure_future(send)
         await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         bus.send(rig.can(1)).close()
+    del send, task
+    # Each lives until the reader's answer to it has come back.
+    while alive:
+        await asyncio.sleep(0.001)
     await drained(bus, queue)
 
 

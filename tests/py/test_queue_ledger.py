@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
+import sys
 import threading
 import time
 
@@ -206,6 +208,43 @@ def test_stats_are_exact_at_all_times(bus, peer):
     assert looks > 100
     assert last.received > 1000
     assert last.filtered > 0 and last.dropped_overflow > 0
+
+
+def test_finalizer_that_takes_meanwhile_is_counted(q, peer):
+    """get_many() makes a list; that may run the collector, and so others'
+    code, which may take from the same queue."""
+    stolen = []
+
+    class Thief:
+        def __init__(self):
+            self.me = self
+
+        def __del__(self):
+            while q.qsize() and len(stolen) < 2:
+                stolen.append(q.get_nowait())
+
+    peer.put(q, 1, 2, 3)
+    lists = [[] for _ in range(500)]  # so that there is no list to be reused
+    get = q.get_many(3)
+    before = gc.get_threshold()
+    gc.disable()
+    try:
+        Thief()
+        gc.set_threshold(1)
+        gc.enable()
+        get.send(None)
+    except StopIteration as stop:
+        taken = stop.value
+    finally:
+        gc.set_threshold(*before)
+        gc.enable()
+    del lists
+    # From 3.12 on the collector waits for the next bytecode.
+    if sys.version_info < (3, 12):
+        assert rig.ids(stolen) == [1, 2]
+    assert sorted(rig.ids([*stolen, *taken])) == [1, 2, 3]
+    stats = q.stats()
+    assert (stats.delivered, stats.pending) == (3, 0)
 
 
 def test_high_water_is_the_most_that_was_pending(q, peer):

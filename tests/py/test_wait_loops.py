@@ -33,6 +33,11 @@ def wait_for_ever(queue, loop):
     return loop.run_until_complete(main())
 
 
+def test_uvloop_is_among_the_loops(loop_class):
+    pytest.importorskip("uvloop")
+    assert len(rig.on_every_loop.args[1]) == 2
+
+
 # ---- one after the other ----
 
 

@@ -62,7 +62,9 @@ static void fake_fill(struct fake *fake, struct aw_batch *batch)
         .lost_before = unit->lost_before,
         .kind = AW_KIND_CAN,
     };
-    batch->exclude[batch->count++] = unit->exclude;
+    if (unit->exclude)
+        batch->exclude[batch->count] = unit->exclude;
+    batch->count++;
 }
 
 static void fake_silence(int fd)

@@ -31,6 +31,8 @@ def start(
     threads.install(executor_timeout_s)
     loops.install()
     runner.install()
+    # A crash in C code tells which line of which script led to it.
+    faulthandler.enable()
     faulthandler.register(dump_signal, all_threads=True)
 
 

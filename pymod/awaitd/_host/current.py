@@ -1,4 +1,4 @@
-"""Which script is this? The one whose thread, or whose thread's thread, asks."""
+"""Which script is this? The one that the calling thread works for."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def enter(script: HostedScript) -> None:
 
 
 def current() -> HostedScript | None:
-    """The script that the calling thread works for; None for the bridge's own."""
+    """The script that started the calling thread; None for awaitd's own."""
     script: HostedScript | None = getattr(_local, "script", None)
     if script is None:
         script = getattr(threading.current_thread(), "_awaitd_script", None)
@@ -53,7 +53,13 @@ def _follow_threads() -> None:
         script: Any = current()
         if script is not None:
             thread._awaitd_script = script  # type: ignore[attr-defined]
-        start(thread)
+        if script is None or not script.stop.is_here():
+            start(thread)
+            return
+        # Until it runs, Python takes the new thread for the one that starts
+        # it: an interruption might kill it, and start() wait for ever.
+        with script.stop.held():
+            start(thread)
 
     def start_new_for_script(
         function: Callable[..., object], *arguments: Any

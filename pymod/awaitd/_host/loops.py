@@ -137,9 +137,16 @@ def _adapt_policies() -> None:
     get_event_loop = policy_type.get_event_loop
 
     def new_loop(policy: Any) -> asyncio.AbstractEventLoop:
-        loop: asyncio.AbstractEventLoop = new_event_loop(policy)
         script = current()
-        if script is not None:
+        loop: asyncio.AbstractEventLoop
+        if script is None:
+            loop = new_event_loop(policy)
+        elif script.stop.is_here():
+            with script.stop.held():
+                loop = new_event_loop(policy)
+                adapt(loop, script)
+        else:
+            loop = new_event_loop(policy)
             adapt(loop, script)
         return loop
 

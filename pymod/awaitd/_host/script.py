@@ -45,6 +45,7 @@ class HostedScript(ScriptInfo):
         self._siblings = siblings
         self._queues: weakref.WeakSet[_awaitd.Queue[Any]] = weakref.WeakSet()
         self._attached: set[str] = set()
+        self._outcome = 0, True  # if the stop cuts short what follows
         self._waits = False
         self._ended = False
         self._process = os.getpid()
@@ -65,7 +66,7 @@ class HostedScript(ScriptInfo):
                 self._end(result[0])
                 return result
             except KeyboardInterrupt:
-                result = result or (0, True)
+                result = result or self._outcome
 
     def _name_thread(self) -> None:
         """Make the thread, which Python did not start, a script's.
@@ -79,30 +80,32 @@ class HostedScript(ScriptInfo):
 
     def _run_and_report(self) -> tuple[int, bool]:
         """Run, and wait for its threads, whatever the outcome."""
-        status, stopped = 0, False
         try:
             self.stop.thread = threading.get_ident()
             if self.stopping:
-                return 0, True
+                return self._outcome
             self._execute()
+            self._outcome = 0, False
         except SystemExit as exit_:
+            self._outcome = _exit_status(exit_), False
             # A task may hold it, and tell of it later.
             exit_.__traceback__ = self._own_part(exit_.__traceback__)
-            status = _exit_status(exit_)
+            if not isinstance(exit_.code, (int, type(None))):
+                print(exit_.code, file=sys.stderr)
         except (KeyboardInterrupt, asyncio.CancelledError) as error:
-            stopped = self.stopping is not None
-            if not stopped or self.stop.stuck:
+            if not self.stopping:
+                interrupted = isinstance(error, KeyboardInterrupt)
+                self._outcome = 130 if interrupted else 1, False
+            if not self.stopping or self.stop.stuck:
                 self._report(error)
-            if not stopped:
-                status = 130 if isinstance(error, KeyboardInterrupt) else 1
         except BaseException as error:
+            self._outcome = 1, False
             self._report(error)
-            status = 1
         try:
             threads.join(self)
         except KeyboardInterrupt:
             pass
-        return status, stopped
+        return self._outcome
 
     def _execute(self) -> None:
         names = self.module.__dict__
@@ -215,7 +218,4 @@ def _exit_status(exit_: SystemExit) -> int:
     """What python3 makes of sys.exit(...)."""
     if exit_.code is None:
         return 0
-    if isinstance(exit_.code, int):
-        return exit_.code & 0xFF
-    print(exit_.code, file=sys.stderr)
-    return 1
+    return exit_.code & 0xFF if isinstance(exit_.code, int) else 1

@@ -50,9 +50,10 @@ class Stop:
         self.thread = 0  # the script's own; 0 before it runs
         self.over = False  # the script has ended: nothing is to be stopped
         self.stuck = False  # its loop had to be interrupted
-        self._asked = 0
+        self._asked = 0  # requests, counted
+        self._answered = 0  # the last one that had its effect
         self._closing = False
-        self._owed = False  # a KeyboardInterrupt, when the runner has closed
+        self._held = False
         self._run: Run | None = None
         self._handlers: dict[int, _Handler] = {}
 
@@ -71,38 +72,57 @@ class Stop:
             self._interrupt()
         try:
             run.loop.call_soon_threadsafe(
-                self._answer, run, self._asked, signum, again
+                self._answer, self._asked, signum, again
             )
         except RuntimeError:
+            # The loop was closed just now; see _catch_up().
             if not run.loop.is_closed():
                 raise
 
     def _interrupt(self) -> None:
         # Python switches threads at calls, returns and backward jumps only: no
         # script ends between the look at `over` and the interruption.
-        if not self.over and self.thread:
+        if not self.over and self.thread and not self._held:
+            self._answered = self._asked
             _awaitd._interrupt(self.thread)
 
     # ---- the script's thread answers ----
 
-    def _answer(self, run: Run, number: int, signum: int, again: bool) -> None:
-        run.heard = number
-        if run is not self._run:
-            # This loop had stopped by then.
-            self._interrupt()
+    def _answer(self, number: int, signum: int, again: bool) -> None:
+        run = self._run
+        if run is None or number <= self._answered:
             return
+        run.heard = number
+        if self._closing and not again:
+            # What is left is being cancelled already; see _catch_up().
+            return
+        self._answered = number
         handler = self._handlers.get(signum)
         if again:
             run.cancels += 1
             for task in asyncio.all_tasks(run.loop):
                 task.cancel()
-        elif self._closing:
-            # What is left is being cancelled already.
-            self._owed = True
         elif handler is not None and handler.loop is run.loop:
             handler.callback(*handler.arguments)
         else:
             self._cancel_main(run)
+
+    def _catch_up(self) -> None:
+        """A request came as the loop was about to stop: heed it now."""
+        if self._answered < self._asked:
+            self._answered = self._asked
+            raise KeyboardInterrupt
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """What is done inside is not interrupted half-way."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        if self._run is None:
+            self._catch_up()
 
     def _cancel_main(self, run: Run) -> None:
         """Cancel what the loop runs for; a loop without ends by Ctrl-C."""
@@ -140,6 +160,7 @@ class Stop:
             yield run
         finally:
             self._run = None
+        self._catch_up()
 
     @contextlib.contextmanager
     def closing(self) -> Iterator[None]:
@@ -149,9 +170,7 @@ class Stop:
             yield
         finally:
             self._closing = False
-        if self._owed:
-            self._owed = False
-            raise KeyboardInterrupt
+        self._catch_up()
 
     def loop_starts(self, loop: asyncio.AbstractEventLoop) -> bool:
         """A loop begins to run here; true if it was not known before.
