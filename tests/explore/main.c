@@ -11,6 +11,7 @@
 static const struct scenario *const lists[] = {
     scenarios_queue,
     scenarios_evict,
+    scenarios_latest,
     scenarios_wait,
 };
 

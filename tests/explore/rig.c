@@ -8,6 +8,23 @@
 
 struct rig rig;
 
+/* Ledgers that nobody reads meanwhile; under policy latest the whole ring is
+ * the consumer's. */
+static void declare_private(const struct rig *of)
+{
+    const struct aw_ring *ring = &of->queue->ring;
+    struct aw_ring_shared *shared = ring->shared;
+
+    if (!of->plan.observed) {
+        explore_private(&shared->producer, sizeof(shared->producer));
+        explore_private(&shared->consumer, sizeof(shared->consumer));
+    }
+    if (of->plan.overflow == AW_OVERFLOW_LATEST) {
+        explore_private(shared, offsetof(struct aw_ring_shared, producer));
+        explore_private(ring->slots, (ring->mask + 1) * ring->slot_bytes);
+    }
+}
+
 void rig_open(struct rig *new_rig, const struct plan *plan)
 {
     const struct aw_queue_config config = {
@@ -23,12 +40,7 @@ void rig_open(struct rig *new_rig, const struct plan *plan)
     new_rig->plan = *plan;
     CHECK(aw_queue_new(&config, &new_rig->queue) == 0);
     CHECK(aw_waker_init(&new_rig->waker, false) == 0);
-    if (!plan->observed) {
-        struct aw_ring_shared *shared = new_rig->queue->ring.shared;
-
-        explore_private(&shared->producer, sizeof(shared->producer));
-        explore_private(&shared->consumer, sizeof(shared->consumer));
-    }
+    declare_private(new_rig);
 }
 
 void rig_close(struct rig *old_rig)
@@ -57,7 +69,13 @@ struct sample {
     _Alignas(8) unsigned char bytes[sizeof(struct aw_frame) + PAYLOAD];
 };
 
-static struct aw_frame *make_frame(struct sample *memory, unsigned number)
+static uint32_t id_of(const struct plan *plan, unsigned number)
+{
+    return plan->keys ? number % plan->keys : number;
+}
+
+static struct aw_frame *make_frame(const struct plan *plan,
+                                   struct sample *memory, unsigned number)
 {
     void *bytes = memory->bytes;
     struct aw_frame *frame = bytes;
@@ -65,7 +83,7 @@ static struct aw_frame *make_frame(struct sample *memory, unsigned number)
     memset(memory, 0, sizeof(*memory));
     frame->timestamp_ns = ~(uint64_t)number;
     frame->seq = number;
-    frame->id = number;
+    frame->id = id_of(plan, number);
     frame->length = PAYLOAD;
     frame->kind = AW_KIND_CAN;
     memset(frame->payload, (int)(number & 0xff), PAYLOAD);
@@ -77,7 +95,8 @@ void rig_offer(struct rig *to, unsigned count)
     struct sample memory;
 
     for (unsigned i = 0; i < count; i++)
-        aw_queue_offer(to->queue, make_frame(&memory, to->offered++));
+        aw_queue_offer(to->queue,
+                       make_frame(&to->plan, &memory, to->offered++));
 }
 
 void rig_offer_batches(struct rig *to)
@@ -103,19 +122,21 @@ void rig_reader(void *argument)
 
 void rig_account(struct rig *of, const struct aw_frame *frame)
 {
-    unsigned number;
+    unsigned number, *next = &of->next;
 
     CHECK(frame != NULL);
     CHECK(frame->length == PAYLOAD && frame->kind == AW_KIND_CAN);
-    number = frame->id;
-    CHECK(number >= of->next && number < of->plan.batches * of->plan.batch);
+    number = (unsigned)frame->seq;
+    if (of->plan.keys)
+        next = &of->next_of[number % of->plan.keys];
+    CHECK(number >= *next && number < of->plan.batches * of->plan.batch);
     CHECK(frame->timestamp_ns == ~(uint64_t)number);
     explore_point(frame);
-    CHECK(frame->seq == number && frame->id == number);
+    CHECK(frame->seq == number && frame->id == id_of(&of->plan, number));
     for (unsigned i = 0; i < PAYLOAD; i++)
         CHECK(frame->payload[i] == (number & 0xff));
     of->told += frame->lost_before;
-    of->next = number + 1;
+    *next = number + 1;
     of->delivered++;
 }
 
@@ -175,7 +196,7 @@ void rig_observer(void *argument)
         CHECK(stats.received >= last.received);
         CHECK(stats.delivered >= last.delivered);
         CHECK(aw_stats_dropped(&stats) >= aw_stats_dropped(&last));
-        if (of->plan.overflow != AW_OVERFLOW_DROP_OLDEST)
+        if (of->plan.overflow == AW_OVERFLOW_DROP_NEWEST)
             CHECK(stats.pending <= of->plan.depth);
         CHECK(stats.pending <= stats.received);
         last = stats;

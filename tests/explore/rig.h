@@ -12,10 +12,13 @@ struct plan {
     unsigned batches; /* that the reader offers and publishes */
     unsigned batch;   /* frames in each */
     unsigned claim;   /* frames that the consumer claims at a time; 0: one */
+    unsigned keys;    /* ids, in turn; 0: each frame has its own */
     bool observed;    /* ledgers are read meanwhile */
     uint64_t budget_ns;
     enum aw_queue_state outcome;
 };
+
+#define KEYS_MAX 2u
 
 /* One queue with both its ends. */
 struct rig {
@@ -25,6 +28,7 @@ struct rig {
     unsigned offered;
     /* The consumer's account. */
     unsigned next;      /* the number behind the last frame taken */
+    unsigned next_of[KEYS_MAX]; /* the same for each key */
     unsigned delivered; /* frames */
     unsigned told;      /* sum of lost_before */
     unsigned cleared;

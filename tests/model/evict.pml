@@ -193,8 +193,8 @@ inline claim() {
 }
 
 inline read_one(index) {
-    assert(writing != index % SLOTS);
-    assert(slot[index % SLOTS] == index);
+    assert(writing != (index) % SLOTS);
+    assert(slot[(index) % SLOTS] == index);
 }
 
 active proctype consumer() {

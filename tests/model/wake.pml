@@ -29,13 +29,15 @@ byte posted; /* _wake() callbacks on the loop */
 bool gil;
 
 /* Tasks: what each is doing, and the list of waiters in order. */
-mtype = {idle, waiting, done};
-mtype task[TASKS];
+mtype = {done, waiting, idle};
+mtype task[TASKS] = idle;
 bool resolved[TASKS]; /* its future */
 bool woken[TASKS];    /* GetObject.woken */
 bool timed_out[TASKS];
 byte gets[TASKS];
 byte first = TASKS, behind = TASKS; /* numbers of waiters; TASKS: none */
+
+#define FIRST_TASK 3 /* the process behind reader, bridge and loop */
 
 #define LOCK   atomic { !gil -> gil = true }
 #define UNLOCK gil = false
@@ -265,55 +267,45 @@ inline step(i) {
     fi
 }
 
+/* One thread, like all that hold the GIL: a process for what the bridge
+ * scheduled, and one for each task. */
 active proctype loop() {
-    bool sleeps, saw_end;
-    byte i;
+    bool sleeps;
 
-    d_step {
-        for (i : 0 .. TASKS - 1) {
-            task[i] = idle
-        }
-        i = 0
-    };
 end:
     do
     :: atomic { posted > 0 && !gil -> gil = true };
         posted--;
         settle();
         UNLOCK
+    od
+}
+
+active [TASKS] proctype run_task() {
+    bool sleeps, saw_end;
+    byte me = _pid - FIRST_TASK;
+
+end:
+    do
     :: atomic {
-            !gil ->
-            select(i : 0 .. TASKS - 1);
-            if
-            :: task[i] == idle || (task[i] == waiting && resolved[i])
-            fi;
+            !gil && (task[me] == idle ||
+                     (task[me] == waiting && resolved[me])) ->
             gil = true
         };
-        step(i);
+        step(me);
         UNLOCK
-    :: atomic {
-            !gil -> /* cancelled */
-            select(i : 0 .. TASKS - 1);
-            if
-            :: task[i] == waiting
-            fi;
-            gil = true
-        };
+    :: atomic { !gil && task[me] == waiting -> gil = true }; /* cancelled */
 #ifdef WAKE_KEPT
-        delist(i);
-        d_step { task[i] = done; woken[i] = false; resolved[i] = false };
+        delist(me);
+        d_step { task[me] = done; woken[me] = false; resolved[me] = false };
 #else
-        leave(i, done);
+        leave(me, done);
 #endif
         UNLOCK
     :: atomic {
-            !gil ->
-            select(i : 0 .. TASKS - 1);
-            if
-            :: task[i] == waiting && !timed_out[i]
-            fi;
-            timed_out[i] = true;
-            resolved[i] = true
+            !gil && task[me] == waiting && !timed_out[me] ->
+            timed_out[me] = true;
+            resolved[me] = true
         }
     od
 }

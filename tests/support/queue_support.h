@@ -129,6 +129,18 @@ static inline uint64_t room_of(struct aw_queue *queue)
     return aw_queue_room(queue);
 }
 
+static inline uint64_t due_of(struct aw_queue *queue)
+{
+    aw_role_assume(&aw_role_reader);
+    return aw_queue_due_ns(queue);
+}
+
+static inline void wake_due(struct aw_queue *queue, uint64_t now_ns)
+{
+    aw_role_assume(&aw_role_reader);
+    aw_queue_wake_due(queue, now_ns);
+}
+
 /* ---- the consumer's side ---- */
 
 static inline struct aw_claim claim_frames(struct aw_queue *queue,
@@ -153,9 +165,8 @@ static inline void take_id(struct aw_queue *queue, uint32_t id)
 }
 
 /* The `index`-th frame of a claim; asserts that it can be shown. */
-static inline const struct aw_frame *at(struct aw_queue *queue,
-                                        const struct aw_claim *claim,
-                                        uint64_t index)
+static inline const struct aw_frame *
+at(struct aw_queue *queue, const struct aw_claim *claim, uint64_t index)
 {
     const struct aw_frame *frame = aw_queue_at(queue, claim, index);
 
@@ -163,15 +174,20 @@ static inline const struct aw_frame *at(struct aw_queue *queue,
     return frame;
 }
 
-/* The `index`-th pending frame, claimed and returned: NULL if it cannot be
+/* The `index`-th pending frame, claimed and returned; NULL if it cannot be
  * shown. Good until it is taken. */
 static inline const struct aw_frame *look(struct aw_queue *queue,
                                           uint64_t index)
 {
-    struct aw_claim claim = claim_frames(queue, index + 1);
-    const struct aw_frame *frame = aw_queue_at(queue, &claim, index);
+    struct aw_claim claims[AW_RUNS_HELD_MAX];
+    const struct aw_frame *frame;
 
-    aw_queue_return(queue, &claim);
+    assert_true(index < AW_RUNS_HELD_MAX);
+    for (uint64_t i = 0; i <= index; i++)
+        claims[i] = claim_frames(queue, 1);
+    frame = aw_queue_at(queue, &claims[index], 0);
+    for (uint64_t i = 0; i <= index; i++)
+        aw_queue_return(queue, &claims[i]);
     return frame;
 }
 

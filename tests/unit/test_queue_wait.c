@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "devices/queue/clock.h"
 #include "devices/queue/eventfd.h"
 #include "tests/support/queue_support.h"
 
@@ -292,6 +293,64 @@ static void test_queue_no_longer_open_holds_nobody_up(void **state)
     assert_int_equal(room_of(fixture->queue), 3);
 }
 
+/* ---- stalls ---- */
+
+static void test_queue_stall_is_in_the_ledger_while_it_lasts(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(set_bell(fixture->queue, fixture->bell), 0);
+    send_ids(fixture->queue, 1, 3);
+    assert_int_equal(stats_of(fixture->queue).stalls, 0);
+    assert_int_equal(room_of(fixture->queue), 0);
+    assert_int_equal(room_of(fixture->queue), 0);
+    assert_int_equal(stats_of(fixture->queue).stalls, 1);
+    assert_int_equal(stats_of(fixture->queue).stalled_ns, 0);
+}
+
+static void test_queue_stall_ends_when_there_is_room(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t began_ns;
+
+    assert_int_equal(set_bell(fixture->queue, fixture->bell), 0);
+    send_ids(fixture->queue, 1, 3);
+    began_ns = aw_clock_monotonic_ns();
+    assert_int_equal(room_of(fixture->queue), 0);
+    take_id(fixture->queue, 1);
+    assert_int_equal(room_of(fixture->queue), 1);
+    assert_true(stats_of(fixture->queue).stalled_ns > 0);
+    assert_true(stats_of(fixture->queue).stalled_ns <=
+                aw_clock_monotonic_ns() - began_ns);
+    assert_int_equal(room_of(fixture->queue), 1);
+    assert_int_equal(stats_of(fixture->queue).stalls, 1);
+}
+
+static void test_queue_stall_again_counts_again(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(set_bell(fixture->queue, fixture->bell), 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        send_ids(fixture->queue, 1, 3);
+        assert_int_equal(room_of(fixture->queue), 0);
+        aw_queue_clear(fixture->queue);
+        assert_int_equal(room_of(fixture->queue), 3);
+    }
+    assert_int_equal(stats_of(fixture->queue).stalls, 3);
+}
+
+static void test_queue_stall_ends_with_the_queue(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(set_bell(fixture->queue, fixture->bell), 0);
+    send_ids(fixture->queue, 1, 3);
+    assert_int_equal(room_of(fixture->queue), 0);
+    finish(fixture->queue, AW_QUEUE_CLOSED, 0);
+    assert_true(stats_of(fixture->queue).stalled_ns > 0);
+}
+
 #define WAIT_TEST(test) cmocka_unit_test_setup_teardown(test, make, unmake)
 
 int main(void)
@@ -319,6 +378,10 @@ int main(void)
         WAIT_TEST(test_queue_outliving_its_reader_rings_no_foreign_fd),
         WAIT_TEST(test_queue_bell_that_is_no_fd_is_refused),
         WAIT_TEST(test_queue_no_longer_open_holds_nobody_up),
+        WAIT_TEST(test_queue_stall_is_in_the_ledger_while_it_lasts),
+        WAIT_TEST(test_queue_stall_ends_when_there_is_room),
+        WAIT_TEST(test_queue_stall_again_counts_again),
+        WAIT_TEST(test_queue_stall_ends_with_the_queue),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,7 @@ static int make(void **state)
         aligned_alloc(_Alignof(struct aw_ring), sizeof(*ring));
 
     *state = ring;
-    return aw_ring_init(ring, "test", DEPTH, AW_PAYLOAD_CAN);
+    return aw_ring_init(ring, "test", DEPTH, AW_PAYLOAD_CAN, false);
 }
 
 static int unmake(void **state)
@@ -54,13 +54,27 @@ static void fill(struct aw_ring *ring)
         push(ring, id);
 }
 
+static uint64_t claim(struct aw_ring *ring, uint64_t count)
+{
+    uint64_t index = AW_RING_NONE;
+
+    assert_int_equal(aw_ring_claim(ring, count, &index), count);
+    return index;
+}
+
 static void pop(struct aw_ring *ring, uint32_t id)
 {
-    const struct aw_frame *frame = aw_ring_at(ring, 0);
+    uint64_t index = claim(ring, 1);
 
-    assert_non_null(frame);
-    assert_int_equal(frame->id, id);
-    aw_ring_release(ring, 1);
+    assert_int_equal(aw_ring_slot(ring, index)->id, id);
+    aw_ring_release(ring, index + 1, 1);
+}
+
+static void assert_empty(struct aw_ring *ring)
+{
+    uint64_t index;
+
+    assert_int_equal(aw_ring_claim(ring, 1, &index), 0);
 }
 
 /* ---- making one ---- */
@@ -70,7 +84,7 @@ static void test_ring_init_without_slots_refused(void **state)
     struct aw_ring ring;
 
     (void)state;
-    assert_int_equal(aw_ring_init(&ring, "test", 0, 8), -EINVAL);
+    assert_int_equal(aw_ring_init(&ring, "test", 0, 8, false), -EINVAL);
 }
 
 static void test_ring_init_too_deep_refused(void **state)
@@ -78,9 +92,9 @@ static void test_ring_init_too_deep_refused(void **state)
     struct aw_ring ring;
 
     (void)state;
-    assert_int_equal(aw_ring_init(&ring, "test", AW_RING_SLOTS_MAX + 1, 8),
-                     -EINVAL);
-    assert_int_equal(aw_ring_init(&ring, "test", UINT32_MAX, UINT32_MAX),
+    assert_int_equal(
+        aw_ring_init(&ring, "test", AW_RING_SLOTS_MAX + 1, 8, false), -EINVAL);
+    assert_int_equal(aw_ring_init(&ring, "test", UINT32_MAX, UINT32_MAX, false),
                      -EINVAL);
 }
 
@@ -89,7 +103,7 @@ static void test_ring_init_payload_too_large_refused(void **state)
     struct aw_ring ring;
 
     (void)state;
-    assert_int_equal(aw_ring_init(&ring, "test", 1, AW_PAYLOAD_MAX + 1),
+    assert_int_equal(aw_ring_init(&ring, "test", 1, AW_PAYLOAD_MAX + 1, false),
                      -EINVAL);
 }
 
@@ -98,7 +112,7 @@ static void test_ring_new_is_empty(void **state)
     struct aw_ring *ring = *state;
 
     assert_int_equal(aw_ring_pending(ring), 0);
-    assert_null(aw_ring_at(ring, 0));
+    assert_empty(ring);
     assert_int_equal(aw_ring_room(ring), DEPTH);
 }
 
@@ -115,7 +129,7 @@ static void test_ring_odd_payload_keeps_slots_aligned(void **state)
     int error = 0;
 
     (void)state;
-    assert_int_equal(aw_ring_init(&ring, "test", 2, 13), 0);
+    assert_int_equal(aw_ring_init(&ring, "test", 2, 13, false), 0);
     for (uint32_t id = 0; id < 2; id++) {
         assert_int_equal((uintptr_t)aw_ring_reserve(&ring, &error) % 8, 0);
         push(&ring, id);
@@ -158,36 +172,59 @@ static void test_ring_frames_come_in_order(void **state)
     fill(ring);
     for (uint32_t id = 0; id < DEPTH; id++)
         pop(ring, id);
-    assert_null(aw_ring_at(ring, 0));
+    assert_empty(ring);
 }
 
-static void test_ring_peek_leaves_frames_there(void **state)
+static void test_ring_claimed_is_not_claimed_again(void **state)
 {
     struct aw_ring *ring = *state;
 
     fill(ring);
-    assert_int_equal(aw_ring_at(ring, 2)->id, 2);
-    assert_int_equal(aw_ring_at(ring, 1)->id, 1);
-    assert_int_equal(aw_ring_pending(ring), DEPTH);
+    assert_int_equal(claim(ring, 2), 0);
+    assert_int_equal(aw_ring_pending(ring), 1);
+    assert_int_equal(claim(ring, 1), 2);
+    assert_empty(ring);
 }
 
-static void test_ring_at_beyond_pending_gives_nothing(void **state)
+static void test_ring_claim_gives_what_there_is(void **state)
+{
+    struct aw_ring *ring = *state;
+    uint64_t index;
+
+    fill(ring);
+    assert_int_equal(aw_ring_claim(ring, UINT64_MAX, &index), DEPTH);
+    assert_int_equal(index, 0);
+}
+
+static void test_ring_claim_finds_what_came_after_the_last_look(void **state)
 {
     struct aw_ring *ring = *state;
 
     push(ring, 1);
-    assert_null(aw_ring_at(ring, 1));
-    assert_null(aw_ring_at(ring, UINT64_MAX));
-}
-
-static void test_ring_at_finds_what_came_after_the_last_look(void **state)
-{
-    struct aw_ring *ring = *state;
-
-    push(ring, 1);
-    assert_non_null(aw_ring_at(ring, 0));
+    assert_int_equal(aw_ring_pending(ring), 1);
     push(ring, 2);
-    assert_int_equal(aw_ring_at(ring, 1)->id, 2);
+    assert_int_equal(claim(ring, 2), 0);
+}
+
+static void test_ring_claimed_slots_are_no_room(void **state)
+{
+    struct aw_ring *ring = *state;
+
+    fill(ring);
+    claim(ring, DEPTH);
+    assert_int_equal(aw_ring_room(ring), 0);
+    assert_false(commit(ring, 99));
+}
+
+static void test_ring_release_keeps_what_was_claimed_later(void **state)
+{
+    struct aw_ring *ring = *state;
+
+    fill(ring);
+    claim(ring, 1);
+    claim(ring, 1);
+    aw_ring_release(ring, 1, 1);
+    assert_int_equal(aw_ring_room(ring), 1);
 }
 
 static void test_ring_full_at_depth_not_at_slots_in_memory(void **state)
@@ -224,8 +261,8 @@ static void test_ring_batch_release_frees_all_at_once(void **state)
     struct aw_ring *ring = *state;
 
     fill(ring);
-    assert_int_equal(aw_ring_pending(ring), DEPTH);
-    aw_ring_release(ring, DEPTH);
+    claim(ring, DEPTH);
+    aw_ring_release(ring, DEPTH, DEPTH);
     assert_int_equal(aw_ring_room(ring), DEPTH);
 }
 
@@ -237,7 +274,7 @@ static void test_ring_many_laps_keep_order(void **state)
     for (uint32_t id = 0; id < 1000; id++) {
         push(ring, id);
         if (id % 3 == 2)
-            while (aw_ring_at(ring, 0))
+            while (aw_ring_pending(ring) > 0)
                 pop(ring, taken++);
     }
     assert_int_equal(taken, 999);
@@ -248,7 +285,7 @@ static void test_ring_of_one_slot_alternates(void **state)
     struct aw_ring ring;
 
     (void)state;
-    assert_int_equal(aw_ring_init(&ring, "test", 1, AW_PAYLOAD_CAN), 0);
+    assert_int_equal(aw_ring_init(&ring, "test", 1, AW_PAYLOAD_CAN, false), 0);
     for (uint32_t id = 0; id < 5; id++) {
         push(&ring, id);
         assert_false(commit(&ring, 99));
@@ -262,10 +299,11 @@ static void test_ring_of_one_slot_alternates(void **state)
 static void test_ring_head_beyond_depth_gives_eproto(void **state)
 {
     struct aw_ring *ring = *state;
+    uint64_t index;
 
     atomic_store(&ring->shared->head, DEPTH + 1);
     assert_int_equal(aw_ring_pending(ring), -EPROTO);
-    assert_null(aw_ring_at(ring, 0));
+    assert_int_equal(aw_ring_claim(ring, 1, &index), -EPROTO);
 }
 
 static void test_ring_head_behind_tail_gives_eproto(void **state)
@@ -286,8 +324,9 @@ static void test_ring_head_going_backwards_gives_eproto(void **state)
     assert_int_equal(aw_ring_pending(ring), DEPTH);
     atomic_store(&ring->shared->head, 1);
     assert_int_equal(aw_ring_pending(ring), -EPROTO);
-    /* What was shown before can still be released. */
-    aw_ring_release(ring, DEPTH);
+    /* What was seen before can still be claimed and released. */
+    claim(ring, DEPTH);
+    aw_ring_release(ring, DEPTH, DEPTH);
 }
 
 static void test_ring_tail_beyond_head_gives_eproto(void **state)
@@ -313,25 +352,36 @@ static void test_ring_tail_going_backwards_gives_eproto(void **state)
     assert_int_equal(aw_ring_room(ring), -EPROTO);
 }
 
-static void test_ring_any_indices_never_lead_outside(void **state)
+static void tamper_and_use(struct aw_ring *ring)
 {
-    struct aw_ring *ring = *state;
-    const unsigned char *end = ring->slots + 4 * ring->slot_bytes;
     uint64_t value = 0x9E3779B97F4A7C15;
-    int error = 0;
 
-    fill(ring);
     for (int i = 0; i < 1000; i++) {
+        const unsigned char *end =
+            ring->slots + (ring->mask + 1) * ring->slot_bytes;
         const unsigned char *slot;
+        uint64_t index = 0;
+        int error = 0;
 
         value = value * 6364136223846793005u + 1442695040888963407u;
         atomic_store(&ring->shared->head, value >> (i % 64));
         atomic_store(&ring->shared->tail, value >> (63 - i % 64));
-        slot = (const unsigned char *)aw_ring_at(ring, value % 5);
-        assert_true(!slot || (slot >= ring->slots && slot < end));
+        atomic_store(&ring->shared->cursor, value >> (i * 7 % 64));
+        if (aw_ring_claim(ring, value % 5, &index) > 0) {
+            slot = (const unsigned char *)aw_ring_slot(ring, index);
+            assert_true(slot >= ring->slots && slot < end);
+        }
         slot = (const unsigned char *)aw_ring_reserve(ring, &error);
         assert_true(!slot || (slot >= ring->slots && slot < end));
     }
+}
+
+static void test_ring_any_indices_never_lead_outside(void **state)
+{
+    struct aw_ring *ring = *state;
+
+    fill(ring);
+    tamper_and_use(ring);
 }
 
 static void test_ring_counts_in_shared_memory_are_not_trusted(void **state)
@@ -423,9 +473,11 @@ int main(void)
         RING_TEST(test_ring_committed_is_invisible_until_published),
         RING_TEST(test_ring_reserved_but_not_committed_is_offered_again),
         RING_TEST(test_ring_frames_come_in_order),
-        RING_TEST(test_ring_peek_leaves_frames_there),
-        RING_TEST(test_ring_at_beyond_pending_gives_nothing),
-        RING_TEST(test_ring_at_finds_what_came_after_the_last_look),
+        RING_TEST(test_ring_claimed_is_not_claimed_again),
+        RING_TEST(test_ring_claim_gives_what_there_is),
+        RING_TEST(test_ring_claim_finds_what_came_after_the_last_look),
+        RING_TEST(test_ring_claimed_slots_are_no_room),
+        RING_TEST(test_ring_release_keeps_what_was_claimed_later),
         RING_TEST(test_ring_full_at_depth_not_at_slots_in_memory),
         RING_TEST(test_ring_committed_frames_count_as_used),
         RING_TEST(test_ring_released_slot_is_used_again),

@@ -1,2 +1,2 @@
 # The reader looks at the armed word before it publishes.
-s/aw_ring_publish\(&queue->ring\);(.*if \(!put_off\(queue\)\)\n *announce\(queue\);)/\1 aw_ring_publish(\&queue->ring);/
+s/(pushed = publish_frames\(queue\);.*else if \()pushed \|\|/announce(queue);\n    \10 \&\&/

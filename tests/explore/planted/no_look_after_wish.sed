@@ -1,2 +1,2 @@
 # The reader says that it waits, and does not look again.
-s/return count_stall\(queue, room\(queue\)\);/return count_stall(queue, 0);/
+s/(room_wanted, true,\n *memory_order_acq_rel\);)\n *slots = room\(queue\);/\1/
