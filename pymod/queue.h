@@ -20,9 +20,9 @@ struct get_object;
 typedef struct queue_object {
     PyObject_HEAD struct aw_queue *queue;
     DeviceObject *device;
-    PyObject *owner; /* the hosted script, or NULL */
-    PyObject *name;  /* str */
-    PyObject *loop;  /* that first waited, or NULL */
+    PyObject *owner;                 /* the hosted script, or NULL */
+    PyObject *name;                  /* str */
+    PyObject *loop;                  /* that first waited, or NULL */
     struct get_object *first, *last; /* waiters, borrowed */
     struct aw_waker bell;            /* of a blocked recv() */
     unsigned long receiver;          /* the thread blocked in recv(), or 0 */
@@ -63,8 +63,7 @@ PyObject *aw_queue_take(QueueObject *self) AW_WITH_GIL;
  * there is none. */
 PyObject *aw_queue_take_many(QueueObject *self, Py_ssize_t limit) AW_WITH_GIL;
 
-/* Something to look at: a frame, or the end. */
-bool aw_queue_ready(QueueObject *self) AW_WITH_GIL;
+/* Waiting (queue_wait.c). */
 
 /* Forgets the loop it is tied to, and its waiters, which will never resume, if
  * that loop has been closed. 0, or -1 with an exception. */
