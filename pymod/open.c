@@ -53,8 +53,7 @@ static int set_options(struct aw_module *module,
     if (result == 0)
         return 0;
     if (!PyErr_Occurred()) {
-        aw_error_set(&named, EINVAL, "device %s: %s",
-                     config->name, error.text);
+        aw_error_set(&named, EINVAL, "device %s: %s", config->name, error.text);
         raise_config_error(module, &named);
     }
     return -1;

@@ -73,8 +73,7 @@ PyObject *aw_queue_frame_at(QueueObject *self, const struct aw_claim *claim,
 PyObject *aw_queue_list(QueueObject *self,
                         const struct aw_claim *claim) AW_WITH_GIL;
 
-/* Something to look at: a frame, or the end. */
-bool aw_queue_ready(QueueObject *self) AW_WITH_GIL;
+/* Waiting (queue_wait.c). */
 
 /* Forgets the loop it is tied to, and its waiters, which will never resume, if
  * that loop has been closed. 0, or -1 with an exception. */

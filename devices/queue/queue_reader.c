@@ -299,54 +299,68 @@ static uint64_t used(struct aw_queue *queue)
 /* With a latency budget: is this too soon after the last wake? Then it is put
  * off, unless a ring fills up. Where nobody waits there is nothing to put off:
  * who comes to wait from now on finds the frames. */
-static bool put_off(struct aw_queue *queue, uint64_t waiting)
+static bool put_off(struct aw_queue *queue)
 {
     if (queue->budget_ns == 0 || !is_armed(queue))
         return false;
-    if (!aw_queue_keyed(queue) && waiting >= (queue->ring.depth + 1) / 2)
+    if (!aw_queue_keyed(queue) && used(queue) >= (queue->ring.depth + 1) / 2)
         return false;
     return aw_clock_monotonic_ns() - queue->woken_ns < queue->budget_ns;
+}
+
+/* True if there is news in it. */
+static bool note_high_water(struct aw_queue *queue)
+{
+    uint64_t waiting = used(queue);
+
+    if (waiting <= queue->high_water)
+        return false;
+    queue->high_water = waiting;
+    return true;
+}
+
+/* Only now do we know what was replaced, and so what waits. */
+static void publish_store(struct aw_queue *queue)
+{
+    int result = aw_latest_publish(&queue->latest);
+    bool news = queue->latest.replaced != queue->evicted;
+
+    if (result < 0)
+        aw_queue_set_outcome(queue, AW_QUEUE_LOST, -result);
+    count_replaced(queue);
+    if (note_high_water(queue) || news)
+        publish_ledger(queue);
 }
 
 /* Makes what was pushed visible. False if nothing was. */
 static bool publish_frames(struct aw_queue *queue)
 {
-    int result;
-
-    if (!aw_queue_keyed(queue)) {
+    if (aw_queue_keyed(queue)) {
+        if (queue->latest.batch_count == 0)
+            return false;
+        publish_store(queue);
+    } else {
         if (queue->ring.published == queue->ring.head)
             return false;
         aw_ring_publish(&queue->ring);
-        return true;
-    }
-    if (queue->latest.batch_count == 0)
-        return false;
-    result = aw_latest_publish(&queue->latest);
-    if (result < 0)
-        aw_queue_set_outcome(queue, AW_QUEUE_LOST, -result);
-    if (queue->latest.replaced != queue->evicted) {
-        count_replaced(queue);
-        publish_ledger(queue);
     }
     return true;
 }
 
 void aw_queue_publish(struct aw_queue *queue)
 {
-    uint64_t waiting;
     bool pushed;
 
     AW_ASSERT_ROLE(READER);
     if (!queue->dirty)
         return;
     queue->dirty = false;
-    waiting = used(queue);
-    if (waiting > queue->high_water)
-        queue->high_water = waiting;
+    if (!aw_queue_keyed(queue))
+        note_high_water(queue);
     /* Ahead of the frames: see read_sides() in queue.c. */
     publish_ledger(queue);
     pushed = publish_frames(queue);
-    if (pushed && put_off(queue, waiting))
+    if (pushed && put_off(queue))
         queue->put_off = true;
     else if (pushed || aw_queue_state(queue) != AW_QUEUE_OPEN)
         announce(queue);

@@ -76,7 +76,7 @@ static void relax(unsigned *spins)
 
 static struct record make_record(uint64_t number)
 {
-    return (struct record){{number, ~number, number, number, 0, number}};
+    return (struct record){{number, ~number, number, number, number, number}};
 }
 
 static void check_record(const struct record *record, uint64_t number)
