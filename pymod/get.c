@@ -176,7 +176,8 @@ static PySendResult get_send(PyObject *object, PyObject *Py_UNUSED(value),
             PySendResult step =
                 aw_wait_step(&self->waiter, resuming, "get()", ret_value);
 
-            if (step == PYGEN_NEXT)
+            /* An error with the waiter still there is another awaiter's. */
+            if (step == PYGEN_NEXT || (step == PYGEN_ERROR && self->waiter))
                 return step;
             if (step == PYGEN_ERROR)
                 break;

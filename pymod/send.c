@@ -111,7 +111,8 @@ static PySendResult send_send(PyObject *object, PyObject *Py_UNUSED(value),
     step = aw_wait_step(&self->waiter, resuming, "send()", ret_value);
     if (step == PYGEN_RETURN)
         return outcome(self, ret_value);
-    if (step == PYGEN_ERROR)
+    /* An error with the waiter still there is another awaiter's. */
+    if (step == PYGEN_ERROR && !self->waiter)
         leave(self);
     return step;
 }

@@ -6,7 +6,7 @@
 
 #define FIBERS_MAX  4
 #define STACK_BYTES 65536
-#define POINTS_MAX  20000u /* in one schedule: more is taken for endless */
+#define POINTS_MAX  200000u /* in one schedule: more is taken for endless */
 #define CHOICES_MAX 4096u
 #define PRIVATE_MAX 8u
 #define NOBODY      (-1)
@@ -45,6 +45,7 @@ static struct {
         uintptr_t start, end;
     } private_memory[PRIVATE_MAX];
     unsigned private_count;
+    void (*hook)(const volatile void *object);
 } world = {.current = NOBODY};
 
 _Noreturn void explore_fail(const char *file, int line, const char *what)
@@ -131,7 +132,11 @@ void explore_point(const volatile void *object)
 {
     int fibers[FIBERS_MAX], next;
 
-    if (world.current == NOBODY || is_private(object))
+    if (world.current == NOBODY)
+        return;
+    if (world.hook)
+        world.hook(object);
+    if (is_private(object))
         return;
     if (++world.points > POINTS_MAX)
         explore_fail(__FILE__, __LINE__, "runs without end");
@@ -168,6 +173,11 @@ void explore_private(const void *start, size_t bytes)
         explore_fail(__FILE__, __LINE__, "too much private memory");
     world.private_memory[world.private_count].start = (uintptr_t)start;
     world.private_memory[world.private_count++].end = (uintptr_t)start + bytes;
+}
+
+void explore_hook(void (*hook)(const volatile void *object))
+{
+    world.hook = hook;
 }
 
 static void fiber_main(int number)
@@ -216,6 +226,7 @@ static void run_schedule(const struct scenario *scenario)
     world.preemptions = 0;
     world.points = 0;
     world.private_count = 0;
+    world.hook = NULL;
     world_reset();
     /* A failure outside of a fiber comes back here, or to the next one. */
     getcontext(&world.caller);

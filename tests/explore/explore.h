@@ -50,6 +50,10 @@ void explore_await(const uint64_t *word);
  * changes nothing for anybody else and needs no point. */
 void explore_private(const void *start, size_t bytes);
 
+/* Calls `hook` at each point of this schedule from now on, before the access;
+ * NULL: no more. */
+void explore_hook(void (*hook)(const volatile void *object));
+
 /* Explores the scenario. Returns true if no schedule failed, and how many there
  * were. */
 bool explore(const struct scenario *scenario, uint64_t *ret_schedules);
@@ -68,6 +72,6 @@ unsigned world_leaks(void);
 /* ---- the scenarios, each list ended by one without a name ---- */
 
 extern const struct scenario scenarios_queue[], scenarios_evict[],
-    scenarios_latest[], scenarios_wait[];
+    scenarios_latest[], scenarios_peer[], scenarios_wait[];
 
 #endif

@@ -12,6 +12,7 @@ static const struct scenario *const lists[] = {
     scenarios_queue,
     scenarios_evict,
     scenarios_latest,
+    scenarios_peer,
     scenarios_wait,
 };
 
@@ -62,7 +63,7 @@ static void explore_list(const struct scenario *list, char **names,
                          bool planted, struct tally *tally)
 {
     for (; list->name; list++)
-        if (wanted(list->name, names) && !(planted && tally->failures > 0))
+        if ((!planted || tally->failures == 0) && wanted(list->name, names))
             explore_one(list, tally);
 }
 
@@ -82,5 +83,5 @@ int main(int argument_count, char **arguments)
            planted ? " (a bug is planted)" : "");
     if (tally.scenarios == 0)
         return 64;
-    return (tally.failures > 0) == planted ? 0 : 1;
+    return tally.failures > 0 ? status_of_failure : !status_of_failure;
 }

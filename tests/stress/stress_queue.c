@@ -1,56 +1,28 @@
-/* Random traffic through rings, queues and wakers, by threads in all the roles
- * there are: a reader that offers batches to several queues, a consumer for
- * each of them that takes, peeks, clears, waits, cancels and closes, a bridge
- * that serves those who wait on the ready list, and an observer that reads the
- * ledgers meanwhile.
+/* Random traffic through queues of every policy, by threads in all the roles
+ * there are: a reader that offers batches to several queues and makes up for
+ * wakes that were put off, a consumer for each of them that takes, leases,
+ * returns, looks, clears, waits, cancels and closes, a bridge that serves those
+ * who wait on the ready list, and an observer that reads the ledgers meanwhile.
  *
- * What must hold: order, no frame twice, none lost that is not counted, every
- * snapshot exact, and nobody who sleeps beyond a deadline while there is
+ * What must hold: each frame as it was made, in order, none twice but those
+ * that were returned, none lost that is not counted and told to the next one,
+ * every snapshot exact, and nobody who sleeps beyond a deadline while there is
  * something to do. Meant for ThreadSanitizer, and useful without.
  *
  *     stress_queue [ROUNDS [SEED]]
  *
  * A seed fixes what is asked of the threads, not when they run. */
 #include <inttypes.h>
-#include <pthread.h>
 #include <sched.h>
-#include <stdatomic.h>
 
-#include "devices/queue/clock.h"
 #include "devices/queue/eventfd.h"
 #include "devices/queue/log.h"
-#include "devices/queue/queue.h"
-#include "tests/stress/traffic.h"
+#include "tests/stress/lane.h"
 
-#define LANES_MAX      5u
+#define LANES_MAX      6u
 #define BATCH_MAX      32u
-#define DEADLINE_NS    ((int64_t)(20 * AW_NS_PER_S))
+#define UNITS_MAX      1500u
 #define ROUNDS_DEFAULT 150u
-
-/* One queue, its consumer, and what was thrown for them. */
-struct lane {
-    struct round *round;
-    struct aw_queue *queue;
-    struct aw_filter filter;
-    bool paced;           /* the reader waits for room */
-    bool bridged;         /* announced by the bridge; else by its own waker */
-    bool clears;          /* throws pending frames away now and then */
-    uint64_t close_after; /* frames; 0: never */
-    /* The consumer's. */
-    pthread_t thread;
-    struct dice dice;
-    struct account account;
-    struct aw_waker waker;
-    int posted; /* the bell that the bridge rings */
-    uint64_t cleared, abandoned;
-    /* Both sides'. */
-    atomic_bool close_wanted;
-    /* The reader's. */
-    bool open;
-    uint64_t end; /* units offered */
-    /* The observer's. */
-    struct aw_stats last;
-};
 
 struct round {
     struct traffic traffic;
@@ -98,18 +70,42 @@ static uint64_t least_room(struct round *round) AW_ON(reader)
     return least;
 }
 
+/* Makes up for wakes that are due; returns how long until the next one is. */
+static int64_t wake_due(struct round *round) AW_ON(reader)
+{
+    uint64_t now_ns = aw_clock_monotonic_ns();
+    uint64_t due_ns = now_ns + (uint64_t)DEADLINE_NS;
+
+    for (unsigned i = 0; i < round->lane_count; i++) {
+        struct lane *lane = &round->lanes[i];
+        uint64_t lane_ns;
+
+        if (!lane->open)
+            continue;
+        aw_queue_wake_due(lane->queue, now_ns);
+        lane_ns = aw_queue_due_ns(lane->queue);
+        due_ns = lane_ns < due_ns ? lane_ns : due_ns;
+    }
+    return (int64_t)(due_ns - now_ns);
+}
+
 /* Waits until each paced queue can take a frame; returns how many all can. */
 static uint64_t wait_for_room(struct round *round, uint64_t seq) AW_ON(reader)
 {
+    uint64_t deadline_ns = aw_clock_monotonic_ns() + (uint64_t)DEADLINE_NS;
+
     for (;;) {
+        int64_t timeout_ns;
         uint64_t room;
 
         aw_eventfd_clear(round->bell);
         close_on_demand(round, seq);
+        timeout_ns = wake_due(round);
         room = least_room(round);
         if (room > 0)
             return room;
-        CHECK(aw_eventfd_wait(round->bell, DEADLINE_NS) == 1);
+        CHECK(aw_clock_monotonic_ns() < deadline_ns);
+        CHECK(aw_eventfd_wait(round->bell, timeout_ns) >= 0);
     }
 }
 
@@ -169,94 +165,6 @@ static void *reader_main(void *argument)
     return NULL;
 }
 
-/* ---- a consumer ---- */
-
-static bool take_one(struct lane *lane)
-{
-    const struct aw_frame *frame = aw_queue_at(lane->queue, 0);
-
-    if (!frame)
-        return false;
-    account_frame(&lane->account, frame);
-    aw_queue_release(lane->queue, 1);
-    return true;
-}
-
-static bool take_many(struct lane *lane)
-{
-    uint32_t pending = (uint32_t)aw_queue_pending(lane->queue);
-    uint32_t count;
-
-    CHECK(pending <= lane->queue->ring.depth);
-    if (pending == 0)
-        return false;
-    count = 1 + dice_below(&lane->dice, pending);
-    for (uint32_t i = 0; i < count; i++)
-        account_frame(&lane->account, aw_queue_at(lane->queue, i));
-    aw_queue_release(lane->queue, count);
-    return true;
-}
-
-static bool clear_all(struct lane *lane)
-{
-    uint64_t count = aw_queue_clear(lane->queue);
-
-    lane->cleared += count;
-    lane->account.cleared |= count > 0;
-    return count > 0;
-}
-
-static bool take_some(struct lane *lane)
-{
-    if (lane->clears && dice_below(&lane->dice, 50) == 0)
-        return clear_all(lane);
-    return dice_below(&lane->dice, 2) ? take_one(lane) : take_many(lane);
-}
-
-/* Sleeps until there is something to look at; sometimes it changes its mind. */
-static void wait_for_frames(struct lane *lane)
-{
-    struct aw_waker *waker = lane->bridged ? &lane->round->ready : &lane->waker;
-    int bell = lane->bridged ? lane->posted : lane->waker.fd;
-
-    aw_eventfd_clear(bell);
-    if (!aw_queue_arm(lane->queue, waker))
-        return;
-    if (dice_below(&lane->dice, 16) == 0)
-        aw_queue_disarm(lane->queue);
-    else
-        CHECK(aw_eventfd_wait(bell, DEADLINE_NS) == 1);
-}
-
-static void ask_to_close(struct lane *lane)
-{
-    if (lane->close_after == 0 || lane->account.delivered < lane->close_after ||
-        atomic_exchange(&lane->close_wanted, true))
-        return;
-    aw_eventfd_ring(lane->round->bell);
-}
-
-static void *consumer_main(void *argument)
-{
-    struct lane *lane = argument;
-
-    for (;;) {
-        /* The state first: see aw_queue_state(). */
-        enum aw_queue_state state = aw_queue_state(lane->queue);
-
-        ask_to_close(lane);
-        if (state == AW_QUEUE_CLOSED)
-            break;
-        if (take_some(lane))
-            continue;
-        if (state != AW_QUEUE_OPEN && aw_queue_pending(lane->queue) == 0)
-            break;
-        wait_for_frames(lane);
-    }
-    lane->abandoned = aw_queue_abandon(lane->queue);
-    return NULL;
-}
-
 /* ---- bridge and observer ---- */
 
 static void *bridge_main(void *argument)
@@ -280,18 +188,33 @@ static void *bridge_main(void *argument)
     return NULL;
 }
 
+/* What is claimed is pending too, and under latest what is being replaced. */
+static uint64_t most_pending(const struct aw_queue *queue)
+{
+    switch (queue->overflow) {
+    case AW_OVERFLOW_DROP_OLDEST:
+        return queue->ring.mask + 1;
+    case AW_OVERFLOW_LATEST:
+        return queue->ring.depth + 2 * (uint64_t)queue->latest.depth;
+    default:
+        return queue->ring.depth;
+    }
+}
+
 static void check_snapshot(struct lane *lane, const struct aw_stats *stats)
 {
     const struct aw_stats *last = &lane->last;
 
     CHECK(aw_stats_exact(stats));
-    CHECK(stats->pending <= lane->queue->ring.depth);
+    CHECK(stats->pending <= most_pending(lane->queue));
     CHECK(stats->high_water <= lane->queue->ring.depth);
     CHECK(stats->received >= last->received);
     CHECK(stats->filtered >= last->filtered);
     CHECK(stats->delivered >= last->delivered);
     CHECK(aw_stats_dropped(stats) >= aw_stats_dropped(last));
     CHECK(stats->wakes >= last->wakes);
+    CHECK(stats->stalls >= last->stalls);
+    CHECK(stats->stalled_ns >= last->stalled_ns);
     lane->last = *stats;
 }
 
@@ -318,24 +241,30 @@ static void open_lane(struct lane *lane, struct round *round, unsigned number,
                       struct dice *dice)
 {
     static const uint32_t depths[] = {1, 1, 2, 3, 5, 8, 17, 64, 200};
+    static const uint64_t budgets_ns[] = {0, 0, 20 * AW_NS_PER_US,
+                                          AW_NS_PER_MS};
     struct aw_queue_config config = {
         .name = "stress",
         .device = "bus",
         .depth = depths[dice_below(dice, 9)],
         .payload_bytes = STRESS_PAYLOAD_BYTES,
+        .overflow = (enum aw_overflow)dice_below(dice, 4),
+        .budget_ns = budgets_ns[dice_below(dice, 4)],
         .filters = &lane->filter,
         .filter_count = dice_below(dice, 2),
     };
 
-    lane->round = round;
     lane->filter = (struct aw_filter){
         .id = dice_below(dice, AW_CAN_SFF_MASK),
         .mask = UINT32_C(1) << dice_below(dice, 11),
         .invert = dice_below(dice, 2),
     };
-    lane->paced = dice_below(dice, 2);
-    lane->bridged = dice_below(dice, 2);
+    lane->paced = dice_below(dice, 2) || config.overflow == AW_OVERFLOW_BLOCK;
+    lane->announce = dice_below(dice, 2) ? &round->ready : NULL;
+    lane->reader_bell = round->bell;
     lane->clears = dice_below(dice, 4) == 0;
+    lane->leases = dice_below(dice, 2);
+    lane->again = calloc(UNITS_MAX + BATCH_MAX, sizeof(*lane->again));
     lane->close_after =
         dice_below(dice, 4) == 0 ? 1 + dice_below(dice, 300) : 0;
     lane->dice.state = round->traffic.seed ^ number;
@@ -347,6 +276,9 @@ static void open_lane(struct lane *lane, struct round *round, unsigned number,
     lane->account = (struct account){.traffic = &round->traffic,
                                      .filters = config.filters,
                                      .filter_count = config.filter_count};
+    if (config.overflow == AW_OVERFLOW_LATEST)
+        account_open_store(&lane->account, round->units + BATCH_MAX,
+                           config.depth);
     aw_role_assume(&aw_role_reader);
     if (lane->paced)
         CHECK(aw_queue_set_bell(lane->queue, round->bell) == 0);
@@ -364,13 +296,17 @@ static void check_lane(const struct lane *lane)
     CHECK(stats.received == lane->end);
     CHECK(stats.filtered == totals.filtered);
     CHECK(stats.dropped_kernel == totals.lost);
-    CHECK(stats.delivered == lane->account.delivered);
+    CHECK(stats.delivered == lane->delivered);
+    CHECK(stats.high_water <= stats.received);
     CHECK(stats.dropped_cleared == lane->cleared);
     CHECK(stats.dropped_closed == lane->abandoned);
     CHECK(stats.dropped_overflow == totals.wanted - stats.delivered -
                                         stats.dropped_cleared -
                                         stats.dropped_closed);
-    CHECK(!lane->paced || stats.dropped_overflow == 0);
+    CHECK(!lane->paced || stats.dropped_overflow == 0 ||
+          lane->queue->overflow == AW_OVERFLOW_DROP_OLDEST ||
+          lane->queue->overflow == AW_OVERFLOW_LATEST);
+    CHECK(stats.stalls == 0 || lane->paced);
     CHECK(atomic_load(&lane->close_wanted) || lane->abandoned == 0);
 }
 
@@ -385,6 +321,8 @@ static void close_round(struct round *round)
         CHECK(atomic_load(&round->lanes[i].queue->references) == 1);
         aw_queue_unref(round->lanes[i].queue);
         aw_eventfd_close(round->lanes[i].posted);
+        account_close(&round->lanes[i].account);
+        free(round->lanes[i].again);
     }
     aw_eventfd_close(round->bell);
 }
@@ -408,30 +346,41 @@ static void run_threads(struct round *round)
     pthread_join(observer, NULL);
 }
 
-/* Returns how many frames were taken. */
-static uint64_t run_round(uint64_t seed, uint64_t *snapshots)
+/* What all rounds came to. */
+struct sums {
+    uint64_t delivered, repeated, peeked, evicted, stalls, snapshots;
+};
+
+static void add_lane(struct sums *sums, const struct lane *lane)
+{
+    sums->delivered += lane->delivered;
+    sums->repeated += lane->repeated;
+    sums->peeked += lane->peeked;
+    sums->evicted += lane->queue->evicted;
+    sums->stalls += lane->queue->stalls;
+}
+
+static void run_round(uint64_t seed, struct sums *sums)
 {
     struct dice dice = {.state = seed};
     struct lane lanes[LANES_MAX] = {0};
     struct round round = {
         .traffic.seed = dice_roll(&dice),
-        .units = 500 + dice_below(&dice, 1000),
+        .units = 500 + dice_below(&dice, UNITS_MAX - 500),
         .lane_count = 1 + dice_below(&dice, LANES_MAX),
         .lanes = lanes,
         .dice.state = dice_roll(&dice),
         .bell = aw_eventfd_new(),
     };
-    uint64_t delivered = 0;
 
     CHECK(aw_waker_init(&round.ready, true) == 0);
     for (unsigned i = 0; i < round.lane_count; i++)
         open_lane(&lanes[i], &round, i, &dice);
     run_threads(&round);
-    close_round(&round);
-    *snapshots += round.snapshots;
+    sums->snapshots += round.snapshots;
     for (unsigned i = 0; i < round.lane_count; i++)
-        delivered += lanes[i].account.delivered;
-    return delivered;
+        add_lane(sums, &lanes[i]);
+    close_round(&round);
 }
 
 int main(int argument_count, char **arguments)
@@ -440,19 +389,22 @@ int main(int argument_count, char **arguments)
         argument_count > 1 ? strtoull(arguments[1], NULL, 0) : ROUNDS_DEFAULT;
     uint64_t seed = argument_count > 2 ? strtoull(arguments[2], NULL, 0)
                                        : aw_clock_realtime_ns();
-    uint64_t delivered = 0, snapshots = 0;
     struct dice dice = {.state = seed};
+    struct sums sums = {0};
 
     fprintf(stderr, "stress_queue: %" PRIu64 " rounds, seed %" PRIu64 "\n",
             rounds, seed);
     /* Losses are wanted here. */
     aw_log_limit(AW_LOG_ERROR);
     for (uint64_t i = 0; i < rounds; i++)
-        delivered += run_round(dice_roll(&dice), &snapshots);
+        run_round(dice_roll(&dice), &sums);
     fprintf(stderr,
-            "stress_queue: %" PRIu64 " frames taken, %" PRIu64
+            "stress_queue: %" PRIu64 " frames delivered, %" PRIu64
+            " taken again, %" PRIu64 " looked at, %" PRIu64
+            " evicted or replaced, %" PRIu64 " stalls, %" PRIu64
             " snapshots exact\n",
-            delivered, snapshots);
-    CHECK(rounds == 0 || snapshots > 0);
+            sums.delivered, sums.repeated, sums.peeked, sums.evicted,
+            sums.stalls, sums.snapshots);
+    CHECK(rounds == 0 || sums.snapshots > 0);
     return 0;
 }

@@ -26,9 +26,11 @@ void explore_point(const volatile void *object);
 
 #define atomic_load_explicit(object, order)                                    \
     ({                                                                         \
+        EXPLORE_TYPE(object) loaded_;                                          \
         explore_point(object);                                                 \
         (void)(order);                                                         \
-        *(object);                                                             \
+        loaded_ = *(object);                                                   \
+        loaded_;                                                               \
     })
 
 #define atomic_store_explicit(object, value, order)                            \
