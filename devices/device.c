@@ -175,18 +175,28 @@ static int ask(struct aw_device *device, enum aw_mail_kind kind,
     return aw_mailbox_ask(&device->reader.mailbox, &mail);
 }
 
+static void lock_memory(const struct aw_device *device,
+                        const struct aw_queue *queue)
+{
+    const struct aw_latest *latest = &queue->latest;
+
+    if (mlock(queue->ring.shared, queue->ring.mapped_bytes) == 0 &&
+        (!latest->shared || mlock(latest->shared, latest->mapped_bytes) == 0))
+        return;
+    aw_log(AW_LOG_WARNING,
+           "queue %s of device %s: mlock: %s "
+           "(LimitMEMLOCK= would allow it)",
+           queue->name, device->name, strerror(errno));
+}
+
 int aw_device_attach(struct aw_device *device, struct aw_queue *queue)
 {
     int result = aw_book_enter(&device->book, queue, device->allow_block);
 
     if (result < 0)
         return result;
-    if (device->mlock &&
-        mlock(queue->ring.shared, queue->ring.mapped_bytes) < 0)
-        aw_log(AW_LOG_WARNING,
-               "queue %s of device %s: mlock: %s "
-               "(LimitMEMLOCK= would allow it)",
-               queue->name, device->name, strerror(errno));
+    if (device->mlock)
+        lock_memory(device, queue);
     result = ask(device, AW_MAIL_ATTACH, queue);
     if (result < 0)
         aw_book_strike(&device->book, queue);

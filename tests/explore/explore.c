@@ -261,7 +261,8 @@ static bool next_schedule(void)
 static void print_schedule(void)
 {
     fprintf(stderr, "%s\n  schedule:", world.failure);
-    for (unsigned i = 0, same = 1; i < world.choices_made; i += same, same = 1) {
+    for (unsigned i = 0, same = 1; i < world.choices_made;
+         i += same, same = 1) {
         while (i + same < world.choices_made &&
                world.choices[i + same].fiber == world.choices[i].fiber)
             same++;

@@ -9,11 +9,8 @@
 #include "tests/explore/explore.h"
 
 static const struct scenario *const lists[] = {
-    scenarios_queue,
-    scenarios_evict,
-    scenarios_latest,
-    scenarios_peer,
-    scenarios_wait,
+    scenarios_queue, scenarios_evict, scenarios_latest,
+    scenarios_peer,  scenarios_wait,
 };
 
 static bool wanted(const char *name, char **names)
@@ -69,8 +66,7 @@ static void explore_list(const struct scenario *list, char **names,
 
 int main(int argument_count, char **arguments)
 {
-    bool planted =
-        argument_count > 1 && strcmp(arguments[1], "--planted") == 0;
+    bool planted = argument_count > 1 && strcmp(arguments[1], "--planted") == 0;
     struct tally tally = {0};
 
     status_of_failure = planted ? 0 : 1;

@@ -113,9 +113,9 @@ void rig_reader(void *argument)
 
     aw_role_assume(&aw_role_reader);
     rig_offer_batches(to);
-    aw_queue_finish(
-        to->queue, to->plan.outcome ? to->plan.outcome : AW_QUEUE_END,
-        to->plan.outcome == AW_QUEUE_LOST ? 5 : 0);
+    aw_queue_finish(to->queue,
+                    to->plan.outcome ? to->plan.outcome : AW_QUEUE_END,
+                    to->plan.outcome == AW_QUEUE_LOST ? 5 : 0);
 }
 
 /* ---- the consumer ---- */

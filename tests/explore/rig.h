@@ -27,10 +27,10 @@ struct rig {
     struct aw_waker waker;
     unsigned offered;
     /* The consumer's account. */
-    unsigned next;      /* the number behind the last frame taken */
+    unsigned next;              /* the number behind the last frame taken */
     unsigned next_of[KEYS_MAX]; /* the same for each key */
-    unsigned delivered; /* frames */
-    unsigned told;      /* sum of lost_before */
+    unsigned delivered;         /* frames */
+    unsigned told;              /* sum of lost_before */
     unsigned cleared;
 };
 

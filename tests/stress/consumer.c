@@ -93,8 +93,7 @@ static bool take(struct lane *lane)
         count = 1 + dice_below(&lane->dice, (uint32_t)pending + 1);
     if (aw_queue_claim(lane->queue, count, &claim) == 0) {
         /* Unless a batch that is not published yet has evicted them all. */
-        CHECK(pending == 0 ||
-              lane->queue->overflow == AW_OVERFLOW_DROP_OLDEST);
+        CHECK(pending == 0 || lane->queue->overflow == AW_OVERFLOW_DROP_OLDEST);
         return false;
     }
     CHECK(claim.count <= count);

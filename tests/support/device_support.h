@@ -111,14 +111,16 @@ static inline struct taken take_frame(struct fake *fake, struct aw_queue *queue,
                                       uint32_t id)
 {
     const struct aw_frame *frame;
+    struct aw_claim claim;
     struct taken taken;
 
     wait_frames(fake, queue, 1);
-    frame = aw_queue_at(queue, 0);
+    assert_int_equal(aw_queue_claim(queue, 1, &claim), 1);
+    frame = aw_queue_at(queue, &claim, 0);
     assert_non_null(frame);
     assert_int_equal(frame->id, id);
     taken = (struct taken){frame->seq, frame->lost_before, frame->lost_cause};
-    aw_queue_release(queue, 1);
+    aw_queue_release(queue, &claim);
     return taken;
 }
 

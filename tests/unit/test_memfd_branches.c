@@ -27,7 +27,7 @@ static enum call failing;
 static unsigned calls_before; /* of that call, which succeed */
 
 /* Fails `call` for once, the time after `before` others. */
-static void fail(enum call call, unsigned before)
+static void refuse(enum call call, unsigned before)
 {
     failing = call;
     calls_before = before;
@@ -119,7 +119,7 @@ static int expect_refused(enum call call, unsigned before,
     config.overflow = overflow;
     config.filters = &filter;
     config.filter_count = 1;
-    fail(call, before);
+    refuse(call, before);
     result = aw_queue_new(&config, &queue);
     assert_null(queue);
     assert_int_equal(failing, NO_CALL);
@@ -134,7 +134,7 @@ static void test_memfd_size_refused_gives_the_reason(void **state)
     int fd = -1;
 
     (void)state;
-    fail(FTRUNCATE, 0);
+    refuse(FTRUNCATE, 0);
     assert_int_equal(aw_memfd_map("test", 64, &fd, &memory), -EFBIG);
     assert_int_equal(fd, -1);
     assert_null(memory);
@@ -146,7 +146,7 @@ static void test_memfd_seal_refused_gives_the_reason(void **state)
     int fd = -1;
 
     (void)state;
-    fail(FCNTL, 0);
+    refuse(FCNTL, 0);
     assert_int_equal(aw_memfd_map("test", 64, &fd, &memory), -EPERM);
     assert_int_equal(fd, -1);
     assert_null(memory);
@@ -158,7 +158,7 @@ static void test_memfd_mapping_refused_gives_the_reason(void **state)
     int fd = -1;
 
     (void)state;
-    fail(MMAP, 0);
+    refuse(MMAP, 0);
     assert_int_equal(aw_memfd_map("test", 64, &fd, &memory), -ENOMEM);
     assert_int_equal(fd, -1);
     assert_null(memory);
@@ -167,8 +167,8 @@ static void test_memfd_mapping_refused_gives_the_reason(void **state)
 static void test_queue_without_memory_is_not_made(void **state)
 {
     (void)state;
-    assert_int_equal(
-        expect_refused(ALIGNED_ALLOC, 0, AW_OVERFLOW_DROP_NEWEST), -ENOMEM);
+    assert_int_equal(expect_refused(ALIGNED_ALLOC, 0, AW_OVERFLOW_DROP_NEWEST),
+                     -ENOMEM);
 }
 
 static void test_queue_without_memory_for_filters_is_not_made(void **state)
@@ -213,7 +213,7 @@ static void test_latest_without_randomness_works(void **state)
 
     (void)state;
     config.overflow = AW_OVERFLOW_LATEST;
-    fail(GETRANDOM, 0);
+    refuse(GETRANDOM, 0);
     assert_int_equal(aw_queue_new(&config, &queue), 0);
     assert_int_equal(failing, NO_CALL);
     send_ids(queue, 7, 2);
@@ -228,7 +228,7 @@ static void test_waker_without_bell_is_not_made(void **state)
     struct aw_waker waker;
 
     (void)state;
-    fail(EVENTFD, 0);
+    refuse(EVENTFD, 0);
     assert_int_equal(aw_waker_init(&waker, false), -EMFILE);
 }
 

@@ -66,8 +66,7 @@ static void test_queue_publish_of_nothing_does_nothing(void **state)
 
     (void)state;
     publish(queue);
-    assert_int_equal(
-        atomic_load(&queue->ring.shared->producer.version), 0);
+    assert_int_equal(atomic_load(&queue->ring.shared->producer.version), 0);
     aw_queue_unref(queue);
 }
 
@@ -139,6 +138,26 @@ static void test_latest_fifo_overfull_loses_the_queue(void **state)
     aw_queue_unref(queue);
 }
 
+/* Address space for the deepest store there is: little of it is ever touched,
+ * but a machine may refuse it. */
+static void test_latest_deepest_store_has_no_spare_slots(void **state)
+{
+    struct aw_queue_config config = test_config(AW_RING_SLOTS_MAX);
+    struct aw_queue *queue;
+    int result;
+
+    (void)state;
+    config.overflow = AW_OVERFLOW_LATEST;
+    result = aw_queue_new(&config, &queue);
+    if (result == -ENOMEM) {
+        print_message("no address space for it\n");
+        skip();
+    }
+    assert_int_equal(result, 0);
+    assert_int_equal(queue->ring.depth, AW_RING_SLOTS_MAX);
+    aw_queue_unref(queue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +170,7 @@ int main(void)
         cmocka_unit_test(test_queue_of_a_script_names_it_when_it_loses),
         cmocka_unit_test(test_latest_slot_out_of_range_stops_the_batch),
         cmocka_unit_test(test_latest_fifo_overfull_loses_the_queue),
+        cmocka_unit_test(test_latest_deepest_store_has_no_spare_slots),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

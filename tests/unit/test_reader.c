@@ -176,11 +176,14 @@ static void test_reader_reads_on_beyond_one_batch(void **state)
 {
     struct fake *fake = *state;
     struct aw_queue *queue = attach_queue(fake, "1", 2048);
+    struct aw_claim claim;
 
     fake_receive(fake, 0, 2000);
     wait_frames(fake, queue, 2000);
+    assert_int_equal(aw_queue_claim(queue, 2000, &claim), 2000);
     for (uint32_t i = 0; i < 2000; i++)
-        assert_int_equal(aw_queue_at(queue, i)->id, i);
+        assert_int_equal(aw_queue_at(queue, &claim, i)->id, i);
+    aw_queue_release(queue, &claim);
     retire_queue(fake, queue);
 }
 
