@@ -32,3 +32,16 @@ else()
     $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)
   target_link_options(aw_flags INTERFACE -Wl,-z,relro,-z,now)
 endif()
+
+# The two programs that count are optimised across files; the objects stay
+# ordinary ones besides, for the tests and for those that look into them.
+function(aw_link_optimised target)
+  if(CMAKE_C_COMPILER_ID STREQUAL GNU AND NOT AWAITD_SANITIZE AND
+     NOT CMAKE_BUILD_TYPE STREQUAL Debug)
+    target_link_options(${target} PRIVATE -flto=auto)
+  endif()
+endfunction()
+if(CMAKE_C_COMPILER_ID STREQUAL GNU AND NOT AWAITD_SANITIZE AND
+   NOT CMAKE_BUILD_TYPE STREQUAL Debug)
+  target_compile_options(aw_flags INTERFACE -flto=auto -ffat-lto-objects)
+endif()

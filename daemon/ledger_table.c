@@ -42,6 +42,18 @@ static void append_causes(char *text, size_t size, const struct cause *causes,
         snprintf(text + length, size - length, ")");
 }
 
+/* Appends ", stalled 3 times, 0.012 s" for a queue that held up its device. */
+static void append_stalls(char *text, size_t size, const struct aw_stats *stats)
+{
+    size_t length = strlen(text);
+
+    if (stats->stalls > 0)
+        snprintf(text + length, size - length,
+                 ", stalled %" PRIu64 " time%s, %.3f s", stats->stalls,
+                 stats->stalls == 1 ? "" : "s",
+                 (double)stats->stalled_ns / 1e9);
+}
+
 static void fill_row(struct row *row, const char *device,
                      const struct aw_queue_report *queue)
 {
@@ -65,6 +77,7 @@ static void fill_row(struct row *row, const char *device,
     snprintf(row->verdict, sizeof(row->verdict), "%s",
              aw_stats_exact(stats) ? "exact" : "NOT EXACT");
     append_causes(row->verdict, sizeof(row->verdict), causes, 4);
+    append_stalls(row->verdict, sizeof(row->verdict), stats);
 }
 
 static void print_rows(const struct row *rows, size_t count, FILE *to)

@@ -7,7 +7,7 @@ static json_t *queue_json(const struct aw_queue_report *queue)
 {
     const struct aw_stats *stats = &queue->stats;
 
-    return json_pack(
+    json_t *object = json_pack(
         "{s:s, s:s, s:b, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I}, s:I, s:I, s:I,"
         " s:b}",
         "name", queue->name, "script", queue->owner, "open", (int)queue->open,
@@ -19,6 +19,18 @@ static json_t *queue_json(const struct aw_queue_report *queue)
         (json_int_t)stats->dropped_closed, "pending",
         (json_int_t)stats->pending, "high_water", (json_int_t)stats->high_water,
         "wakes", (json_int_t)stats->wakes, "exact", (int)aw_stats_exact(stats));
+
+    /* Only a queue that blocks stalls. A failure to add is one of the whole. */
+    if (object && stats->stalls > 0 &&
+        (json_object_set_new(object, "stalls",
+                             json_integer((json_int_t)stats->stalls)) < 0 ||
+         json_object_set_new(object, "stalled_ns",
+                             json_integer((json_int_t)stats->stalled_ns)) <
+             0)) {
+        json_decref(object);
+        object = NULL;
+    }
+    return object;
 }
 
 static json_t *send_json(const struct aw_send_stats *send)

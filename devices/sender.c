@@ -13,12 +13,12 @@
 static void publish(struct aw_reader *reader)
 {
     const struct aw_send_stats *stats = &reader->send_stats;
-    const uint64_t fields[AW_LEDGER_FIELDS] = {
+    const uint64_t fields[] = {
         stats->submitted, stats->sent,   stats->expired,
         stats->timed_out, stats->failed, stats->pending,
     };
 
-    aw_ledger_publish(&reader->send_ledger, fields);
+    aw_ledger_publish(&reader->send_ledger, fields, 6);
 }
 
 static void append(struct aw_reader *reader, struct aw_send *send)

@@ -1,7 +1,14 @@
 """The C extension below the package awaitd, which re-exports all of it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from types import GenericAlias, TracebackType
 from typing import (
     Any,
@@ -12,6 +19,7 @@ from typing import (
     TypedDict,
     TypeVar,
     final,
+    overload,
     type_check_only,
 )
 
@@ -20,10 +28,12 @@ from typing_extensions import Self, TypeAlias
 
 __version__: str
 
-_F = TypeVar("_F", bound=Frame, covariant=True)
+_F = TypeVar("_F", bound=Frame | Gap, covariant=True)
 
 # What `data` may be: bytes-like, or integers from 0 to 255.
 _Data: TypeAlias = ReadableBuffer | Iterable[SupportsIndex]
+
+_LossCause: TypeAlias = Literal["kernel", "overflow", "kernel+overflow"]
 
 # As the socket module has it: (host, port), and for IPv6 (host, port,
 # flowinfo, scope_id).
@@ -64,7 +74,7 @@ class Frame:
     @property
     def lost_cause(
         self,
-    ) -> Literal["", "kernel", "overflow", "kernel+overflow"]: ...
+    ) -> Literal[""] | _LossCause: ...
     @property
     def timestamp(self) -> float: ...
     @property
@@ -77,6 +87,7 @@ class Frame:
     def truncated(self) -> bool: ...
     @property
     def is_rx(self) -> bool: ...
+    def age(self) -> float: ...
     def equals(
         self,
         other: Frame,
@@ -150,12 +161,48 @@ class Datagram(Frame):  # type: ignore[misc]
     @property
     def length(self) -> int: ...
 
+@final
+class Gap(
+    structseq[str | int], tuple[str, int, _LossCause, int, int]
+):
+    __match_args__: Final = ("device", "lost", "cause", "seq", "timestamp_ns")
+    @property
+    def device(self) -> str: ...
+    @property
+    def lost(self) -> int: ...
+    @property
+    def cause(self) -> _LossCause: ...
+    @property
+    def seq(self) -> int: ...
+    @property
+    def timestamp_ns(self) -> int: ...
+
+# A buffer of structs, one a slot; numpy.asarray() reads it.
+@final
+class Batch(Generic[_F]):
+    @property
+    def device(self) -> str: ...
+    @property
+    def lost(self) -> int: ...
+    @property
+    def nbytes(self) -> int: ...
+    # numpy.dtype, for those who have numpy.
+    @property
+    def dtype(self) -> Any: ...
+    def candump(self) -> str: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> _F: ...
+    def __iter__(self) -> Iterator[_F]: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any: ...
+    def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
+
 # ---- ledgers ----
 
 @final
 class QueueStats(
     structseq[int],
-    tuple[int, int, int, int, int, int, int, int, int, int, int],
+    tuple[int, int, int, int, int, int, int, int, int, int, int, int, int],
 ):
     __match_args__: Final = (
         "received",
@@ -169,6 +216,8 @@ class QueueStats(
         "dropped_closed",
         "high_water",
         "wakes",
+        "stalls",
+        "stalled_ns",
     )
     @property
     def received(self) -> int: ...
@@ -192,6 +241,10 @@ class QueueStats(
     def high_water(self) -> int: ...
     @property
     def wakes(self) -> int: ...
+    @property
+    def stalls(self) -> int: ...
+    @property
+    def stalled_ns(self) -> int: ...
 
 @final
 class SendStats(structseq[int], tuple[int, int, int, int, int, int]):
@@ -247,6 +300,8 @@ _Filters: TypeAlias = Sequence[_Filter] | Sequence[Mapping[str, int]]
 # What `await` takes is typed as a coroutine: it has send, throw and close, so
 # that asyncio.create_task() and TaskGroup.create_task() take it too.
 
+_Overflow: TypeAlias = Literal["drop-newest", "drop-oldest", "latest", "block"]
+
 class Device(Generic[_F]):
     @property
     def name(self) -> str: ...
@@ -256,14 +311,29 @@ class Device(Generic[_F]):
     def kind(self) -> Literal["can", "datagram", "bytes"]: ...
     @property
     def closed(self) -> bool: ...
+    @overload
     def queue(
         self,
         filters: _Filters | None = None,
         name: str | None = None,
         depth: int | None = None,
-        overflow: Literal["drop-newest"] = "drop-newest",
+        overflow: _Overflow = "drop-newest",
         budget_us: int = 0,
+        gaps: Literal[False] = False,
+        wakeup: Literal["bridge", "fd"] | None = None,
     ) -> Queue[_F]: ...
+    @overload
+    def queue(
+        self,
+        filters: _Filters | None = None,
+        name: str | None = None,
+        depth: int | None = None,
+        overflow: _Overflow = "drop-newest",
+        budget_us: int = 0,
+        *,
+        gaps: Literal[True],
+        wakeup: Literal["bridge", "fd"] | None = None,
+    ) -> Queue[_F | Gap]: ...
     def send(
         self, frame: Frame | ReadableBuffer, /
     ) -> Coroutine[Any, Any, None]: ...
@@ -308,7 +378,13 @@ class Queue(Generic[_F]):
     def get_many(
         self, n: int, timeout: float | None = None
     ) -> Coroutine[Any, Any, list[_F]]: ...
+    def get_batch(
+        self, n: int, min: int = 1, timeout: float | None = None
+    ) -> Coroutine[Any, Any, Batch[_F]]: ...
     def get_nowait(self) -> _F: ...
+    def lease(self, n: int = 1, timeout: float | None = None) -> _Lease[_F]: ...
+    def snapshot(self) -> dict[Any, _F]: ...
+    def peek(self, key: Any, /) -> _F | None: ...
     def recv(self, timeout: float | None = None) -> _F | None: ...
     def stats(self) -> QueueStats: ...
     def qsize(self) -> int: ...
@@ -326,8 +402,23 @@ class Queue(Generic[_F]):
         /,
     ) -> None: ...
     def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
+    # For merge(): (timestamp_ns, monotonic_ns) of the oldest frame; and to
+    # wait for one without taking it: False at the end, or when time is up.
+    def _head(self) -> tuple[int, int] | None: ...
+    def _ready(self, timeout: float | None, /) -> Coroutine[Any, Any, bool]: ...
     # For the host: the script has ended.
     def _retire(self) -> None: ...
+
+@type_check_only
+class _Lease(Generic[_F]):
+    def __aenter__(self) -> Coroutine[Any, Any, list[_F]]: ...
+    def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> Coroutine[Any, Any, None]: ...
 
 # ---- what the package awaitd is made of ----
 

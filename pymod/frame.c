@@ -169,7 +169,7 @@ static PyObject *frame_get_timestamp(PyObject *self, void *closure)
                               (double)(timestamp_ns % AW_NS_PER_S) / 1e9);
 }
 
-static const char *loss_name(const struct aw_frame *frame)
+const char *aw_frame_loss_name(const struct aw_frame *frame)
 {
     switch (frame->lost_cause) {
     case AW_LOSS_NONE:
@@ -186,7 +186,7 @@ static const char *loss_name(const struct aw_frame *frame)
 static PyObject *frame_get_lost_cause(PyObject *self, void *closure)
 {
     (void)closure;
-    return PyUnicode_InternFromString(loss_name(aw_frame_slot(self)));
+    return PyUnicode_InternFromString(aw_frame_loss_name(aw_frame_slot(self)));
 }
 
 static PyObject *frame_get_is_rx(PyObject *self, void *closure)
@@ -323,6 +323,21 @@ AW_WITH_GIL static PyObject *frame_equals(PyObject *self, PyObject *args,
     return same < 0 ? NULL : PyBool_FromLong(same);
 }
 
+static PyObject *frame_age(PyObject *self, PyObject *unused)
+{
+    uint64_t came_ns = aw_frame_slot(self)->monotonic_ns;
+
+    (void)unused;
+    if (came_ns == 0) {
+        PyErr_SetString(PyExc_ValueError,
+                        "a frame made by hand has no age: it never came");
+        return NULL;
+    }
+    /* Signed: a replay may stamp its frames ahead. */
+    return PyFloat_FromDouble(
+        (double)(int64_t)(aw_clock_monotonic_ns() - came_ns) / 1e9);
+}
+
 static PyObject *frame_copy(PyObject *self, PyObject *unused)
 {
     (void)unused;
@@ -361,7 +376,7 @@ static PyObject *describe_origin(PyObject *self)
     lost = frame->lost_before
                ? PyUnicode_FromFormat(" lost_before=%u (%s)",
                                       (unsigned)frame->lost_before,
-                                      loss_name(frame))
+                                      aw_frame_loss_name(frame))
                : PyUnicode_FromStringAndSize("", 0);
     if (channel && lost && object->device)
         origin = PyUnicode_FromFormat(
@@ -465,6 +480,10 @@ PyDoc_STRVAR(
 static PyMethodDef frame_methods[] = {
     {"equals", (PyCFunction)(void (*)(void))frame_equals,
      METH_VARARGS | METH_KEYWORDS, equals_doc},
+    {"age", frame_age, METH_NOARGS,
+     PyDoc_STR("age($self, /)\n--\n\n"
+               "Seconds (float) since monotonic_ns. ValueError for a frame "
+               "made by hand.")},
     {"__bytes__", frame_bytes, METH_NOARGS,
      PyDoc_STR("__bytes__($self, /)\n--\n\nThe data.")},
     {"__copy__", frame_copy, METH_NOARGS,

@@ -32,6 +32,10 @@ PyObject *aw_frame_from_slot(struct aw_module *module,
                              const struct aw_frame *frame, PyObject *device,
                              PyObject *channel) AW_WITH_GIL;
 
+/* Why frames were lost before this one, in words; "" if none were. Any thread.
+ */
+const char *aw_frame_loss_name(const struct aw_frame *frame);
+
 /* Makes what aw_device_send() takes of a frame object, or for a device of kind
  * BYTES or DATAGRAM of any bytes-like object. The caller frees `*ret_send` with
  * PyMem_RawFree(). 0, or -1 with TypeError (not a frame for such a device),

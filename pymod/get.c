@@ -8,7 +8,9 @@
 
 #include <structmember.h>
 
+#include "pymod/batch.h"
 #include "pymod/errors.h"
+#include "pymod/lease.h"
 
 /* ---- the list of waiters ---- */
 
@@ -81,11 +83,28 @@ static void leave(GetObject *self, int (*look_after)(QueueObject *))
 
 /* ---- steps ---- */
 
-/* Takes what the mode asks for; NULL without an exception: nothing there. */
-static PyObject *take(GetObject *self)
+/* Takes what the mode asks for, or fewer frames than it would wait for, but
+ * one at least; NULL without an exception: not there. */
+static PyObject *take(GetObject *self, Py_ssize_t minimum)
 {
-    if (self->mode == GET_MANY)
+    switch (self->mode) {
+    case GET_ONE:
+    case GET_NEXT:
+        break;
+    case GET_MANY:
         return aw_queue_take_many(self->queue, self->limit);
+    case GET_BATCH:
+        return aw_batch_take(self->queue, self->limit, minimum);
+    case GET_LEASE:
+        return aw_lease_take(self->lease);
+    case GET_READY:
+        return aw_queue_pending(self->queue->queue) > 0 &&
+                       aw_queue_can_claim(self->queue->queue)
+                   ? Py_NewRef(Py_True)
+                   : NULL;
+    case GET_DONE:
+        return Py_NewRef(Py_None);
+    }
     return aw_queue_take(self->queue);
 }
 
@@ -98,6 +117,8 @@ static PyObject *raise_end(GetObject *self)
         PyErr_SetNone(PyExc_StopAsyncIteration);
         return NULL;
     }
+    if (self->mode == GET_READY)
+        return Py_NewRef(Py_False);
     return aw_raise_closed(module, queue);
 }
 
@@ -105,6 +126,10 @@ static PyObject *raise_timeout(GetObject *self)
 {
     if (self->mode == GET_MANY)
         return PyList_New(0);
+    if (self->mode == GET_BATCH)
+        return aw_batch_take(self->queue, self->limit, 0);
+    if (self->mode == GET_READY)
+        return Py_NewRef(Py_False);
     PyErr_Format(PyExc_TimeoutError,
                  "no frame on queue %U of device %U in "
                  "time",
@@ -116,13 +141,13 @@ static PyObject *raise_timeout(GetObject *self)
  * without: it must wait. */
 static PyObject *outcome(GetObject *self)
 {
-    PyObject *frames = take(self);
+    PyObject *frames = take(self, self->minimum);
 
     if (frames || PyErr_Occurred())
         return frames;
     if (aw_queue_state(self->queue->queue) != AW_QUEUE_OPEN) {
         /* The state was set after the last frame was pushed: look again. */
-        frames = take(self);
+        frames = take(self, 1);
         if (frames || PyErr_Occurred())
             return frames;
         return raise_end(self);
@@ -248,15 +273,22 @@ PyObject *aw_get_new(QueueObject *queue, enum get_mode mode, Py_ssize_t limit,
                      double timeout_s)
 {
     struct aw_module *module = aw_module_of_type(Py_TYPE(queue));
-    GetObject *self = PyObject_GC_New(GetObject, module->get_type);
+    GetObject *self = module->spare_get;
 
-    if (!self)
-        return NULL;
+    if (self) {
+        module->spare_get = NULL;
+        PyObject_Init((PyObject *)self, module->get_type);
+    } else {
+        self = PyObject_GC_New(GetObject, module->get_type);
+        if (!self)
+            return NULL;
+    }
     memset((char *)self + sizeof(PyObject), 0,
            sizeof(*self) - sizeof(PyObject));
     self->queue = (QueueObject *)Py_NewRef(queue);
     self->mode = mode;
     self->limit = limit;
+    self->minimum = 1;
     self->timeout_s = timeout_s;
     PyObject_GC_Track(self);
     return (PyObject *)self;
@@ -270,6 +302,7 @@ static int get_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->queue);
     Py_VISIT(self->timer);
     Py_VISIT(self->waiter);
+    Py_VISIT(self->lease);
     return 0;
 }
 
@@ -295,13 +328,19 @@ static void get_dealloc(PyObject *object)
 {
     GetObject *self = (GetObject *)object;
     PyTypeObject *type = Py_TYPE(object);
+    struct aw_module *module = aw_module_of_type(type);
 
     PyObject_GC_UnTrack(object);
     if (self->weak_references)
         PyObject_ClearWeakRefs(object);
     get_clear(object);
+    Py_CLEAR(self->lease);
     Py_CLEAR(self->queue);
-    PyObject_GC_Del(object);
+    /* One is kept for the next get(), which mostly comes at once. */
+    if (!module->spare_get && !module->shut_down)
+        module->spare_get = self;
+    else
+        PyObject_GC_Del(object);
     Py_DECREF(type);
 }
 

@@ -198,7 +198,8 @@ static int execute(PyObject *module)
     static int (*const setups[])(PyObject *) = {
         aw_errors_setup, aw_frame_setup,  aw_can_frame_setup, aw_datagram_setup,
         aw_stats_setup,  aw_device_setup, aw_queue_setup,     aw_get_setup,
-        aw_send_setup,   aw_waiter_setup, aw_doorbell_setup,
+        aw_send_setup,   aw_waiter_setup, aw_doorbell_setup,  aw_gap_setup,
+        aw_lease_setup,  aw_batch_setup,
     };
     struct aw_module *state = aw_module_state(module);
 
@@ -244,6 +245,10 @@ static int clear(PyObject *module)
 
 static void free_module(void *module)
 {
+    struct aw_module *state = aw_module_state(module);
+
+    if (state->spare_get)
+        PyObject_GC_Del(state->spare_get);
     clear(module);
 }
 

@@ -41,6 +41,9 @@ struct aw_module {
     PyTypeObject *stats_type; /* stats.c: QueueStats */
     PyTypeObject *send_stats_type; /* stats.c: SendStats */
     PyTypeObject *get_type;        /* get.c: what `await queue.get()` awaits */
+    PyTypeObject *gap_type;        /* gap.c: Gap */
+    PyTypeObject *lease_type;      /* lease.c: what queue.lease() gives */
+    PyTypeObject *batch_type;      /* batch.c: Batch */
     PyTypeObject *waiter_type;     /* waiter.c: what these yield to a task */
     PyTypeObject *doorbell_type;   /* doorbell.c: an fd that a loop watches */
 
@@ -54,6 +57,7 @@ struct aw_module {
 
     bool forked;                    /* this is a child made by os.fork() */
     bool shut_down;                 /* the interpreter is about to go */
+    struct get_object *spare_get;   /* memory for the next one (get.c) */
     struct queue_object *receivers; /* queues with a blocked recv() */
     struct aw_bridge *bridge;       /* bridge.c; started when first needed */
 };
@@ -98,6 +102,9 @@ int aw_waiter_setup(PyObject *module) AW_WITH_GIL;
 int aw_doorbell_setup(PyObject *module) AW_WITH_GIL;
 int aw_send_setup(PyObject *module) AW_WITH_GIL;
 int aw_stats_setup(PyObject *module) AW_WITH_GIL;
+int aw_gap_setup(PyObject *module) AW_WITH_GIL;
+int aw_lease_setup(PyObject *module) AW_WITH_GIL;
+int aw_batch_setup(PyObject *module) AW_WITH_GIL;
 
 /* The inittab entry of the built-in, and the extension's entry. */
 PyMODINIT_FUNC PyInit__awaitd(void);

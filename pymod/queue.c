@@ -2,10 +2,13 @@
 
 #include <structmember.h>
 
+#include "pymod/batch.h"
 #include "pymod/doorbell.h"
 #include "pymod/errors.h"
 #include "pymod/filters.h"
 #include "pymod/frame.h"
+#include "pymod/gap.h"
+#include "pymod/lease.h"
 #include "pymod/stats.h"
 
 /* ---- taking ---- */
@@ -40,6 +43,40 @@ PyObject *aw_queue_list(QueueObject *self, const struct aw_claim *claim)
     return frames;
 }
 
+/* The claimed frame, or the Gap before it: then `*ret_is_gap`. */
+static PyObject *next_at(QueueObject *self, const struct aw_claim *claim,
+                         uint64_t index, bool *ret_is_gap)
+{
+    const struct aw_frame *slot =
+        self->gaps ? aw_queue_at(self->queue, claim, index) : NULL;
+    PyObject *gap = slot ? aw_gap_before(self, slot) : NULL;
+
+    *ret_is_gap = gap;
+    if (gap || PyErr_Occurred())
+        return gap;
+    return aw_queue_frame_at(self, claim, index);
+}
+
+/* The claim's frames as a list, each with its Gap before it. */
+static PyObject *list_with_gaps(QueueObject *self, const struct aw_claim *claim)
+{
+    uint64_t given = self->gap_seq;
+    PyObject *list = PyList_New(0);
+
+    for (uint64_t i = 0; list && i < claim->count;) {
+        bool is_gap;
+        PyObject *item = next_at(self, claim, i, &is_gap);
+
+        if (!item || PyList_Append(list, item) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(item);
+        i += !is_gap;
+    }
+    if (!list)
+        self->gap_seq = given;
+    return list;
+}
+
 /* Taken, or pending again if there is an exception instead. */
 static PyObject *settle_claim(QueueObject *self, const struct aw_claim *claim,
                               PyObject *taken)
@@ -54,11 +91,17 @@ static PyObject *settle_claim(QueueObject *self, const struct aw_claim *claim,
 PyObject *aw_queue_take(QueueObject *self)
 {
     struct aw_claim claim;
+    PyObject *item;
+    bool is_gap;
 
     if (aw_module_check_fork(aw_module_of_type(Py_TYPE(self))) < 0 ||
         aw_queue_claim(self->queue, 1, &claim) == 0)
         return NULL;
-    return settle_claim(self, &claim, aw_queue_frame_at(self, &claim, 0));
+    item = next_at(self, &claim, 0, &is_gap);
+    if (!is_gap)
+        return settle_claim(self, &claim, item);
+    aw_queue_return(self->queue, &claim);
+    return item;
 }
 
 PyObject *aw_queue_take_many(QueueObject *self, Py_ssize_t limit)
@@ -68,7 +111,9 @@ PyObject *aw_queue_take_many(QueueObject *self, Py_ssize_t limit)
     if (aw_module_check_fork(aw_module_of_type(Py_TYPE(self))) < 0 ||
         aw_queue_claim(self->queue, (uint64_t)limit, &claim) == 0)
         return NULL;
-    return settle_claim(self, &claim, aw_queue_list(self, &claim));
+    return settle_claim(self, &claim,
+                        self->gaps ? list_with_gaps(self, &claim)
+                                   : aw_queue_list(self, &claim));
 }
 
 /* ---- methods: getting ---- */
@@ -92,16 +137,35 @@ int aw_parse_timeout(PyObject *object, double *ret_timeout_s)
     return 0;
 }
 
-static PyObject *queue_get(PyObject *self, PyObject *arguments,
-                           PyObject *keywords)
+/* The one argument of get() and recv(): by position or keyword. */
+static int parse_only_timeout(const char *method, PyObject *const *arguments,
+                              Py_ssize_t count, PyObject *keywords,
+                              double *ret_timeout_s)
 {
-    static const char *const names[] = {"timeout", NULL};
-    PyObject *timeout = NULL;
+    Py_ssize_t named = keywords ? PyTuple_GET_SIZE(keywords) : 0;
+
+    if (count + named > 1) {
+        PyErr_Format(PyExc_TypeError,
+                     "%s() takes at most 1 argument (%zd given)", method,
+                     count + named);
+        return -1;
+    }
+    if (named && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(keywords, 0),
+                                                  "timeout") != 0) {
+        PyErr_Format(PyExc_TypeError,
+                     "%s() takes only `timeout` as a keyword, not %R", method,
+                     PyTuple_GET_ITEM(keywords, 0));
+        return -1;
+    }
+    return aw_parse_timeout(count + named ? arguments[0] : NULL, ret_timeout_s);
+}
+
+static PyObject *queue_get(PyObject *self, PyObject *const *arguments,
+                           Py_ssize_t count, PyObject *keywords)
+{
     double timeout_s;
 
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|O:get",
-                                     (char **)names, &timeout) ||
-        aw_parse_timeout(timeout, &timeout_s) < 0)
+    if (parse_only_timeout("get", arguments, count, keywords, &timeout_s) < 0)
         return NULL;
     return aw_get_new((QueueObject *)self, GET_ONE, 1, timeout_s);
 }
@@ -126,6 +190,15 @@ static PyObject *queue_get_many(PyObject *self, PyObject *arguments,
     return aw_get_new((QueueObject *)self, GET_MANY, limit, timeout_s);
 }
 
+static PyObject *queue_ready(PyObject *self, PyObject *timeout)
+{
+    double timeout_s;
+
+    if (aw_parse_timeout(timeout, &timeout_s) < 0)
+        return NULL;
+    return aw_get_new((QueueObject *)self, GET_READY, 1, timeout_s);
+}
+
 static PyObject *queue_get_nowait(PyObject *object, PyObject *Py_UNUSED(unused))
 {
     QueueObject *self = (QueueObject *)object;
@@ -142,16 +215,12 @@ static PyObject *queue_get_nowait(PyObject *object, PyObject *Py_UNUSED(unused))
     return NULL;
 }
 
-static PyObject *queue_recv(PyObject *self, PyObject *arguments,
-                            PyObject *keywords)
+static PyObject *queue_recv(PyObject *self, PyObject *const *arguments,
+                            Py_ssize_t count, PyObject *keywords)
 {
-    static const char *const names[] = {"timeout", NULL};
-    PyObject *timeout = NULL;
     double timeout_s;
 
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|O:recv",
-                                     (char **)names, &timeout) ||
-        aw_parse_timeout(timeout, &timeout_s) < 0)
+    if (parse_only_timeout("recv", arguments, count, keywords, &timeout_s) < 0)
         return NULL;
     return aw_queue_recv((QueueObject *)self, timeout_s);
 }
@@ -363,7 +432,7 @@ static void queue_dealloc(PyObject *object)
 #define METHOD(function) ((PyCFunction)(void (*)(void))(function))
 
 static PyMethodDef queue_methods[] = {
-    {"get", METHOD(queue_get), METH_VARARGS | METH_KEYWORDS,
+    {"get", METHOD(queue_get), METH_FASTCALL | METH_KEYWORDS,
      "get($self, /, timeout=None)\n--\n\n"
      "Await the next frame.\n\n"
      "A frame that is there is returned without suspending. timeout is in\n"
@@ -374,10 +443,35 @@ static PyMethodDef queue_methods[] = {
      "get_many($self, /, n, timeout=None)\n--\n\n"
      "Await at least one frame and take at most n, as a list, in one step.\n\n"
      "With a timeout (seconds) the list may be empty. Raises as get() does."},
+    {"get_batch", METHOD(aw_queue_get_batch), METH_VARARGS | METH_KEYWORDS,
+     "get_batch($self, /, n, min=1, timeout=None)\n--\n\n"
+     "Await at least min frames and take at most n, as one Batch.\n\n"
+     "With a timeout (seconds) there may be fewer, even none. At the end of\n"
+     "the stream what is left is given. Raises as get() does."},
+    {"lease", METHOD(aw_queue_lease), METH_VARARGS | METH_KEYWORDS,
+     "lease($self, /, n=1, timeout=None)\n--\n\n"
+     "`async with q.lease() as frames:` takes 1 to n frames, as a list, on\n"
+     "trial.\n\n"
+     "They are delivered when the block ends. After an exception in it, or a\n"
+     "cancellation, they are pending again, in order, for the next taker: at\n"
+     "least once; frame.seq tells repeats. Waits and raises as get() does."},
+    {"snapshot", aw_queue_snapshot, METH_NOARGS,
+     "snapshot($self, /)\n--\n\n"
+     "{key: frame}, the newest of each key, taking none; for\n"
+     "overflow='latest', else ValueError.\n\n"
+     "The key of a CAN frame is its arbitration_id; with 0x80000000 added for\n"
+     "a 29-bit one up to 0x7FF, 0x40000000 for CAN XL, 0x20000000 for an\n"
+     "error frame. That of a datagram is its address, of other frames the\n"
+     "device's name."},
+    {"peek", aw_queue_peek_key, METH_O,
+     "peek($self, key, /)\n--\n\n"
+     "The newest frame with this key of snapshot(), or None; takes none."},
+    {"_head", aw_queue_head, METH_NOARGS, NULL},
+    {"_ready", queue_ready, METH_O, NULL},
     {"get_nowait", queue_get_nowait, METH_NOARGS,
      "get_nowait($self, /)\n--\n\n"
      "The next frame, or QueueEmpty; once closed, QueueClosed or DeviceLost."},
-    {"recv", METHOD(queue_recv), METH_VARARGS | METH_KEYWORDS,
+    {"recv", METHOD(queue_recv), METH_FASTCALL | METH_KEYWORDS,
      "recv($self, /, timeout=None)\n--\n\n"
      "Block, without the GIL, for the next frame; None after timeout seconds.\n"
      "\n"

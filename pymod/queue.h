@@ -34,14 +34,25 @@ typedef struct queue_object {
     PyObject *weak_references;
 } QueueObject;
 
-enum get_mode { GET_ONE, GET_MANY, GET_NEXT };
+enum get_mode {
+    GET_ONE,
+    GET_MANY,
+    GET_NEXT,  /* async for */
+    GET_BATCH, /* batch.h */
+    GET_LEASE, /* lease.h */
+    GET_READY, /* takes nothing: True, or False when the time is up or at the
+                  end */
+    GET_DONE,  /* has nothing to wait for: None */
+};
 
 typedef struct get_object {
     PyObject_HEAD QueueObject *queue;
-    PyObject *waiter; /* waiter.h; NULL: not waiting */
-    PyObject *timer;  /* asyncio.TimerHandle, or NULL */
-    double timeout_s; /* negative: none */
-    Py_ssize_t limit; /* GET_MANY */
+    PyObject *waiter;   /* waiter.h; NULL: not waiting */
+    PyObject *timer;    /* asyncio.TimerHandle, or NULL */
+    double timeout_s;   /* negative: none */
+    PyObject *lease;    /* GET_LEASE */
+    Py_ssize_t limit;   /* GET_MANY, GET_BATCH, GET_LEASE */
+    Py_ssize_t minimum; /* frames to wait for; 1 but for GET_BATCH */
     enum get_mode mode;
     bool listed; /* among the queue's waiters */
     bool woken;  /* its waiter has been resolved by the queue */
@@ -58,12 +69,12 @@ PyObject *aw_queue_object_new(struct aw_module *module, DeviceObject *device,
                               struct aw_queue *queue, PyObject *owner,
                               bool by_fd, bool gaps) AW_WITH_GIL;
 
-/* The oldest frame as an object, its slot released; NULL without an exception
- * if there is none. */
+/* The oldest frame as an object, its slot released, or the Gap before it; NULL
+ * without an exception if there is none. */
 PyObject *aw_queue_take(QueueObject *self) AW_WITH_GIL;
 
-/* At most `limit` frames as a list, in one step; NULL without an exception if
- * there is none. */
+/* At most `limit` frames as a list, in one step, besides the Gap objects before
+ * them; NULL without an exception if there is none. */
 PyObject *aw_queue_take_many(QueueObject *self, Py_ssize_t limit) AW_WITH_GIL;
 
 /* A claimed frame as an object, and all of a claim as a list. NULL with an
@@ -72,6 +83,12 @@ PyObject *aw_queue_frame_at(QueueObject *self, const struct aw_claim *claim,
                             uint64_t index) AW_WITH_GIL;
 PyObject *aw_queue_list(QueueObject *self,
                         const struct aw_claim *claim) AW_WITH_GIL;
+
+/* Looking without taking: the methods snapshot, peek and _head
+ * (queue_peek.c). */
+PyObject *aw_queue_snapshot(PyObject *self, PyObject *unused) AW_WITH_GIL;
+PyObject *aw_queue_peek_key(PyObject *self, PyObject *key) AW_WITH_GIL;
+PyObject *aw_queue_head(PyObject *self, PyObject *unused) AW_WITH_GIL;
 
 /* Waiting (queue_wait.c). */
 

@@ -87,15 +87,17 @@ int aw_queue_bind(QueueObject *self)
 
 /* ---- its waiters ---- */
 
-/* Has the next frame announced. False if there is something already. */
-static bool arm(QueueObject *self)
+/* Has the next frame behind the `seen` pending ones announced. False if there
+ * is something already. */
+static bool arm(QueueObject *self, uint64_t seen)
 {
     struct aw_bridge *bridge = aw_module_of_type(Py_TYPE(self))->bridge;
 
     if (self->doorbell)
-        return aw_queue_arm(self->queue, aw_doorbell_waker(self->doorbell));
+        return aw_queue_arm_at(self->queue, aw_doorbell_waker(self->doorbell),
+                               seen);
     /* Without a bridge the interpreter is going: nobody will resume. */
-    return !bridge || aw_queue_arm(self->queue, &bridge->waker);
+    return !bridge || aw_queue_arm_at(self->queue, &bridge->waker, seen);
 }
 
 static int wake_all(QueueObject *self, enum aw_wake how)
@@ -121,13 +123,19 @@ int aw_queue_settle_how(QueueObject *self, enum aw_wake how)
     /* A waiter is woken from the front and stays there until it leaves, so the
      * front tells whether one is under way. */
     while (self->first && !self->first->woken) {
+        uint64_t pending;
+
         /* Ended: they all find that out. Not inline, as those that resume
          * leave the list that is walked. */
         if (aw_queue_state(self->queue) != AW_QUEUE_OPEN)
             return wake_all(self, how == AW_WAKE_INLINE ? AW_WAKE_SOON : how);
-        if (aw_queue_pending(self->queue) > 0)
+        /* With too many leases held nothing can be taken: the end of one
+         * comes here again, as each further frame does. */
+        pending = aw_queue_pending(self->queue);
+        if (pending >= (uint64_t)self->first->minimum &&
+            aw_queue_can_claim(self->queue))
             return wake_first(self, how);
-        if (arm(self))
+        if (arm(self, pending))
             return 0;
     }
     return 0;

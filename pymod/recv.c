@@ -111,7 +111,7 @@ static int tell_owner(QueueObject *self)
  * exception. */
 static int sleep_once(QueueObject *self, uint64_t deadline_ns)
 {
-    uint64_t now_ns = aw_clock_monotonic_ns();
+    uint64_t now_ns = aw_clock_monotonic_ns(), seen = 0;
     int64_t timeout_ns = -1;
     int result;
 
@@ -122,7 +122,11 @@ static int sleep_once(QueueObject *self, uint64_t deadline_ns)
     }
     if (tell_owner(self) < 0)
         return -1;
-    if (!aw_queue_arm(self->queue, &self->bell))
+    /* With too many leases held what is pending cannot be taken; the end of
+     * one rings. */
+    if (!aw_queue_can_claim(self->queue))
+        seen = aw_queue_pending(self->queue);
+    if (!aw_queue_arm_at(self->queue, &self->bell, seen))
         return 1;
     Py_BEGIN_ALLOW_THREADS
     result = aw_eventfd_wait(self->bell.fd, timeout_ns);

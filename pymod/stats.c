@@ -12,6 +12,8 @@ static PyStructSequence_Field queue_fields[] = {
     {"dropped_closed", "pending when the script let go of the queue"},
     {"high_water", "the most that was ever pending"},
     {"wakes", "how often a waiter was woken"},
+    {"stalls", "how often its device was held up by it (overflow='block')"},
+    {"stalled_ns", "for how long, in all"},
     {NULL, NULL},
 };
 
@@ -20,7 +22,7 @@ static PyStructSequence_Desc queue_desc = {
     .doc = "The ledger of a queue, in frames: received == filtered + "
            "delivered + dropped + pending.",
     .fields = queue_fields,
-    .n_in_sequence = 11,
+    .n_in_sequence = 13,
 };
 
 static PyStructSequence_Field send_fields[] = {
@@ -63,10 +65,11 @@ PyObject *aw_stats_from(struct aw_module *module, const struct aw_stats *stats)
         stats->received,         stats->filtered,        stats->delivered,
         aw_stats_dropped(stats), stats->pending,         stats->dropped_kernel,
         stats->dropped_overflow, stats->dropped_cleared, stats->dropped_closed,
-        stats->high_water,       stats->wakes,
+        stats->high_water,       stats->wakes,           stats->stalls,
+        stats->stalled_ns,
     };
 
-    return fill(module->stats_type, values, 11);
+    return fill(module->stats_type, values, 13);
 }
 
 PyObject *aw_stats_new(struct aw_module *module, const struct aw_queue *queue)

@@ -2,8 +2,8 @@
 
 #include <errno.h>
 
-void aw_ledger_publish(struct aw_ledger_side *side,
-                       const uint64_t fields[AW_LEDGER_FIELDS])
+void aw_ledger_publish(struct aw_ledger_side *side, const uint64_t *fields,
+                       unsigned count)
 {
     /* Relaxed: we are the only writer of `version`. */
     uint64_t next =
@@ -13,7 +13,7 @@ void aw_ledger_publish(struct aw_ledger_side *side,
     /* Each field is a release so that a reader which sees a field of this
      * publication also sees the version before it, and repeats. Partner: the
      * acquire of the same field in aw_ledger_read(). */
-    for (int i = 0; i < AW_LEDGER_FIELDS; i++)
+    for (unsigned i = 0; i < count; i++)
         atomic_store_explicit(&copy[i], fields[i], memory_order_release);
     /* Release: the copy is complete before it is current. Partner: the first
      * load of `version` in aw_ledger_read(). */

@@ -24,9 +24,10 @@ struct aw_ledger_side {
     _Atomic uint64_t copies[2][AW_LEDGER_FIELDS];
 };
 
-/* Makes `fields` the side's current values. Called by its one writer. */
-void aw_ledger_publish(struct aw_ledger_side *side,
-                       const uint64_t fields[AW_LEDGER_FIELDS]);
+/* Makes the first `count` of `fields` the side's current values; always as many
+ * on one side. Called by its one writer. */
+void aw_ledger_publish(struct aw_ledger_side *side, const uint64_t *fields,
+                       unsigned count);
 
 /* Reads one consistent set of values. Any thread. Returns 0, or -EAGAIN when
  * the writer overtook it 1,000 times in a row. */

@@ -243,6 +243,12 @@ static inline unsigned aw_queue_claims(const struct aw_queue *queue)
     return queue->runs.held;
 }
 
+/* False while so many claims are held that aw_queue_claim() takes nothing. */
+static inline bool aw_queue_can_claim(const struct aw_queue *queue)
+{
+    return aw_runs_open(&queue->runs);
+}
+
 /* Throws away what is pending and not claimed, as dropped.cleared; returns how
  * many. What comes meanwhile may stay. */
 uint64_t aw_queue_clear(struct aw_queue *queue);
@@ -267,6 +273,11 @@ int aw_queue_peek_next(struct aw_queue *queue, uint32_t *place,
  * if so; false, and not armed, if there is something to look at already: the
  * waker may ring for it all the same, so a ring is a hint to look again. */
 bool aw_queue_arm(struct aw_queue *queue, struct aw_waker *waker);
+
+/* The same for who has looked at `seen` pending frames and waits for more of
+ * them: false, and not armed, if more are pending than that. */
+bool aw_queue_arm_at(struct aw_queue *queue, struct aw_waker *waker,
+                     uint64_t seen);
 
 /* Takes the request back. A reader that has seen it may still be about to ring,
  * once: see aw_waker_deinit(). */

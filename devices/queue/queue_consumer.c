@@ -25,7 +25,7 @@ static void give_up(struct aw_queue *queue)
 
 static void publish_ledger(struct aw_queue *queue, uint64_t released)
 {
-    const uint64_t fields[AW_LEDGER_FIELDS] = {
+    const uint64_t fields[AW_CONSUMER_FIELDS] = {
         [AW_DELIVERED] = queue->delivered,
         [AW_DROPPED_CLEARED] = queue->dropped_cleared,
         [AW_DROPPED_CLOSED] = queue->dropped_closed,
@@ -33,7 +33,8 @@ static void publish_ledger(struct aw_queue *queue, uint64_t released)
         [AW_SUPERSEDED] = queue->latest.superseded,
     };
 
-    aw_ledger_publish(&queue->ring.shared->consumer, fields);
+    aw_ledger_publish(&queue->ring.shared->consumer, fields,
+                      AW_CONSUMER_FIELDS);
 }
 
 /* A look at the store may have replaced frames that were only looked at. */
@@ -188,6 +189,14 @@ const struct aw_frame *aw_queue_at(struct aw_queue *queue,
     return NULL;
 }
 
+static void release(struct aw_queue *queue, uint64_t end, uint64_t count)
+{
+    /* Ahead of the ring: see read_sides() in queue.c. */
+    publish_ledger(queue, count);
+    aw_ring_release(&queue->ring, end, count);
+    offer_room(queue);
+}
+
 /* What is settled with nothing older before it leaves. */
 static void release_settled(struct aw_queue *queue)
 {
@@ -206,10 +215,7 @@ static void release_settled(struct aw_queue *queue)
     /* What was evicted before the next claim holds up nothing either. */
     if (queue->runs.count > 0)
         end = queue->runs.runs[0].start;
-    /* Ahead of the ring: see read_sides() in queue.c. */
-    publish_ledger(queue, released);
-    aw_ring_release(&queue->ring, end, released);
-    offer_room(queue);
+    release(queue, end, released);
 }
 
 static void settle(struct aw_queue *queue, const struct aw_claim *claim,
@@ -221,6 +227,13 @@ static void settle(struct aw_queue *queue, const struct aw_claim *claim,
 
 void aw_queue_release(struct aw_queue *queue, const struct aw_claim *claim)
 {
+    uint64_t end;
+
+    if (aw_runs_drop_only(&queue->runs, claim->index, &end)) {
+        queue->delivered += claim->count;
+        release(queue, end, claim->count);
+        return;
+    }
     settle(queue, claim, AW_RUN_DELIVERED);
 }
 
@@ -290,10 +303,16 @@ int aw_queue_peek_next(struct aw_queue *queue, uint32_t *place,
 
 bool aw_queue_arm(struct aw_queue *queue, struct aw_waker *waker)
 {
+    return aw_queue_arm_at(queue, waker, 0);
+}
+
+bool aw_queue_arm_at(struct aw_queue *queue, struct aw_waker *waker,
+                     uint64_t seen)
+{
     /* Armed first, then the second look: the consumer's half of the promise at
      * the head of queue.h. */
     atomic_exchange_explicit(&queue->armed, waker, memory_order_seq_cst);
-    if (aw_queue_pending(queue) == 0 &&
+    if (aw_queue_pending(queue) <= seen &&
         atomic_load_explicit(&queue->outcome, memory_order_seq_cst) ==
             AW_QUEUE_OPEN)
         return true;

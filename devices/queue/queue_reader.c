@@ -50,7 +50,7 @@ void aw_queue_charge(struct aw_queue *queue, uint64_t count)
 static void publish_ledger(struct aw_queue *queue)
 {
     bool keyed = aw_queue_keyed(queue);
-    const uint64_t fields[AW_LEDGER_FIELDS] = {
+    const uint64_t fields[AW_PRODUCER_FIELDS] = {
         [AW_RECEIVED] = queue->received,
         [AW_FILTERED] = queue->filtered,
         [AW_DROPPED_KERNEL] = queue->dropped_kernel,
@@ -63,7 +63,8 @@ static void publish_ledger(struct aw_queue *queue)
         [AW_STALLED_NS] = queue->stalled_ns,
     };
 
-    aw_ledger_publish(&queue->ring.shared->producer, fields);
+    aw_ledger_publish(&queue->ring.shared->producer, fields,
+                      AW_PRODUCER_FIELDS);
 }
 
 /* Sequentially consistent load and exchange: the reader's half of the promise

@@ -17,6 +17,7 @@ enum aw_producer_field {
     AW_WAKES,
     AW_STALLS,
     AW_STALLED_NS,
+    AW_PRODUCER_FIELDS,
 };
 
 enum aw_consumer_field {
@@ -25,6 +26,7 @@ enum aw_consumer_field {
     AW_DROPPED_CLOSED,
     AW_RELEASED,   /* the ring's own count of frames given back */
     AW_SUPERSEDED, /* frames only looked at, then replaced by newer ones */
+    AW_CONSUMER_FIELDS,
 };
 
 static inline bool aw_queue_keyed(const struct aw_queue *queue)

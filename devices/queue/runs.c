@@ -6,15 +6,17 @@
 static void remove_at(struct aw_runs *runs, unsigned place)
 {
     runs->count--;
-    memmove(&runs->runs[place], &runs->runs[place + 1],
-            (runs->count - place) * sizeof(runs->runs[0]));
+    if (place < runs->count)
+        memmove(&runs->runs[place], &runs->runs[place + 1],
+                (runs->count - place) * sizeof(runs->runs[0]));
 }
 
 static void insert_at(struct aw_runs *runs, unsigned place, struct aw_run run)
 {
     assert(runs->count < AW_RUNS_MAX);
-    memmove(&runs->runs[place + 1], &runs->runs[place],
-            (runs->count - place) * sizeof(runs->runs[0]));
+    if (place < runs->count)
+        memmove(&runs->runs[place + 1], &runs->runs[place],
+                (runs->count - place) * sizeof(runs->runs[0]));
     runs->runs[place] = run;
     runs->count++;
 }
@@ -138,6 +140,17 @@ void aw_runs_return_all(struct aw_runs *runs)
     while (place > 0)
         if (runs->runs[--place].state == AW_RUN_HELD)
             let_go(runs, place, AW_RUN_RETURNED);
+}
+
+bool aw_runs_drop_only(struct aw_runs *runs, uint64_t start, uint64_t *ret_end)
+{
+    const struct aw_run *run = &runs->runs[0];
+
+    if (runs->count != 1 || run->state != AW_RUN_HELD || run->start != start)
+        return false;
+    *ret_end = run->end;
+    runs->count = runs->held = 0;
+    return true;
 }
 
 bool aw_runs_pop(struct aw_runs *runs, struct aw_run *ret_run)

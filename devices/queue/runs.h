@@ -75,6 +75,10 @@ void aw_runs_return(struct aw_runs *runs, uint64_t start);
 /* Returns every held run: their owners are gone. */
 void aw_runs_return_all(struct aw_runs *runs);
 
+/* The common case, settled and taken out in one: true if the held run that
+ * begins at `start` is the only one. `*ret_end` is the index behind it. */
+bool aw_runs_drop_only(struct aw_runs *runs, uint64_t start, uint64_t *ret_end);
+
 /* Takes the oldest run out if it is settled. False if it is not, or there is
  * none. */
 bool aw_runs_pop(struct aw_runs *runs, struct aw_run *ret_run);

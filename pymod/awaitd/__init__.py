@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from _awaitd import (
+    Batch,
     BytesDevice,
     CanDevice,
     CanFrame,
@@ -26,6 +27,7 @@ from _awaitd import (
     DeviceLost,
     Error,
     Frame,
+    Gap,
     Queue,
     QueueClosed,
     QueueEmpty,
@@ -37,9 +39,11 @@ from _awaitd import (
 )
 from _awaitd import open_device as _open_device
 from _awaitd import parse_device as _parse_device
+from awaitd._merge import Merge, merge
 from awaitd._script import script
 
 __all__ = [
+    "Batch",
     "BytesDevice",
     "CanDevice",
     "CanFrame",
@@ -52,6 +56,8 @@ __all__ = [
     "DeviceLost",
     "Error",
     "Frame",
+    "Gap",
+    "Merge",
     "Queue",
     "QueueClosed",
     "QueueEmpty",
@@ -61,6 +67,7 @@ __all__ = [
     "SendTimeout",
     "__version__",
     "device",
+    "merge",
     "open",
     "script",
 ]

@@ -18,76 +18,10 @@
 #include "devices/queue/clock.h"
 #include "devices/queue/log.h"
 #include "devices/queue/queue.h"
-
-/* ThreadSanitizer does not see what ck orders in assembly. */
-#if __has_include(<ck_ring.h>) && !defined(__SANITIZE_THREAD__)
-#include <ck_ring.h>
-#define HAVE_CK 1
-#else
-#define HAVE_CK 0
-#endif
+#include "tests/bench/handover.h"
 
 #define ROUNDS_MAX 101u
-#define LINE_BYTES 64u
-
-#define CHECK(condition)                                                       \
-    ((condition) ? (void)0                                                     \
-                 : (fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, \
-                            #condition),                                       \
-                    abort()))
-
-/* As large as a classic CAN frame in its slot. */
-struct record {
-    uint64_t words[6];
-};
-
 _Static_assert(sizeof(struct record) == sizeof(struct aw_frame) + 8, "same");
-
-struct run {
-    uint64_t frames;
-    uint32_t depth; /* a power of two */
-    unsigned batch; /* frames published, and claimed, at a time */
-    int cpus[2];    /* -1: not pinned */
-    void *state;    /* the variant's */
-    atomic_uint ready;
-};
-
-struct variant {
-    const char *name;
-    void *(*open)(uint32_t depth);
-    void (*close)(void *state);
-    void (*produce)(struct run *run);
-    void (*consume)(struct run *run);
-    unsigned batch;
-};
-
-/* ---- both threads ---- */
-
-/* Let the other thread run where they share a processor. */
-static void relax(unsigned *spins)
-{
-    if (++*spins % 1024 == 0)
-        sched_yield();
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
-
-static struct record make_record(uint64_t number)
-{
-    return (struct record){{number, ~number, number, number, number, number}};
-}
-
-static void check_record(const struct record *record, uint64_t number)
-{
-    /* All of it is read. */
-    uint64_t sum = record->words[0] ^ record->words[1] ^ record->words[2] ^
-                   record->words[3] ^ record->words[4] ^ record->words[5];
-
-    CHECK(sum == ~(uint64_t)0 && record->words[0] == number);
-}
 
 /* A frame's header has fields of its own; the bytes are the same. */
 static void check_slot(const struct aw_frame *slot, uint64_t number)
@@ -364,101 +298,6 @@ static void copy_consume(struct run *run)
 {
     (void)run;
 }
-
-/* ---- ck_ring ---- */
-
-#if HAVE_CK
-CK_RING_PROTOTYPE(record, record)
-
-struct ck_state {
-    ck_ring_t ring;
-    uint32_t mask; /* of the pool */
-    struct record *pool;
-    struct record *records;   /* the ring's, by value */
-    ck_ring_buffer_t *buffer; /* the ring's, by pointer */
-};
-
-/* A pool twice the ring: a slot comes up again only when the consumer has taken
- * the frame behind it. */
-static void *ck_open(uint32_t depth)
-{
-    struct ck_state *ck = aligned_alloc(LINE_BYTES, 1024);
-
-    CHECK(ck);
-    ck_ring_init(&ck->ring, depth);
-    ck->mask = 2 * depth - 1;
-    ck->pool = calloc(2 * depth, sizeof(*ck->pool));
-    ck->records = calloc(depth, sizeof(*ck->records));
-    ck->buffer = calloc(depth, sizeof(*ck->buffer));
-    CHECK(ck->pool && ck->records && ck->buffer);
-    return ck;
-}
-
-static void ck_close(void *state)
-{
-    struct ck_state *ck = state;
-
-    free(ck->pool);
-    free(ck->records);
-    free(ck->buffer);
-    free(ck);
-}
-
-static void ck_produce_pointers(struct run *run)
-{
-    struct ck_state *ck = run->state;
-    unsigned spins = 0;
-
-    for (uint64_t i = 0; i < run->frames; i++) {
-        struct record *slot = &ck->pool[i & ck->mask];
-
-        *slot = make_record(i);
-        while (!ck_ring_enqueue_spsc(&ck->ring, ck->buffer, slot))
-            relax(&spins);
-    }
-}
-
-static void ck_consume_pointers(struct run *run)
-{
-    struct ck_state *ck = run->state;
-    unsigned spins = 0;
-
-    for (uint64_t i = 0; i < run->frames; i++) {
-        struct record *slot;
-
-        while (!ck_ring_dequeue_spsc(&ck->ring, ck->buffer, (void *)&slot))
-            relax(&spins);
-        check_record(slot, i);
-    }
-}
-
-static void ck_produce_records(struct run *run)
-{
-    struct ck_state *ck = run->state;
-    unsigned spins = 0;
-
-    for (uint64_t i = 0; i < run->frames; i++) {
-        struct record record = make_record(i);
-
-        while (!CK_RING_ENQUEUE_SPSC(record, &ck->ring, ck->records, &record))
-            relax(&spins);
-    }
-}
-
-static void ck_consume_records(struct run *run)
-{
-    struct ck_state *ck = run->state;
-    unsigned spins = 0;
-
-    for (uint64_t i = 0; i < run->frames; i++) {
-        struct record record;
-
-        while (!CK_RING_DEQUEUE_SPSC(record, &ck->ring, ck->records, &record))
-            relax(&spins);
-        check_record(&record, i);
-    }
-}
-#endif
 
 /* ---- running ---- */
 

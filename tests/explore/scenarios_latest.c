@@ -82,6 +82,58 @@ static void begin_looks(const struct scenario *scenario)
         explore_start("observer", rig_observer, &rig);
 }
 
+/* ---- claims that take up all the slots there are ---- */
+
+static uint64_t ended;
+
+static void reader_first(void *argument)
+{
+    rig_reader(argument);
+    ended = 1;
+}
+
+/* Returns how many claims of one frame it has, two at most. */
+static unsigned hoard(struct rig *from, struct aw_claim held[2])
+{
+    unsigned count = 0;
+
+    while (count < 2) {
+        enum aw_queue_state state = aw_queue_state(from->queue);
+
+        if (aw_queue_claim(from->queue, 1, &held[count]) > 0)
+            count++;
+        else if (state != AW_QUEUE_OPEN)
+            break;
+        else
+            rig_wait(from);
+    }
+    return count;
+}
+
+static void consumer_hoards(void *argument)
+{
+    struct rig *from = argument;
+    struct aw_claim held[2], more;
+    unsigned count = hoard(from, held);
+
+    explore_await(&ended);
+    if (count == 2)
+        CHECK(aw_queue_claim(from->queue, 1, &more) == 0);
+    for (unsigned i = 0; i < count; i++) {
+        rig_account_claim(from, &held[i]);
+        aw_queue_release(from->queue, &held[i]);
+    }
+    rig_consumer(from);
+}
+
+static void begin_hoards(const struct scenario *scenario)
+{
+    ended = 0;
+    rig_open(&rig, scenario->plan);
+    explore_start("reader", reader_first, &rig);
+    explore_start("consumer", consumer_hoards, &rig);
+}
+
 /* Frames that were looked at, and replaced after that, are told of as well. */
 const struct scenario scenarios_latest[] = {
     {"latest, one key", 3, begin, end,
@@ -109,6 +161,12 @@ const struct scenario scenarios_latest[] = {
                     .batches = 4,
                     .batch = 1,
                     .keys = 2}},
+    {"latest, claims held", 3, begin_hoards, end,
+     &(struct plan){.depth = 1,
+                    .overflow = AW_OVERFLOW_LATEST,
+                    .batches = 4,
+                    .batch = 1,
+                    .keys = 1}},
     {"latest, ledger", 2, begin_observed, end,
      &(struct plan){.depth = 1,
                     .overflow = AW_OVERFLOW_LATEST,

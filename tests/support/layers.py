@@ -30,7 +30,7 @@ EXTENSIONS = {"pymod/open.c": ["config/config.h"]}
 LEAF_HEADERS = {
     *"assert.h errno.h stdarg.h stdatomic.h stdbool.h stddef.h".split(),
     *"stdint.h stdio.h stdlib.h string.h time.h".split(),
-    *"pthread.h fcntl.h unistd.h".split(),
+    *"pthread.h fcntl.h unistd.h sys/random.h".split(),
 }
 
 # Headers that belong to one place: where they may stand.

@@ -40,7 +40,7 @@ static void test_ledger_published_is_read(void **state)
 
     (void)state;
     fill(fields, 100);
-    aw_ledger_publish(&side, fields);
+    aw_ledger_publish(&side, fields, AW_LEDGER_FIELDS);
     assert_fields(&side, 100);
 }
 
@@ -52,7 +52,7 @@ static void test_ledger_latest_publication_wins(void **state)
     (void)state;
     for (uint64_t first = 1; first <= 5; first++) {
         fill(fields, first);
-        aw_ledger_publish(&side, fields);
+        aw_ledger_publish(&side, fields, AW_LEDGER_FIELDS);
         assert_fields(&side, first);
     }
 }
@@ -65,7 +65,7 @@ static void test_ledger_half_written_reads_the_one_before(void **state)
 
     (void)state;
     fill(fields, 7);
-    aw_ledger_publish(&side, fields);
+    aw_ledger_publish(&side, fields, AW_LEDGER_FIELDS);
     atomic_store(&side.copies[0][0], 999);
     assert_fields(&side, 7);
 }
@@ -77,7 +77,7 @@ static void *publish_many(void *argument)
 
     for (uint64_t first = 1; first <= PUBLICATIONS; first++) {
         fill(fields, first);
-        aw_ledger_publish(side, fields);
+        aw_ledger_publish(side, fields, AW_LEDGER_FIELDS);
     }
     return NULL;
 }

@@ -1,2 +1,2 @@
-# The consumer does so.
-s/publish_ledger\(queue, released\);\n( *aw_ring_release\(&queue->ring, end, released\);)/\1 publish_ledger(queue, 0);/
+# The consumer publishes its ledger behind the ring.
+s/publish_ledger\(queue, count\);\n( *aw_ring_release\(&queue->ring, end, count\);)/\1 publish_ledger(queue, 0);/

@@ -1,0 +1,450 @@
+"""Stress, and a history of it that must hold (history.py, test_history.py).
+
+Each episode: one device, a witness and a queue of each policy, each with two
+consumers that take in every way there is, are slow, give up, clear, fail in a
+lease; queues are closed, and in some episodes the device is lost or closed
+while frames flow. AWAITD_HISTORY_S sets how long it goes on in all,
+AWAITD_SEED repeats a run's choices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+import os
+import random
+import socket
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rig
+from history import History, QueueLog, Seen, check
+
+import awaitd
+
+pytestmark = [pytest.mark.extension, rig.on_every_loop]
+
+SECONDS = float(os.environ.get("AWAITD_HISTORY_S", 15)) / 6
+EPISODE_S = 20.0
+FRAMES = 3000
+KEYS = 8
+POLICIES = ["drop-newest", "drop-oldest", "latest", "block"]
+COUNTS = ("received", "filtered", "delivered", "dropped", "pending",
+          "dropped_kernel", "dropped_overflow", "dropped_cleared",
+          "dropped_closed")
+
+Queue = awaitd.Queue[Any]
+
+
+def seen(frame: awaitd.Frame) -> Seen:
+    return Seen(int.from_bytes(frame.data, "big"), frame.seq,
+                frame.lost_before)
+
+
+class Planned(Exception):
+    """Raised in a lease."""
+
+
+# ---- consumers ----
+
+
+class Consumer:
+    """Takes from one queue, in every way, until it has ended."""
+
+    ended = (awaitd.QueueClosed, awaitd.DeviceLost)
+
+    def __init__(self, dice: random.Random, queue: Queue, log: QueueLog,
+                 clears: bool, slow: float) -> None:
+        self.dice, self.queue, self.log = dice, queue, log
+        self.slow = slow
+        self.ways = [self.get, self.get, self.many, self.nowait, self.native,
+                     self.scope, self.wait_for, self.iterate, self.cancelled]
+        if clears:
+            self.ways.append(self.clear)
+        if hasattr(queue, "lease") and queue.overflow != "latest":
+            self.ways += [self.lease, self.lease]
+
+    def note(self, *frames: awaitd.Frame) -> None:
+        self.log.take(map(seen, frames))
+
+    def soon(self) -> float:
+        return self.dice.choice([0.0, 0.0001, 0.001])
+
+    async def get(self) -> None:
+        self.note(await self.queue.get())
+
+    async def many(self) -> None:
+        self.note(*await self.queue.get_many(
+            self.dice.randrange(1, 40), timeout=self.soon()))
+
+    async def nowait(self) -> None:
+        with contextlib.suppress(awaitd.QueueEmpty):
+            self.note(self.queue.get_nowait())
+        await asyncio.sleep(0)
+
+    async def native(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            self.note(await self.queue.get(timeout=self.soon()))
+
+    async def scope(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.soon()):
+                self.note(await self.queue.get())
+
+    async def wait_for(self) -> None:
+        # Before 3.12 it has a task of its own: note it there, in order.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.get(), self.soon())
+
+    async def iterate(self) -> None:
+        count = self.dice.randrange(1, 10)
+        async for frame in self.queue:
+            self.note(frame)
+            count -= 1
+            if not count:
+                return
+        raise awaitd.QueueClosed("closed")
+
+    async def cancelled(self) -> None:
+        way = self.dice.choice([self.get, self.many, self.iterate])
+        task = asyncio.ensure_future(way())
+        for _ in range(self.dice.randrange(4)):
+            await asyncio.sleep(0)
+        if self.dice.random() < 0.5:
+            await asyncio.sleep(self.soon())
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    async def clear(self) -> None:
+        if self.dice.random() < 0.1:
+            self.log.clear(self.queue.clear())
+
+    async def lease(self) -> None:
+        """Fails at random: then its frames are pending again."""
+        mark = self.dice.getrandbits(62)
+        leased = False
+        try:
+            async with self.queue.lease(
+                self.dice.randrange(1, 6), timeout=self.soon()
+            ) as frames:
+                self.log.lease(mark, map(seen, frames))
+                leased = True
+                if self.dice.random() < 0.5:
+                    await asyncio.sleep(self.soon())
+                if self.dice.random() < 0.3:
+                    raise Planned
+            self.log.settle(mark)
+        except Planned:
+            self.log.give_back(mark)
+        except TimeoutError:
+            assert not leased
+
+    async def run(self) -> None:
+        with contextlib.suppress(*self.ended):
+            while True:
+                await self.dice.choice(self.ways)()
+                if self.dice.random() < self.slow:
+                    await asyncio.sleep(self.dice.random() * 0.005)
+
+
+async def drain(queue: Queue, log: QueueLog) -> None:
+    with contextlib.suppress(*Consumer.ended, awaitd.QueueEmpty):
+        while True:
+            log.take([seen(queue.get_nowait())])
+
+
+# ---- sources ----
+
+
+class Source:
+    """Sends numbered units from a thread of its own."""
+
+    def __init__(self, dice: random.Random) -> None:
+        self.dice = dice
+        self.sent = 0
+        self.stop = False
+        self._thread = threading.Thread(target=self.run)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def join(self) -> None:
+        self.stop = True
+        self._thread.join(rig.DEADLINE_S)
+
+    @property
+    def ended(self) -> bool:
+        return not self._thread.is_alive()
+
+    def pauses(self) -> Iterator[int]:
+        """The numbers, in bursts."""
+        number = 0
+        while number < FRAMES and not self.stop:
+            for number in range(number, number + self.dice.randrange(1, 200)):
+                yield number
+            number += 1
+            time.sleep(self.dice.random() * 0.004)
+
+    def run(self) -> None:
+        raise NotImplementedError
+
+
+class Bus(Source):
+    """A virtual CAN bus: filters have ids to look at."""
+
+    options = {"driver": "virtual", "kind": "can"}
+    kernel_loses = False
+
+    def __init__(self, dice: random.Random) -> None:
+        super().__init__(dice)
+        self.device: Any = awaitd.open({**self.options, "name": "bus",
+                                        "allow_block": "yes"})
+
+    def run(self) -> None:
+        asyncio.run(self.send())
+
+    async def send(self) -> None:
+        try:
+            for number in self.pauses():
+                self.sent += 1
+                await self.device.send(awaitd.CanFrame(
+                    0x100 + number % KEYS, number.to_bytes(8, "big")))
+        except awaitd.Error:
+            pass  # closed meanwhile: what was under way may have come or not
+
+
+class Network(Source):
+    """Datagrams over loopback, from as many senders as there are keys, to a
+    socket whose buffer is too small for a blocked reader."""
+
+    kernel_loses = True
+
+    def __init__(self, dice: random.Random) -> None:
+        super().__init__(dice)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.device: Any = awaitd.open({
+            "driver": "udp", "bind": f"127.0.0.1:{self.port}", "name": "net",
+            "receive_buffer": dice.choice([65536, 1 << 22]),
+            "allow_block": "yes", "max_payload": 64})
+
+    def run(self) -> None:
+        with contextlib.ExitStack() as stack:
+            sockets = [stack.enter_context(
+                socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                for _ in range(KEYS)]
+            for number in self.pauses():
+                with contextlib.suppress(ConnectionRefusedError):
+                    sockets[number % KEYS].sendto(
+                        number.to_bytes(8, "big"), ("127.0.0.1", self.port))
+                self.sent += 1
+
+
+# ---- an episode ----
+
+
+class Episode:
+    def __init__(self, dice: random.Random, source: Source) -> None:
+        self.dice, self.source = dice, source
+        self.pairs: list[tuple[Queue, QueueLog]] = []
+        self.closed: set[str] = set()
+
+    def open_queue(self, overflow: str, name: str, **options: Any) -> None:
+        filters = options.get("filters")
+        accepts = (lambda number: (number % KEYS) & 1 == 0) if filters else (
+            lambda number: True)
+        queue = self.source.device.queue(
+            name=name, overflow=overflow,
+            budget_us=self.dice.choice([0, 0, 200, 2000]),
+            wakeup=self.dice.choice(["bridge", "fd"]), **options)
+        self.pairs.append((queue, QueueLog(
+            name, overflow, accepts, lambda number: number % KEYS)))
+
+    def open_queues(self, policies: Iterable[str]) -> None:
+        self.open_queue("drop-newest", "witness", depth=2 * FRAMES + 1000)
+        for overflow in policies:
+            filters = ([{"can_id": 0, "can_mask": 1}]
+                       if isinstance(self.source, Bus)
+                       and self.dice.random() < 0.5 else None)
+            depth = (KEYS if overflow == "latest"
+                     else self.dice.choice([1, 3, 16, 100]))
+            self.open_queue(overflow, overflow, depth=depth, filters=filters)
+
+    def consumers(self) -> list[asyncio.Task[None]]:
+        tasks = []
+        for queue, log in self.pairs:
+            clears = log.name != "witness" and self.dice.random() < 0.3
+            slow = self.dice.choice([0.0, 0.05, 0.5])
+            tasks += [asyncio.ensure_future(
+                Consumer(self.dice, queue, log, clears, slow).run())
+                for _ in range(2)]
+        return tasks
+
+    async def disturb(self, cut: bool) -> None:
+        """While the source sends, close one queue, or the device."""
+        until = self.dice.randrange(FRAMES)
+        close_one = self.dice.random() < 0.4
+        while not self.source.ended:
+            await asyncio.sleep(0.001)
+            if self.source.sent < until:
+                continue
+            if cut:
+                self.source.device.close()
+                return
+            if close_one:
+                queue, log = self.dice.choice(self.pairs[1:])
+                queue.close()
+                self.closed.add(log.name)
+                close_one = False
+
+    async def settle(self) -> None:
+        """All that was sent has been read, and then the device ends."""
+        queue, _ = self.pairs[0]
+        while queue.stats().received < self.source.sent:
+            await asyncio.sleep(0.001)
+        self.source.device.close()
+
+    async def run(self, cut: bool) -> None:
+        tasks = self.consumers()
+        self.source.start()
+        await self.disturb(cut)
+        if not cut:
+            await self.settle()
+        await asyncio.gather(*tasks)
+        for queue, log in self.pairs:
+            await drain(queue, log)
+            stats = queue.stats()
+            log.stats = {name: getattr(stats, name) for name in COUNTS}
+
+    def history(self, cut: bool) -> History:
+        return History(self.source.sent, [log for _, log in self.pairs],
+                       "witness" if self.source.kernel_loses else "", cut)
+
+
+def told(episode: Episode) -> str:
+    return "; ".join(
+        f"{log.name}: " + " ".join(
+            f"{name}={count}" for name, count in log.stats.items() if count)
+        for _, log in episode.pairs)
+
+
+def play(
+    run: Callable[[Awaitable[Any]], Any], make: Callable[[random.Random], Any],
+    seed: int, cut: bool,
+) -> None:
+    dice = random.Random(seed)
+    source = make(dice)
+    episode = Episode(dice, source)
+
+    async def bounded() -> None:
+        async with asyncio.timeout(EPISODE_S):
+            await episode.run(cut)
+
+    try:
+        episode.open_queues(dice.sample(POLICIES, dice.randrange(1, 5)))
+        run(bounded())
+    finally:
+        source.join()
+        source.device.close()
+        print(f"seed {seed} sent={source.sent} cut={cut}: {told(episode)}")
+    assert check(episode.history(cut)) == []
+
+
+@pytest.fixture
+def fresh_run(loop_class: type[Any]) -> Callable[[Awaitable[Any]], Any]:
+    """Each run on a loop of its own."""
+
+    def run(coroutine: Any) -> Any:
+        with asyncio.Runner(loop_factory=loop_class) as runner:
+            return runner.run(coroutine)
+
+    return run
+
+
+def seeds() -> Iterator[int]:
+    """One after the other, until the time is up; a given one alone."""
+    given = os.environ.get("AWAITD_SEED")
+    if given:
+        yield int(given)
+        return
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        yield random.randrange(1 << 32)
+
+
+@pytest.mark.parametrize("make", [Bus, Network])
+def test_history_of_a_device_under_stress_holds(fresh_run, make):
+    for seed in seeds():
+        # Half of the devices are closed while frames flow. The seed decides.
+        play(fresh_run, make, seed, cut=seed % 2 == 1)
+
+
+# ---- a link that is lost ----
+
+
+def damaged_log(path: Path, dice: random.Random) -> int:
+    """A gzipped log whose end is cut off. Returns how many lines it had."""
+    text = "".join(
+        f"({number / 1000:.6f}) can0 {0x100 + number % KEYS:03X}#"
+        f"{number:016X}\n" for number in range(FRAMES))
+    packed = gzip.compress(text.encode())
+    path.write_bytes(packed[:dice.randrange(len(packed) // 4, len(packed))])
+    return FRAMES
+
+
+class Replayed:
+    """A replay that ends in the middle, as a device that is lost."""
+
+    kernel_loses = False
+    ended = True
+
+    def __init__(self, dice: random.Random, path: Path) -> None:
+        self.sent = damaged_log(path, dice)
+        self.device: Any = awaitd.open({
+            "driver": "replay", "path": path, "speed": "max", "name": "log",
+            "allow_block": "yes"})
+
+    def start(self) -> None:
+        pass
+
+    def join(self) -> None:
+        pass
+
+
+def play_loss(run: Any, seed: int, path: Path) -> None:
+    """The replay starts with its first queue: so there is one."""
+    dice = random.Random(seed)
+    episode = Episode(dice, Replayed(dice, path))  # type: ignore[arg-type]
+    overflow = dice.choice(POLICIES)
+    episode.open_queue(overflow, overflow, depth=dice.choice([8, 16, 100]))
+
+    async def bounded() -> None:
+        async with asyncio.timeout(EPISODE_S):
+            await episode.run(cut=True)
+
+    # Not closed by us: the device is lost by itself.
+    episode.disturb = wait_for_nothing  # type: ignore[method-assign]
+    run(bounded())
+    print(f"seed {seed}: {told(episode)}")
+    assert check(episode.history(cut=True)) == []
+    queue, log = episode.pairs[0]
+    assert 0 < log.stats["received"] <= FRAMES
+    with pytest.raises(awaitd.DeviceLost):
+        queue.get_nowait()
+    episode.source.device.close()
+
+
+async def wait_for_nothing(cut: bool) -> None:
+    assert cut
+
+
+def test_history_of_a_device_that_is_lost_holds(fresh_run, tmp_path):
+    for seed in seeds():
+        play_loss(fresh_run, seed, tmp_path / "drive.log.gz")

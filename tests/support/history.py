@@ -1,0 +1,278 @@
+"""The history checker: what a stress run noted, and what must hold of it.
+
+Every unit that is handed to a device has a number, counted from 0, in its
+payload. Each queue's log says, in order, what became of the frames its
+consumers saw; `check()` compares that with the queue's ledger. It knows
+nothing of awaitd but the ledger's names: pure functions over the log.
+
+What must hold: each number is delivered, or counted by exactly one cause;
+none is delivered twice, but those that a lease gave back; frames come in order
+(under `latest`, in order within a key); `lost_before` says how many are missing
+right before a frame; and the ledger's sum is what the log says, count by count.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+CAUSES = ("kernel", "overflow", "cleared", "closed")
+
+
+class Seen(NamedTuple):
+    """A frame as a consumer saw it."""
+
+    number: int  # the payload's
+    seq: int
+    lost_before: int
+
+
+class Event(NamedTuple):
+    """`taken`: frames, for good. `leased`: frames, until `settled` or
+    `returned` with the same lease. `cleared`: `count` frames, unseen."""
+
+    kind: str
+    frames: tuple[Seen, ...] = ()
+    lease: int = 0
+    count: int = 0
+
+
+@dataclass
+class QueueLog:
+    name: str
+    overflow: str = "drop-newest"
+    accepts: Callable[[int], bool] = lambda _number: True
+    key: Callable[[int], int] = lambda _number: 0
+    events: list[Event] = field(default_factory=list)
+    stats: Mapping[str, int] = field(default_factory=dict)
+
+    def take(self, frames: Iterable[Seen]) -> None:
+        self.events.append(Event("taken", tuple(frames)))
+
+    def lease(self, lease: int, frames: Iterable[Seen]) -> None:
+        self.events.append(Event("leased", tuple(frames), lease))
+
+    def settle(self, lease: int) -> None:
+        self.events.append(Event("settled", lease=lease))
+
+    def give_back(self, lease: int) -> None:
+        self.events.append(Event("returned", lease=lease))
+
+    def clear(self, count: int) -> None:
+        self.events.append(Event("cleared", count=count))
+
+
+@dataclass
+class History:
+    """Of one device. All queues were attached before the first number. With a
+    `witness`, a queue that takes everything and loses nothing of its own, its
+    gaps are what the kernel lost; without one the kernel cannot lose."""
+
+    sent: int
+    queues: list[QueueLog]
+    witness: str = ""
+    cut: bool = False  # the device ended before it had read all
+
+
+class Outcome(NamedTuple):
+    """What the events of a log come to."""
+
+    delivered: dict[int, int]  # number: lost_before
+    cleared: int
+    findings: list[str]
+
+
+class Replay:
+    """Walks through the events of one queue."""
+
+    def __init__(self, log: QueueLog) -> None:
+        self.log = log
+        self.findings: list[str] = []
+        self.delivered: dict[int, int] = {}
+        self.returned: dict[int, Seen] = {}
+        self.leases: dict[int, tuple[Seen, ...]] = {}
+        self.newest: dict[int, int] = {}  # by key
+        self.cleared = 0
+
+    def find(self, what: str) -> None:
+        self.findings.append(f"{self.log.name}: {what}")
+
+    def see(self, frame: Seen) -> None:
+        """In order, and only once, but after a lease gave it back."""
+        latest = self.log.overflow == "latest"
+        key = self.log.key(frame.number) if latest else 0
+        if frame.number in self.returned:
+            if self.returned.pop(frame.number) != frame:
+                self.find(f"{frame} is not as it was when it was leased")
+        elif frame.number <= self.newest.get(key, -1):
+            self.find(f"{frame} seen twice, or behind {self.newest[key]}")
+        else:
+            self.newest[key] = frame.number
+        if not latest and any(n < frame.number for n in self.returned):
+            self.find(f"{frame} taken ahead of one that was given back")
+
+    def step(self, event: Event) -> None:
+        for frame in event.frames:
+            self.see(frame)
+        if event.kind == "taken":
+            self.deliver(event.frames)
+        elif event.kind == "leased":
+            self.leases[event.lease] = event.frames
+        elif event.kind == "settled":
+            self.deliver(self.leases.pop(event.lease))
+        elif event.kind == "returned":
+            for frame in self.leases.pop(event.lease):
+                self.returned[frame.number] = frame
+        else:
+            self.cleared += event.count
+            # What was given back is pending, and so it is cleared too.
+            self.returned.clear()
+
+    def deliver(self, frames: Iterable[Seen]) -> None:
+        for frame in frames:
+            if frame.number in self.delivered:
+                self.find(f"{frame} delivered twice")
+            self.delivered[frame.number] = frame.lost_before
+
+    def run(self) -> Outcome:
+        for event in self.log.events:
+            self.step(event)
+        for lease in self.leases:
+            self.find(f"lease {lease} has no end")
+        return Outcome(self.delivered, self.cleared, self.findings)
+
+
+def seen(log: QueueLog) -> Iterable[Seen]:
+    for event in log.events:
+        yield from event.frames
+
+
+def check_frames(log: QueueLog, lost: set[int]) -> list[str]:
+    """Each frame is one that the queue was to have, with its place."""
+    findings = []
+    received = log.stats["received"]
+    for frame in seen(log):
+        if frame.seq != frame.number:
+            findings.append(f"{log.name}: {frame}: seq is not its place")
+        if not 0 <= frame.number < received or frame.number in lost:
+            findings.append(f"{log.name}: {frame} never was received")
+        elif not log.accepts(frame.number):
+            findings.append(f"{log.name}: {frame} should be filtered")
+    return findings
+
+
+def expected_counts(
+    log: QueueLog, outcome: Outcome, lost: set[int]
+) -> dict[str, int]:
+    """What the ledger must say, where the log knows it."""
+    units = range(log.stats["received"])
+    kernel = sum(number in lost for number in units)
+    filtered = sum(
+        number not in lost and not log.accepts(number) for number in units
+    )
+    accounted = filtered + kernel + len(outcome.delivered) + outcome.cleared
+    others = log.stats["dropped_closed"] + log.stats["pending"]
+    return {
+        "filtered": filtered,
+        "delivered": len(outcome.delivered),
+        "dropped_kernel": kernel,
+        "dropped_cleared": outcome.cleared,
+        # The one count that no event tells of, so that every number has one
+        # cause.
+        "dropped_overflow": len(units) - accounted - others,
+    }
+
+
+def check_counts(
+    log: QueueLog, outcome: Outcome, lost: set[int]
+) -> list[str]:
+    stats = log.stats
+    expected = expected_counts(log, outcome, lost)
+    expected["dropped"] = sum(stats[f"dropped_{cause}"] for cause in CAUSES)
+    expected["received"] = sum(
+        stats[name] for name in ("filtered", "delivered", "dropped", "pending")
+    )
+    if log.overflow == "block":
+        expected["dropped_overflow"] = 0
+    return [
+        f"{log.name}: {name} is {stats[name]}, and should be {count}"
+        for name, count in expected.items()
+        if stats[name] != count
+    ]
+
+
+def wanted_by_key(log: QueueLog, lost: set[int]) -> dict[int, list[int]]:
+    """The numbers that a queue misses if it has not got them."""
+    wanted: dict[int, list[int]] = {}
+    for number in range(log.stats["received"]):
+        if number in lost or log.accepts(number):
+            key = log.key(number) if log.overflow == "latest" else 0
+            wanted.setdefault(key, []).append(number)
+    return wanted
+
+
+def check_gaps(log: QueueLog, outcome: Outcome, lost: set[int]) -> list[str]:
+    """lost_before of each frame against the numbers that are missing."""
+    findings = []
+    told = sum(outcome.delivered.values())
+    dropped = log.stats["dropped_kernel"] + log.stats["dropped_overflow"]
+    if told > dropped:
+        findings.append(
+            f"{log.name}: lost_before adds up to {told} of {dropped} lost")
+    if log.overflow == "latest" and lost:
+        return findings  # the kernel's losses have no key
+    for numbers in wanted_by_key(log, lost).values():
+        last = -1
+        got = (n for n in numbers if n in outcome.delivered)
+        for number in got:
+            place = bisect.bisect_left(numbers, number)
+            missing, last = place - last - 1, place
+            lost_before = outcome.delivered[number]
+            # What was cleared is missing too, and not lost.
+            if lost_before > missing or (
+                lost_before < missing and not outcome.cleared
+            ):
+                findings.append(
+                    f"{log.name}: lost_before of {number} is {lost_before}, "
+                    f"and {missing} are missing")
+    return findings
+
+
+def check_queue(log: QueueLog, lost: set[int]) -> list[str]:
+    outcome = Replay(log).run()
+    return [
+        *outcome.findings,
+        *check_frames(log, lost),
+        *check_counts(log, outcome, lost),
+        *check_gaps(log, outcome, lost),
+    ]
+
+
+def kernel_losses(history: History) -> set[int]:
+    """What the witness, which got all that there was, did not get."""
+    for log in history.queues:
+        if log.name == history.witness:
+            got = Counter(frame.number for frame in seen(log))
+            return set(range(log.stats["received"])) - set(got)
+    return set()
+
+
+def check(history: History) -> list[str]:
+    """What does not hold; empty when all does."""
+    lost = kernel_losses(history)
+    findings = []
+    for log in history.queues:
+        received = log.stats["received"]
+        still_open = log.stats["dropped_closed"] == 0 and not history.cut
+        if received > history.sent:
+            findings.append(f"{log.name}: received more than was sent")
+        if log.name == history.witness:
+            if still_open and received != history.sent:
+                findings.append(f"{log.name}: not all that was sent came")
+            if log.stats["dropped"] != log.stats["dropped_kernel"]:
+                findings.append(f"{log.name}: a witness that loses frames")
+        findings += check_queue(log, lost)
+    return findings
