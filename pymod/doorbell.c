@@ -53,6 +53,31 @@ static int call_loop(DoorbellObject *self, const char *method,
     return result ? 0 : -1;
 }
 
+/* A loop that cannot watch an fd: says what to do instead. */
+static void explain(PyObject *loop)
+{
+    PyObject *type, *cause, *traceback, *error;
+
+    if (!PyErr_ExceptionMatches(PyExc_NotImplementedError) &&
+        !PyErr_ExceptionMatches(PyExc_AttributeError))
+        return;
+    PyErr_Fetch(&type, &cause, &traceback);
+    PyErr_NormalizeException(&type, &cause, &traceback);
+    PyErr_Format(PyExc_RuntimeError,
+                 "%R has no add_reader(): open the queue with "
+                 "wakeup=\"bridge\", which works with every loop",
+                 loop);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    PyErr_Fetch(&type, &error, &traceback);
+    PyErr_NormalizeException(&type, &error, &traceback);
+    if (error)
+        PyException_SetCause(error, cause);
+    else
+        Py_XDECREF(cause);
+    PyErr_Restore(type, error, traceback);
+}
+
 int aw_doorbell_watch(PyObject *doorbell, PyObject *loop)
 {
     DoorbellObject *self = (DoorbellObject *)doorbell;
@@ -64,6 +89,7 @@ int aw_doorbell_watch(PyObject *doorbell, PyObject *loop)
     if (call_loop(self, "add_reader", "_answer") == 0)
         return 0;
     Py_CLEAR(self->loop);
+    explain(loop);
     return -1;
 }
 

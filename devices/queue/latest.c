@@ -263,10 +263,10 @@ int aw_latest_publish(struct aw_latest *latest)
     for (uint32_t i = 0; i < latest->batch_count && result == 0; i++)
         result = publish_entry(latest, latest->batch[i]);
     latest->batch_count = 0;
-    /* Sequentially consistent: the reader's half of the promise at the head of
-     * queue.h. Partner: aw_latest_pending(). */
+    /* Release: the entries before the head that counts them. Partner:
+     * look_at_fifo(). */
     atomic_store_explicit(&latest->shared->head, latest->head,
-                          memory_order_seq_cst);
+                          memory_order_release);
     return result;
 }
 
@@ -343,10 +343,9 @@ static void pop(struct aw_latest *latest, uint32_t entry)
 
 static int look_at_fifo(struct aw_latest *latest)
 {
-    /* Sequentially consistent: the consumer's half of the promise at the head
-     * of queue.h. Partner: aw_latest_publish(). */
+    /* Acquire: see the partner, aw_latest_publish(). */
     uint64_t head =
-        atomic_load_explicit(&latest->shared->head, memory_order_seq_cst);
+        atomic_load_explicit(&latest->shared->head, memory_order_acquire);
 
     if (head < latest->head_seen || head - latest->tail > latest->fifo_mask + 1)
         return -EPROTO;

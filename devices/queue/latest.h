@@ -138,8 +138,7 @@ void aw_latest_commit(struct aw_latest *latest, uint32_t entry,
                       const struct aw_sums *lost);
 
 /* Makes all committed frames visible to the consumer; then `replaced` is up to
- * date. Returns 0, or -EPROTO. The last store is sequentially consistent: see
- * aw_queue_publish() for what it orders. */
+ * date. Returns 0, or -EPROTO. */
 int aw_latest_publish(struct aw_latest *latest);
 
 /* Frames committed and neither replaced, as far as is known, nor taken. */

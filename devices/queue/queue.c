@@ -149,9 +149,8 @@ int aw_queue_stats(const struct aw_queue *queue, struct aw_stats *ret_stats)
     return 0;
 }
 
-/* Sequentially consistent, as the publish is: an armed waiter is seen by
- * whoever announces after this, or sees this. Relaxed on failure: nothing is
- * read. */
+/* Release, as the publish is: an armed waiter is seen by whoever announces
+ * after this, or sees this. Relaxed on failure: nothing is read. */
 void aw_queue_set_outcome(struct aw_queue *queue, enum aw_queue_state state,
                           int failure)
 {
@@ -159,5 +158,5 @@ void aw_queue_set_outcome(struct aw_queue *queue, enum aw_queue_state state,
 
     atomic_compare_exchange_strong_explicit(
         &queue->outcome, &open, (uint32_t)state | (uint32_t)failure << 8,
-        memory_order_seq_cst, memory_order_relaxed);
+        memory_order_release, memory_order_relaxed);
 }

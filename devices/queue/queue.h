@@ -5,10 +5,13 @@
  * producer; one consumer at a time takes from it (in Python, whoever holds the
  * GIL).
  *
- * Who sees whom. The consumer arms and then looks at the ring once more; the
- * reader publishes and then looks at the armed word. All four accesses are
- * sequentially consistent, so at least one side sees the other: a frame is
- * either found by the consumer or announced by the reader.
+ * Who sees whom. The consumer arms, by an exchange, and then looks at the ring
+ * once more; the reader publishes and then takes the armed word, by an exchange
+ * as well. One of the two comes first. If the consumer's does, the reader finds
+ * the waker. If the reader's does, the consumer's acquires what the reader
+ * released before it, and finds the frame. So a frame is either found by the
+ * consumer or announced by the reader, and no store needs to be more than a
+ * release.
  *
  * Not in here: threads, devices, Python. */
 #ifndef AW_QUEUE_H

@@ -311,9 +311,9 @@ bool aw_queue_arm_at(struct aw_queue *queue, struct aw_waker *waker,
 {
     /* Armed first, then the second look: the consumer's half of the promise at
      * the head of queue.h. */
-    atomic_exchange_explicit(&queue->armed, waker, memory_order_seq_cst);
+    atomic_exchange_explicit(&queue->armed, waker, memory_order_acq_rel);
     if (aw_queue_pending(queue) <= seen &&
-        atomic_load_explicit(&queue->outcome, memory_order_seq_cst) ==
+        atomic_load_explicit(&queue->outcome, memory_order_acquire) ==
             AW_QUEUE_OPEN)
         return true;
     aw_queue_disarm(queue);
@@ -322,5 +322,6 @@ bool aw_queue_arm_at(struct aw_queue *queue, struct aw_waker *waker,
 
 void aw_queue_disarm(struct aw_queue *queue)
 {
-    atomic_exchange_explicit(&queue->armed, NULL, memory_order_seq_cst);
+    /* Acquire-release: one in the order of exchanges, see aw_queue_arm_at(). */
+    atomic_exchange_explicit(&queue->armed, NULL, memory_order_acq_rel);
 }

@@ -67,19 +67,18 @@ static void publish_ledger(struct aw_queue *queue)
                       AW_PRODUCER_FIELDS);
 }
 
-/* Sequentially consistent load and exchange: the reader's half of the promise
- * at the head of queue.h. The load keeps the common case, nobody waiting, off
- * the bus. */
+/* A hint: relaxed, what counts is the exchange below. */
 static bool is_armed(struct aw_queue *queue)
 {
-    return atomic_load_explicit(&queue->armed, memory_order_seq_cst) != NULL;
+    return atomic_load_explicit(&queue->armed, memory_order_relaxed) != NULL;
 }
 
+/* Acquire-release: the reader's half of the promise at the head of queue.h; an
+ * exchange even where nobody waits, since a load could miss who is about to.
+ * Partner: aw_queue_arm_at(). */
 static struct aw_waker *take_armed(struct aw_queue *queue)
 {
-    if (!is_armed(queue))
-        return NULL;
-    return atomic_exchange_explicit(&queue->armed, NULL, memory_order_seq_cst);
+    return atomic_exchange_explicit(&queue->armed, NULL, memory_order_acq_rel);
 }
 
 /* Disarmed before it rings: whoever is woken may arm again at once. */

@@ -171,12 +171,11 @@ static int64_t check_pending(struct aw_ring *ring, uint64_t head,
 
 int64_t aw_ring_pending(struct aw_ring *ring)
 {
-    /* Sequentially consistent, which includes acquire: the frames are complete
-     * before we read them. Partners: aw_ring_publish() for the data, and the
-     * `armed` word in queue.h for who sees whom when both sides meet. */
+    /* Acquire: the frames are complete before we read them. Partner:
+     * aw_ring_publish(). */
     uint64_t head =
-        atomic_load_explicit(&ring->shared->head, memory_order_seq_cst);
-    uint64_t cursor = ring->cursor, again;
+        atomic_load_explicit(&ring->shared->head, memory_order_acquire);
+    uint64_t cursor = ring->cursor;
 
     while (ring->evicting) {
         /* Acquire: keeps the second look at the head behind it. Partner: the
@@ -188,12 +187,9 @@ int64_t aw_ring_pending(struct aw_ring *ring)
         /* The producer has evicted past the head we saw. If it has not
          * published more than it evicted, there is nothing at this moment;
          * else it got on, and we look again. As above for the order. */
-        again = atomic_load_explicit(&ring->shared->head, memory_order_seq_cst);
-        if (again <= cursor || again < head) {
-            head = again;
+        head = atomic_load_explicit(&ring->shared->head, memory_order_acquire);
+        if (head <= cursor)
             break;
-        }
-        head = again;
     }
     return check_pending(ring, head, cursor);
 }

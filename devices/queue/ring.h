@@ -134,13 +134,13 @@ static inline void aw_ring_commit(struct aw_ring *ring)
     ring->head++;
 }
 
-/* Makes all committed frames visible to the consumer, in one store. The store
- * is sequentially consistent: see aw_queue_publish() for what it orders. */
+/* Makes all committed frames visible to the consumer, in one store. Release:
+ * the frames before the head that counts them. Partner: aw_ring_pending(). */
 static inline void aw_ring_publish(struct aw_ring *ring)
 {
     ring->published = ring->head;
     atomic_store_explicit(&ring->shared->head, ring->head,
-                          memory_order_seq_cst);
+                          memory_order_release);
 }
 
 /* Slots free without evicting, reading the consumer's index afresh; there may

@@ -75,7 +75,7 @@ uint64_t aw_runs_reclaim(struct aw_runs *runs, uint64_t count,
  * claim; settled ones need not. */
 static bool mergeable(const struct aw_run *run, const struct aw_run *next)
 {
-    if (run->state != next->state || run->state == AW_RUN_HELD)
+    if (run->state != next->state)
         return false;
     return run->state == AW_RUN_SETTLED || run->end == next->start;
 }

@@ -1,227 +1,160 @@
 #!/usr/bin/env python3
-"""Compares awaitd with asyncio's own means: `./run bench`.
+"""Compares awaitd with what a user would pick instead: `./run bench`.
 
 Every figure is a median of several rounds; all contenders take turns in one
 run on one machine, because only their ratios mean something. The garbage
 collector is off while something is timed.
 
-    PYTHONPATH=build python3 tests/bench/bench.py [--rounds N] [get|udp|burn]
+    PYTHONPATH=build python3 tests/bench/bench.py [--quick] [--rounds N]
+        [--markdown docs/benchmarks.md] [--plots docs] [BENCH…]
+
+--quick shows that everything runs; its figures mean little. --markdown renews
+the tables of a page in place, --plots draws bench-cpu.svg and
+bench-latency.svg (needs python3-matplotlib).
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import contextlib
-import gc
 import os
-import resource
-import socket
-import statistics
 import subprocess
 import sys
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-import _awaitd
 import awaitd
-from receivers import BASE, RECEIVERS, Receiver
+import flooded
+import getters
+import held
+import paced
+import plots
+from common import ROOT, Page, free_port
+from listeners import LISTENERS
+from receivers import BASE
 
-ROOT = Path(__file__).resolve().parents[2]
-FLOOD = Path(_awaitd.__file__).parent / "tests" / "bench" / "flood"
-LOG = ROOT / "examples" / "drive.log"
-GETS = 10_000  # of the log's frames
-MANY = 256
-DATAGRAM_BYTES = 64
-FLOOD_S = 0.5
-DEADLINE_S = 20.0
-
-Timed = Callable[[], Awaitable[float]]  # nanoseconds for one get
-
-
-@contextlib.contextmanager
-def no_garbage_collection() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
+BASE_GET = "asyncio.Queue.get()"
+RATES = [1_000, 8_000, 20_000, 50_000]
+LATENCY_RATES = [1_000, 8_000]
 
 
-def table(title: str, head: str, rows: list[str]) -> None:
-    print(f"\n{title}\n\n  {head}")
-    for row in rows:
-        print(f"  {row}")
+@dataclass
+class Run:
+    """How, and what was found so far."""
+
+    rounds: int
+    seconds: float  # of a steady stream
+    plots: Path | None
+    page: Page
 
 
-# ---- a get() that finds a frame ----
-
-
-async def at_once() -> int:
-    return 1
-
-
-async def time_function() -> float:
-    begin = time.perf_counter_ns()
-    for _ in range(GETS):
-        await at_once()
-    return (time.perf_counter_ns() - begin) / GETS
-
-
-async def time_asyncio_queue() -> float:
-    queue: asyncio.Queue[object] = asyncio.Queue()
-    for number in range(GETS):
-        queue.put_nowait(number)
-    begin = time.perf_counter_ns()
-    for _ in range(GETS):
-        await queue.get()
-    return (time.perf_counter_ns() - begin) / GETS
-
-
-@contextlib.asynccontextmanager
-async def full_queue() -> AsyncIterator[awaitd.Queue[awaitd.CanFrame]]:
-    """A queue in which the frames of the example drive wait."""
-    with awaitd.open({"driver": "replay", "path": LOG, "speed": "max"}) as log:
-        queue = log.queue()
-        async with asyncio.timeout(DEADLINE_S):
-            while queue.qsize() < GETS:
-                await asyncio.sleep(0)
-        yield queue
-
-
-async def time_get() -> float:
-    async with full_queue() as queue:
-        begin = time.perf_counter_ns()
-        for _ in range(GETS):
-            await queue.get()
-        return (time.perf_counter_ns() - begin) / GETS
-
-
-async def time_get_many() -> float:
-    async with full_queue() as queue:
-        rounds = GETS // MANY
-        begin = time.perf_counter_ns()
-        for _ in range(rounds):
-            await queue.get_many(MANY)
-        return (time.perf_counter_ns() - begin) / (rounds * MANY)
-
-
-GETTERS: dict[str, Timed] = {
-    "asyncio.Queue.get()": time_asyncio_queue,
-    "async def, returning at once": time_function,
-    "awaitd queue.get()": time_get,
-    f"awaitd queue.get_many({MANY}), a frame": time_get_many,
-}
-
-
-async def time_getters(rounds: int) -> dict[str, float]:
-    times: dict[str, list[float]] = {name: [] for name in GETTERS}
-    for _ in range(rounds):
-        for name, timed in GETTERS.items():
-            with no_garbage_collection():
-                times[name].append(await timed())
-    return {name: statistics.median(found) for name, found in times.items()}
-
-
-def bench_get(rounds: int) -> None:
-    times = asyncio.run(time_getters(rounds * 3))
-    base = times["asyncio.Queue.get()"]
-    table(
-        f"await with {GETS:,} frames there; awaitd's make the frame object,"
-        "\nasyncio.Queue's hand over one that exists",
-        f"{'':34} {'time':>6} {'ns':>7}",
-        [f"{name:34} {ns / base:6.2f} {ns:7.0f}" for name, ns in times.items()],
+def bench_get(run: Run) -> None:
+    times = getters.measure(run.rounds * 3)
+    base = times[BASE_GET]
+    run.page.table(
+        "get",
+        f"await with {getters.GETS:,} frames there; awaitd's make the frame "
+        "object,\nasyncio.Queue's hand over one that exists",
+        f"{'':38} {'time':>6} {'ns':>7}",
+        [f"{name:38} {ns / base:6.3f} {ns:7.1f}" for name, ns in times.items()],
     )
 
 
-# ---- from a UDP socket to a coroutine ----
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def start_flood(port: int) -> subprocess.Popen[str]:
-    """On the last processor; what receives runs on the others."""
-    last = max(os.sched_getaffinity(0))
-    command = ["taskset", "-c", str(last), str(FLOOD), str(port),
-               str(FLOOD_S), str(DATAGRAM_BYTES)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-
-
-class Flooded(NamedTuple):
-    """What became of a flood."""
-
-    rate: float  # datagrams a second that reached the coroutine
-    offered: float  # datagrams a second that were sent
-    lost: float  # share of those sent
-    cpu_us: float  # of this process, all threads, for each that arrived
-
-
-def cpu_s() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
-
-def receive_flood(receiver: Receiver) -> Flooded:
-    port = free_port()
-    before_s = cpu_s()
-    with no_garbage_collection(), receiver.runner() as runner:
-        floods: list[subprocess.Popen[str]] = []
-
-        async def bounded() -> tuple[int, float]:
-            async with asyncio.timeout(DEADLINE_S):
-                return await receiver.receive(
-                    port, lambda: floods.append(start_flood(port)))
-
-        try:
-            count, seconds = runner.run(bounded())
-            assert floods[0].stdout is not None
-            sent = int(floods[0].stdout.readline())
-        finally:
-            for flood in floods:
-                flood.kill()
-                flood.communicate()
-    return Flooded(count / seconds, sent / FLOOD_S, 1 - count / sent,
-                   (cpu_s() - before_s) / count * 1e6)
-
-
-def median_flood(floods: list[Flooded]) -> Flooded:
-    medians = [statistics.median(column) for column in zip(*floods)]
-    return Flooded(*medians)
-
-
-def bench_udp(rounds: int) -> None:
-    if not FLOOD.exists():
-        sys.exit(f"bench: {FLOOD} is missing: ./run build makes it")
-    found: dict[str, list[Flooded]] = {}
-    for _ in range(rounds):
-        for receiver in RECEIVERS:
-            found.setdefault(receiver.name, []).append(receive_flood(receiver))
-    results = {name: median_flood(floods) for name, floods in found.items()}
+def bench_udp(run: Run) -> None:
+    results = flooded.measure(run.rounds)
     base = results[BASE]
-    table(
-        f"UDP to a coroutine: a flood of {DATAGRAM_BYTES} byte datagrams over "
-        f"loopback for {FLOOD_S:g} s;\nall with the same receive buffer; "
-        "cpu is the process's, for a datagram that arrived",
-        f"{'':40} {'rate':>5} {'cpu':>5} {'lost':>6} {'frames/s':>10} "
-        f"{'offered/s':>10}",
-        [f"{name:40} {flood.rate / base.rate:5.2f} "
+    run.page.table(
+        "udp",
+        f"UDP to a coroutine: a flood of {flooded.DATAGRAM_BYTES} byte "
+        f"datagrams over loopback for {flooded.FLOOD_S:g} s;\nall with the "
+        "same receive buffer; cpu is the process's, for a datagram that "
+        "arrived",
+        f"{'':41} {'rate':>5} {'floor':>5} {'cpu':>5} {'lost':>6} "
+        f"{'frames/s':>10} {'offered/s':>10}",
+        [f"{name:41} {flood.rate / base.rate:5.2f} "
+         f"{flood.rate / results[flooded.FLOOR].rate:5.2f} "
          f"{flood.cpu_us / base.cpu_us:5.2f} {flood.lost:6.1%} "
          f"{flood.rate:10,.0f} {flood.offered:10,.0f}"
          for name, flood in results.items()],
     )
 
 
-# ---- a script that computes ----
+def cells(results: paced.Results, name: str, base: str, field: str) -> str:
+    """A ratio and a figure for each rate."""
+    text = ""
+    for rate in sorted({rate for _, rate in results}):
+        figure = getattr(results[name, rate], field)
+        ratio = figure / getattr(results[base, rate], field)
+        text += f" {ratio:7.2f} {figure:7.1f}"
+    return text
 
 
-def bench_burn(_rounds: int) -> None:
+def bench_cpu(run: Run) -> None:
+    """The same streams say how long each frame waited."""
+    results = paced.measure(RATES, run.rounds, run.seconds, busy=False)
+    base = LISTENERS[0].name
+    run.page.table(
+        "cpu",
+        "processor time of the process for a frame, at steady rates\n"
+        f"(ratio to {base}, microseconds)",
+        f"{'frames/s':40}" + "".join(f" {rate:15,}" for rate in RATES),
+        [f"{name:40}" + cells(results, name, base, "cpu_us")
+         for name in (listener.name for listener in LISTENERS)],
+    )
+    # Shorter: most contenders fall far behind.
+    beside = paced.measure(LATENCY_RATES, run.rounds, run.seconds * 0.4,
+                           busy=True)
+    bench_latency(run, results, beside)
+    if run.plots:
+        plots.draw_cpu(run.plots / "bench-cpu.svg", results, RATES)
+        plots.draw_latency(run.plots / "bench-latency.svg",
+                           {"alone": results, "beside a busy thread": beside},
+                           LATENCY_RATES)
+
+
+def bench_latency(
+    run: Run, alone: paced.Results, beside: paced.Results
+) -> None:
+    for name, title, results in (
+        ("latency", "alone", alone),
+        ("latency-busy", "beside one Python thread that computes", beside),
+    ):
+        run.page.table(
+            name,
+            f"from send() to the script, {title}: p50 and p99, microseconds",
+            f"{'frames/s':40}"
+            + "".join(f" {rate:10,} p50 {'p99':>10}" for rate in LATENCY_RATES),
+            [f"{listener.name:40}" + "".join(
+                f" {results[listener.name, rate].p50_us:14,.0f} "
+                f"{results[listener.name, rate].p99_us:10,.0f}"
+                for rate in LATENCY_RATES)
+             for listener in LISTENERS],
+        )
+
+
+def bench_stall(run: Run) -> None:
+    run.page.table(
+        "stall",
+        f"the GIL held for {held.STALL_S:g} s, {held.DEVICES} devices at "
+        f"{held.RATE:,} frames/s each",
+        f"{'':40} {'sent':>8} {'arrived':>8} {'lost':>7}  ledger",
+        [f"{name:40} {stall.sent:8,} {stall.arrived:8,} "
+         f"{stall.sent - stall.arrived:7,}  {stall.ledger}"
+         for name, stall in held.measure_stall()],
+    )
+
+
+def bench_memory(run: Run) -> None:
+    run.page.table(
+        "memory",
+        f"{held.FULL:,} classic CAN frames waiting",
+        f"{'':40} {'MiB':>7} {'bytes a frame':>14}",
+        [f"{name:40} {size / (1 << 20):7.2f} {size / held.FULL:14.1f}"
+         for name, size in held.measure_memory()],
+    )
+
+
+def bench_burn(_run: Run) -> None:
     port = free_port()
     print("\nOne second of pure Python while 8,000 datagrams arrive\n",
           flush=True)
@@ -232,21 +165,44 @@ def bench_burn(_rounds: int) -> None:
     )
 
 
-BENCHES = {"get": bench_get, "udp": bench_udp, "burn": bench_burn}
+BENCHES: dict[str, Callable[[Run], None]] = {
+    "get": bench_get,
+    "udp": bench_udp,
+    "cpu": bench_cpu,  # and latency
+    "stall": bench_stall,
+    "memory": bench_memory,
+    "burn": bench_burn,
+}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="awaitd against asyncio")
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="awaitd against the others")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("bench", nargs="*", metavar="get|udp|burn")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--markdown", type=Path, metavar="PAGE")
+    parser.add_argument("--plots", type=Path, metavar="FOLDER")
+    parser.add_argument("bench", nargs="*", metavar="|".join(BENCHES))
     given = parser.parse_args()
     for name in given.bench:
         if name not in BENCHES:
             parser.error(f"there is no bench {name!r}")
+    return given
+
+
+def main() -> None:
+    given = parse()
+    run = Run(
+        rounds=1 if given.quick else given.rounds,
+        seconds=0.1 if given.quick else 1.0,
+        plots=given.plots if plots.usable(given.plots) else None,
+        page=Page(),
+    )
     print(f"awaitd {awaitd.__version__}, Python {sys.version.split()[0]}, "
           f"Linux {os.uname().release}, {os.cpu_count()} processors")
     for name in given.bench or BENCHES:
-        BENCHES[name](given.rounds)
+        BENCHES[name](run)
+    if given.markdown:
+        run.page.write(given.markdown)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@
  * Prints "ready" once it is bound. It reads batches with recvmmsg until a
  * datagram of a single byte, and then prints how many came before it, the
  * seconds from the first to the last, and its processor time in seconds. */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>

@@ -90,6 +90,36 @@ async def sock_recv(port: int, ready: Ready) -> Result:
         return count, time.perf_counter() - begin
 
 
+async def sock_recv_drained(port: int, ready: Ready) -> Result:
+    """Sleeps only when the socket has nothing left."""
+    loop = asyncio.get_running_loop()
+    with open_socket(port) as receiver:
+        ready()
+        count = 1
+        await loop.sock_recv(receiver, 2048)
+        begin = time.perf_counter()
+        while True:
+            try:
+                data = receiver.recv(2048)
+            except BlockingIOError:
+                data = await loop.sock_recv(receiver, 2048)
+            if len(data) == 1:
+                return count, time.perf_counter() - begin
+            count += 1
+
+
+async def awaitd_get_batch(port: int, ready: Ready) -> Result:
+    with open_queue(port) as queue:
+        ready()
+        count = len(await queue.get_batch(256))
+        begin = time.perf_counter()
+        while True:
+            batch = await queue.get_batch(256)
+            count += len(batch)
+            if len(batch[-1].data) == 1:
+                return count - 1, time.perf_counter() - begin
+
+
 class ToQueue(asyncio.DatagramProtocol):
     """How a datagram gets from the protocol to a coroutine."""
 
@@ -150,12 +180,18 @@ RECEIVERS = [
     Receiver(BASE, protocol),
     Receiver("asyncio.DatagramProtocol, callback only", callback),
     Receiver("loop.sock_recv", sock_recv),
+    Receiver("loop.sock_recv, drained by recv()", sock_recv_drained),
     Receiver("awaitd queue.get()", awaitd_get),
     Receiver("awaitd queue.get_many(256)", awaitd_get_many),
 ]
+if hasattr(awaitd.Queue, "get_batch"):
+    RECEIVERS.append(
+        Receiver("awaitd queue.get_batch(256)", awaitd_get_batch))
 if uvloop is not None:
     RECEIVERS += [
         Receiver("uvloop, DatagramProtocol, asyncio.Queue", protocol,
+                 uvloop_runner),
+        Receiver("uvloop, DatagramProtocol, callback only", callback,
                  uvloop_runner),
         Receiver("uvloop, awaitd queue.get()", awaitd_get, uvloop_runner),
     ]

@@ -32,9 +32,18 @@ def bus() -> Iterator[awaitd.CanDevice]:
 
 
 @pytest.fixture
-def q(bus: awaitd.CanDevice) -> awaitd.Queue[awaitd.CanFrame]:
+def wakeup() -> str | None:
+    """How `q` wakes its loop; modules that want both ways use
+    rig.on_every_wakeup."""
+    return None
+
+
+@pytest.fixture
+def q(
+    bus: awaitd.CanDevice, wakeup: Any
+) -> awaitd.Queue[awaitd.CanFrame]:
     """A queue on the bus."""
-    return bus.queue(name="q")
+    return bus.queue(name="q", wakeup=wakeup)
 
 
 @pytest.fixture

@@ -13,13 +13,16 @@ BENCH = Path(__file__).resolve().parents[1] / "bench" / "bench.py"
 @pytest.mark.parametrize(
     ("bench", "contenders"),
     [("get", ["asyncio.Queue.get()", "awaitd queue.get()"]),
-     ("udp", ["loop.sock_recv", "awaitd queue.get()"])],
+     ("udp", ["loop.sock_recv", "awaitd queue.get()",
+              "a bare recvmmsg() loop in C"]),
+     ("cpu", ["loop.sock_recv", 'awaitd get(), wakeup="fd"']),
+     ("memory", ["awaitd queue, full: the ring"])],
 )
 def test_bench_prints_a_row_for_each_contender(
     start_process, bench, contenders
 ):
-    process = start_process(sys.executable, BENCH, "--rounds", 1, bench,
-                            deadline_s=60)
+    process = start_process(sys.executable, BENCH, "--quick", bench,
+                            deadline_s=120)
     assert process.finish() == 0, process.stderr
     for name in contenders:
         assert f"  {name} " in process.stdout
@@ -29,3 +32,17 @@ def test_bench_refuses_what_it_does_not_know(start_process):
     process = start_process(sys.executable, BENCH, "gett")
     assert process.finish() == 2
     assert "there is no bench 'gett'" in process.stderr
+
+
+def test_bench_renews_the_tables_of_a_page(start_process, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "before\n<!-- bench: memory -->\nold\n<!-- end -->\nafter\n")
+    process = start_process(sys.executable, BENCH, "--quick", "--markdown",
+                            page, "memory", deadline_s=60)
+    assert process.finish() == 0, process.stderr
+    text = page.read_text()
+    assert text.startswith("before\n<!-- bench: memory -->\n```text\n")
+    assert text.endswith("```\n<!-- end -->\nafter\n")
+    assert "old" not in text
+    assert "the ring" in text

@@ -42,6 +42,14 @@ async def use(can: awaitd.CanDevice, net: awaitd.DatagramDevice) -> None:
         task = group.create_task(net.queue().get())
     assert_type(task.result(), awaitd.Datagram)
     assert_type(queue.stats().received, int)
+    assert_type(await queue.get_batch(8), awaitd.Batch[awaitd.CanFrame])
+    assert_type(queue.peek(1), awaitd.CanFrame | None)
+    async with queue.lease(2) as frames:
+        assert_type(frames, list[awaitd.CanFrame])
+    gappy = can.queue(gaps=True)
+    assert_type(gappy, awaitd.Queue[awaitd.CanFrame | awaitd.Gap])
+    async for item in awaitd.merge(queue, gappy):
+        assert_type(item, awaitd.CanFrame | awaitd.Gap)
 """
 
 

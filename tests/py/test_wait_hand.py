@@ -7,7 +7,7 @@ import gc
 import weakref
 
 import pytest
-from rig import ids
+from rig import ids, until
 
 pytestmark = pytest.mark.extension
 
@@ -98,15 +98,14 @@ def test_close_while_waiting_passes_the_wake_on(run, q, peer):
 
 def test_close_after_the_wake_passes_it_on(run, q, peer):
     async def main():
-        loop = asyncio.get_running_loop()
         first = q.get()
         future = await start(first)
         second = asyncio.create_task(q.get())
         await asyncio.sleep(0)
         peer.put(q, 7)
-        loop.hold_until_woken()
+        until(future.done)  # nothing is scheduled: no task waits for it
         await asyncio.sleep(0)
-        assert future.done() and not second.done()
+        assert not second.done()
         first.close()
         return (await second).arbitration_id
 
@@ -117,13 +116,12 @@ def test_forgotten_get_passes_the_wake_on(run, q, peer):
     """Nobody closes it: it is only dropped."""
 
     async def main():
-        loop = asyncio.get_running_loop()
         first = q.get()
-        await start(first)
+        future = await start(first)
         second = asyncio.create_task(q.get())
         await asyncio.sleep(0)
         peer.put(q, 7)
-        loop.hold_until_woken()
+        until(future.done)  # nothing is scheduled: no task waits for it
         await asyncio.sleep(0)
         assert not second.done()
         del first
@@ -177,13 +175,12 @@ def test_throw_at_an_unused_get_finishes_it(q, peer):
 
 def test_throw_after_the_wake_passes_it_on(run, q, peer):
     async def main():
-        loop = asyncio.get_running_loop()
         first = q.get()
-        await start(first)
+        future = await start(first)
         second = asyncio.create_task(q.get())
         await asyncio.sleep(0)
         peer.put(q, 7)
-        loop.hold_until_woken()
+        until(future.done)  # nothing is scheduled: no task waits for it
         await asyncio.sleep(0)
         with pytest.raises(Mine):
             first.throw(Mine())

@@ -10,7 +10,11 @@ import pytest
 import rig
 from rig import ids
 
-pytestmark = [pytest.mark.extension, rig.on_every_loop]
+pytestmark = [
+    pytest.mark.extension,
+    rig.on_every_loop,
+    rig.on_every_wakeup,
+]
 
 
 @pytest.mark.parametrize("timeout", [0, 0.0, -5, 1e-9, 0.01])

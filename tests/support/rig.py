@@ -8,6 +8,7 @@ while its own event loop does not turn.
 from __future__ import annotations
 
 import asyncio
+import select
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -96,6 +97,8 @@ def _watched(base: type[Any]) -> type[Any]:
             super().__init__()
             self.woken = threading.Event()
             self.wakes = 0
+            self._doorbells = select.poll()
+            self._watched: set[int] = set()
 
         def call_soon_threadsafe(self, *arguments: Any, **options: Any) -> Any:
             handle = super().call_soon_threadsafe(*arguments, **options)
@@ -103,9 +106,23 @@ def _watched(base: type[Any]) -> type[Any]:
             self.woken.set()
             return handle
 
+        def add_reader(self, fd: int, *arguments: Any) -> None:
+            super().add_reader(fd, *arguments)
+            self._doorbells.register(fd, select.POLLIN)
+            self._watched.add(fd)
+
+        def remove_reader(self, fd: int) -> bool:
+            if fd in self._watched:
+                self._doorbells.unregister(fd)
+                self._watched.remove(fd)
+            return bool(super().remove_reader(fd))
+
         def hold_until_woken(self) -> None:
-            """Keep the loop from turning until a wake is scheduled on it."""
-            assert self.woken.wait(DEADLINE_S), "no wake came"
+            """Keep the loop from turning until a wake is scheduled on it, or
+            lies in wait for it in its selector."""
+            deadline = time.monotonic() + DEADLINE_S
+            while not self.woken.wait(0.0005) and not self._doorbells.poll(0):
+                assert time.monotonic() < deadline, "no wake came"
             self.woken.clear()
 
     return Watched
@@ -120,6 +137,9 @@ except ImportError:
     pass  # test_wait_loops.py says so, once
 else:
     _loops.append(pytest.param(_watched(uvloop.Loop), id="uvloop"))
+
+# For a module whose queue `q` is to wake its loop in each of the ways.
+on_every_wakeup = pytest.mark.parametrize("wakeup", ["bridge", "fd"])
 
 # For a module whose tests are to run on every kind of loop.
 on_every_loop = pytest.mark.parametrize("loop_class", _loops)

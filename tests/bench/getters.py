@@ -1,0 +1,98 @@
+"""What an await costs that finds a frame."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import statistics
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import awaitd
+from common import DEADLINE_S, ROOT, no_garbage_collection
+
+LOG = ROOT / "examples" / "drive.log"
+GETS = 10_000  # of the log's frames
+MANY = 256
+
+Timed = Callable[[], Awaitable[float]]  # nanoseconds for one frame
+
+
+async def at_once() -> int:
+    return 1
+
+
+async def time_function() -> float:
+    begin = time.perf_counter_ns()
+    for _ in range(GETS):
+        await at_once()
+    return (time.perf_counter_ns() - begin) / GETS
+
+
+async def time_asyncio_queue() -> float:
+    queue: asyncio.Queue[object] = asyncio.Queue()
+    for number in range(GETS):
+        queue.put_nowait(number)
+    begin = time.perf_counter_ns()
+    for _ in range(GETS):
+        await queue.get()
+    return (time.perf_counter_ns() - begin) / GETS
+
+
+@contextlib.asynccontextmanager
+async def full_queue() -> AsyncIterator[awaitd.Queue[awaitd.CanFrame]]:
+    """A queue in which the frames of the example drive wait."""
+    with awaitd.open({"driver": "replay", "path": LOG, "speed": "max"}) as log:
+        queue = log.queue()
+        async with asyncio.timeout(DEADLINE_S):
+            while queue.qsize() < GETS:
+                await asyncio.sleep(0)
+        yield queue
+
+
+async def time_get() -> float:
+    async with full_queue() as queue:
+        begin = time.perf_counter_ns()
+        for _ in range(GETS):
+            await queue.get()
+        return (time.perf_counter_ns() - begin) / GETS
+
+
+async def time_get_many() -> float:
+    async with full_queue() as queue:
+        rounds = GETS // MANY
+        begin = time.perf_counter_ns()
+        for _ in range(rounds):
+            await queue.get_many(MANY)
+        return (time.perf_counter_ns() - begin) / (rounds * MANY)
+
+
+async def time_get_batch() -> float:
+    async with full_queue() as queue:
+        rounds = GETS // MANY
+        begin = time.perf_counter_ns()
+        for _ in range(rounds):
+            await queue.get_batch(MANY)
+        return (time.perf_counter_ns() - begin) / (rounds * MANY)
+
+
+GETTERS: dict[str, Timed] = {
+    "asyncio.Queue.get()": time_asyncio_queue,
+    "async def, returning at once": time_function,
+    "awaitd queue.get()": time_get,
+    f"awaitd queue.get_many({MANY}), a frame": time_get_many,
+    f"awaitd queue.get_batch({MANY}), a frame": time_get_batch,
+}
+
+
+async def time_all(rounds: int) -> dict[str, float]:
+    times: dict[str, list[float]] = {name: [] for name in GETTERS}
+    for _ in range(rounds):
+        for name, timed in GETTERS.items():
+            with no_garbage_collection():
+                times[name].append(await timed())
+    return {name: statistics.median(found) for name, found in times.items()}
+
+
+def measure(rounds: int) -> dict[str, float]:
+    return asyncio.run(time_all(rounds))
