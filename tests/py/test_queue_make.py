@@ -101,16 +101,10 @@ def test_overflow_is_drop_newest(bus):
     assert bus.queue(overflow="drop-newest").overflow == "drop-newest"
 
 
-@pytest.mark.parametrize("overflow", ["drop-oldest", "block", "", "x"])
+@pytest.mark.parametrize("overflow", ["", "x"])
 def test_overflow_that_is_not_known_is_refused(bus, overflow):
-    with pytest.raises(ValueError, match='"drop-newest" is'):
+    with pytest.raises(ValueError, match="overflow="):
         bus.queue(overflow=overflow)
-
-
-def test_budget_that_is_not_known_is_refused(bus):
-    assert bus.queue(budget_us=0)
-    with pytest.raises(ValueError, match="budget_us=5"):
-        bus.queue(budget_us=5)
 
 
 def test_argument_that_is_not_known_is_a_type_error(bus):

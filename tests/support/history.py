@@ -14,6 +14,7 @@ right before a frame; and the ledger's sum is what the log says, count by count.
 from __future__ import annotations
 
 import bisect
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -48,6 +49,7 @@ class QueueLog:
     key: Callable[[int], int] = lambda _number: 0
     events: list[Event] = field(default_factory=list)
     stats: Mapping[str, int] = field(default_factory=dict)
+    closed_early: bool = False  # while frames flowed
 
     def take(self, frames: Iterable[Seen]) -> None:
         self.events.append(Event("taken", tuple(frames)))
@@ -164,15 +166,29 @@ def check_frames(log: QueueLog, lost: set[int]) -> list[str]:
     return findings
 
 
+def kernel_at_close(log: QueueLog, lost: set[int]) -> int:
+    """What the kernel has lost so far is charged at the close, behind frames
+    in its buffer that are not read any more: at most all losses, at least
+    those before the last frame seen."""
+    last = max((frame.number for frame in seen(log)), default=-1)
+    least = sum(number < last for number in lost)
+    return min(max(log.stats["dropped_kernel"], least), len(lost))
+
+
 def expected_counts(
     log: QueueLog, outcome: Outcome, lost: set[int]
 ) -> dict[str, int]:
     """What the ledger must say, where the log knows it."""
-    units = range(log.stats["received"])
+    received = log.stats["received"]
+    units = range(received)
     kernel = sum(number in lost for number in units)
-    filtered = sum(
-        number not in lost and not log.accepts(number) for number in units
-    )
+    if log.closed_early:
+        kernel = kernel_at_close(log, lost)
+    # The frames that its reader gave it, in order.
+    read = itertools.islice(
+        (n for n in itertools.count() if n not in lost),
+        max(0, received - kernel))
+    filtered = sum(not log.accepts(number) for number in read)
     accounted = filtered + kernel + len(outcome.delivered) + outcome.cleared
     others = log.stats["dropped_closed"] + log.stats["pending"]
     return {
