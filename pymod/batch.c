@@ -43,17 +43,32 @@ static BatchObject *new_batch(QueueObject *queue, uint64_t room)
     return self;
 }
 
-/* What lies in a slot behind its frame is of frames long gone. */
-static void tidy(BatchObject *self, Py_ssize_t index)
+/* Zeroes a few bytes, up to an address that is a multiple of eight. */
+static void zero(unsigned char *from, const unsigned char *to)
+{
+    if (to - from > 64) {
+        memset(from, 0, (size_t)(to - from));
+        return;
+    }
+    for (; from < to && ((uintptr_t)from & 7); from++)
+        *from = 0;
+    for (; from < to; from += 8)
+        memset(from, 0, 8);
+}
+
+/* A copied slot: its frame must be one (the copy is what counts, as the slot
+ * may be another process's as well), and what lies behind it is of frames long
+ * gone.
+ */
+static bool tidy(BatchObject *self, Py_ssize_t index)
 {
     struct aw_frame *frame = slot_of(self, index);
 
-    /* The copy is what counts: the slot may be another process's as well. */
-    if (frame->length > self->payload_bytes)
-        frame->length = (uint16_t)self->payload_bytes;
-    memset(frame->payload + frame->length, 0,
-           (size_t)self->stride - aw_frame_bytes(frame));
+    if (!aw_frame_plausible(frame, self->payload_bytes))
+        return false;
+    zero(frame->payload + frame->length, (unsigned char *)frame + self->stride);
     self->lost += frame->lost_before;
+    return true;
 }
 
 /* Appends the claim's frames. False if one of them is none: the queue is lost
@@ -65,17 +80,17 @@ static bool append(BatchObject *self, struct aw_queue *queue,
     uint64_t until_wrap = ring->mask + 1 - (claim->index & ring->mask);
     uint64_t first = claim->count < until_wrap ? claim->count : until_wrap;
 
-    for (uint64_t i = 0; i < claim->count; i++)
-        if (!aw_queue_at(queue, claim, i))
-            return false;
     memcpy(slot_of(self, self->count), aw_ring_slot(ring, claim->index),
            first * ring->slot_bytes);
     if (first < claim->count)
         memcpy(slot_of(self, self->count + (Py_ssize_t)first),
                aw_ring_slot(ring, claim->index + first),
                (claim->count - first) * ring->slot_bytes);
-    for (uint64_t i = 0; i < claim->count; i++)
-        tidy(self, self->count++);
+    for (uint64_t i = 0; i < claim->count; i++, self->count++) {
+        /* The look into the ring ends the queue. */
+        if (!tidy(self, self->count))
+            return aw_queue_at(queue, claim, i) != NULL;
+    }
     return true;
 }
 

@@ -15,7 +15,7 @@ static uint32_t default_depth(const struct aw_device *device)
 {
     uint32_t payload_bytes = aw_device_payload_bytes(device);
 
-    if (payload_bytes <= AW_PAYLOAD_FD)
+    if (payload_bytes <= AW_PAYLOAD_FD + sizeof(struct aw_address))
         return 16384;
     return payload_bytes <= AW_PAYLOAD_2K ? 4096 : 512;
 }

@@ -6,6 +6,7 @@
 #ifndef AW_FRAME_H
 #define AW_FRAME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -105,6 +106,30 @@ static inline size_t aw_slot_bytes(uint32_t payload_bytes)
 static inline size_t aw_frame_bytes(const struct aw_frame *frame)
 {
     return offsetof(struct aw_frame, payload) + frame->length;
+}
+
+/* Could one of our readers have written this? For what comes from memory that
+ * another process may share: a known kind, and a length within the slot's
+ * `payload_bytes` and no shorter than the kind's head. */
+static inline bool aw_frame_plausible(const struct aw_frame *frame,
+                                      uint32_t payload_bytes)
+{
+    uint16_t length = frame->length;
+
+    if (length > payload_bytes)
+        return false;
+    switch (frame->kind) {
+    case AW_KIND_BYTES:
+        return true;
+    case AW_KIND_CAN:
+        return length <= AW_PAYLOAD_FD;
+    case AW_KIND_CAN_XL:
+        return length >= sizeof(struct aw_xl_head);
+    case AW_KIND_DATAGRAM:
+        return length >= sizeof(struct aw_address);
+    default:
+        return false;
+    }
 }
 
 #endif

@@ -154,27 +154,6 @@ uint64_t aw_queue_claim(struct aw_queue *queue, uint64_t count,
     return queue->damaged ? 0 : claim(queue, count, ret_claim);
 }
 
-/* Could one of our readers have written this? `payload_bytes` is the slot's. */
-static bool plausible(const struct aw_frame *frame, uint32_t payload_bytes)
-{
-    uint16_t length = frame->length;
-
-    if (length > payload_bytes)
-        return false;
-    switch (frame->kind) {
-    case AW_KIND_BYTES:
-        return true;
-    case AW_KIND_CAN:
-        return length <= AW_PAYLOAD_FD;
-    case AW_KIND_CAN_XL:
-        return length >= sizeof(struct aw_xl_head);
-    case AW_KIND_DATAGRAM:
-        return length >= sizeof(struct aw_address);
-    default:
-        return false;
-    }
-}
-
 const struct aw_frame *aw_queue_at(struct aw_queue *queue,
                                    const struct aw_claim *claim, uint64_t index)
 {
@@ -182,7 +161,7 @@ const struct aw_frame *aw_queue_at(struct aw_queue *queue,
         aw_ring_slot(&queue->ring, claim->index + index);
 
     assert(index < claim->count);
-    if (!queue->damaged && plausible(frame, queue->ring.payload_bytes))
+    if (!queue->damaged && aw_frame_plausible(frame, queue->ring.payload_bytes))
         return frame;
     if (!queue->damaged)
         give_up(queue);
@@ -273,7 +252,7 @@ static int show(struct aw_queue *queue, int result,
                 const struct aw_frame *buffer)
 {
     note_superseded(queue);
-    if (result > 0 && !plausible(buffer, queue->ring.payload_bytes))
+    if (result > 0 && !aw_frame_plausible(buffer, queue->ring.payload_bytes))
         result = -EPROTO;
     if (result < 0)
         give_up(queue);
