@@ -230,6 +230,16 @@ static int accept_frame(struct aw_link *link, struct replay *replay)
     return STEP_FRAME;
 }
 
+/* Nothing is lost with these: blank lines and those that begin with `#`. */
+static bool is_comment(const char *text, size_t length)
+{
+    size_t i = 0;
+
+    while (i < length && (text[i] == ' ' || text[i] == '\t' || text[i] == '\r'))
+        i++;
+    return i == length || text[i] == '#';
+}
+
 /* A line of the log, parsed for what it brings. */
 static int take_line(struct aw_link *link, struct replay *replay,
                      const char *text, size_t length)
@@ -245,6 +255,10 @@ static int take_line(struct aw_link *link, struct replay *replay,
     else if (result < 0)
         aw_replay_account_broken(&replay->account, replay->log.line,
                                  error.text);
+    else if (result == AW_CANDUMP_OTHER && !is_comment(text, length))
+        aw_replay_account_broken(&replay->account, replay->log.line,
+                                 "it is neither a record, which begins with "
+                                 "\"(\", nor a comment");
     return STEP_SKIPPED;
 }
 

@@ -28,6 +28,7 @@ typedef struct queue_object {
     unsigned long receiver;          /* the thread blocked in recv(), or 0 */
     bool interrupted;                /* recv() is to raise KeyboardInterrupt */
     bool retired;
+    bool yield_once; /* the next step of a get() is to let the loop turn */
     struct queue_object *next_receiver;
     PyObject *weak_references;
 } QueueObject;

@@ -205,6 +205,10 @@ class HostedScript(ScriptInfo):
         """The daemon asks the script to end. Called on the bridge."""
         self.stopping = "stop"
         self.stop.ask(signum, again)
+        # A get() on a queue that is never empty does not suspend: this one
+        # does, so that the loop turns and hears of it.
+        for queue in list(self._queues):
+            queue._yield_once()
 
 
 def release_held(scripts: list[HostedScript]) -> None:
