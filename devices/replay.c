@@ -544,6 +544,17 @@ static int replay_read(struct aw_link *link, struct aw_batch *batch)
     return 0;
 }
 
+static void replay_account(struct aw_link *link, struct aw_source_account *ret)
+{
+    const struct replay *replay = link->state;
+
+    *ret = (struct aw_source_account){
+        .broken_lines = replay->account.broken,
+        .too_long = replay->account.unfit,
+        .recorded_losses = replay->account.drops,
+    };
+}
+
 static void replay_close(struct aw_link *link)
 {
     struct replay *replay = link->state;
@@ -562,5 +573,6 @@ const struct aw_driver aw_replay_driver = {
     .open = replay_open,
     .start = replay_start,
     .read = replay_read,
+    .account = replay_account,
     .close = replay_close,
 };
