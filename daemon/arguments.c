@@ -62,6 +62,25 @@ static void take_option(int found, struct aw_arguments *arguments)
     }
 }
 
+/* A name given twice is a slip of the hand: with the second in place of the
+ * first, the ledger would lack a device that was asked for. */
+static int refuse_same_device(const struct aw_arguments *arguments,
+                              struct aw_error *error)
+{
+    for (size_t i = 1; i < arguments->device_count; i++) {
+        const char *device = arguments->devices[i];
+        size_t length = strcspn(device, "=");
+
+        for (size_t j = 0; j < i; j++)
+            if (strcspn(arguments->devices[j], "=") == length &&
+                !strncmp(arguments->devices[j], device, length))
+                return aw_error_set(error, EINVAL,
+                                    "option -d: device %.*s is given twice",
+                                    (int)length, device);
+    }
+    return 0;
+}
+
 static int parse_run(int argc, char **argv, struct aw_arguments *arguments,
                      struct aw_error *error)
 {
@@ -88,7 +107,7 @@ static int parse_run(int argc, char **argv, struct aw_arguments *arguments,
         !arguments->config_path)
         return aw_error_set(error, EINVAL,
                             "run: name a script, or a configuration with -c");
-    return 0;
+    return refuse_same_device(arguments, error);
 }
 
 static int parse_check(int argc, char **argv, struct aw_arguments *arguments,

@@ -11,8 +11,8 @@
 
 static const char synopsis[] =
     "awaitd " AW_VERSION " runs asyncio scripts that await frames from CAN, "
-    "Ethernet and\n"
-    "replayed logs. Readers in C fill a queue for each script, so that no "
+    "UDP and\n"
+    "recorded logs. Readers in C fill a queue for each script, so that no "
     "frame is\n"
     "lost while Python is busy.\n"
     "\n"
@@ -44,7 +44,8 @@ static const char run_options[] =
     "\n"
     "  -c, --config FILE        devices and scripts from a YAML file\n"
     "  -d, --device SPEC        a device, as NAME=DRIVER:MAIN[,KEY=VALUE...];\n"
-    "                           replaces the file's device of that name\n"
+    "                           replaces the file's device of that name;\n"
+    "                           each name once\n"
     "  -s, --script FILE        a further script, without arguments\n"
     "  -q, --quiet              no line at the start, no ledger at the end\n"
     "      --stats-json FILE    the ledger as JSON at the end; - for stdout\n"

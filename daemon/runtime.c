@@ -31,6 +31,7 @@
 
 #define FINISH_TIMEOUT_S 2.0
 #define DUMP_MOMENT_S    0.3 /* for the handler that prints the stacks */
+#define SAME_CTRL_C_S    0.5 /* the terminal's, and a wrapper's copy of it */
 
 enum phase {
     PHASE_RUNNING,
@@ -45,9 +46,10 @@ struct aw_runtime {
     struct ev_loop *loop;
     struct aw_host *host;
     enum phase phase;
-    int stop_signal; /* SIGTERM, SIGINT, or 0 */
-    int status;      /* of the first script that failed */
-    int failure;     /* negative errno: Python did not start */
+    int stop_signal;         /* SIGTERM, SIGINT, or 0 */
+    ev_tstamp interrupted_s; /* when a Ctrl-C was last heeded, or 0 */
+    int status;              /* of the first script that failed */
+    int failure;             /* negative errno: Python did not start */
     bool started;
     bool abandoned;
     bool *ended; /* by script */
@@ -200,6 +202,21 @@ static void on_host(struct ev_loop *loop, ev_io *watcher, int events)
         host_told(runtime, &event);
 }
 
+/* A wrapper may pass on the Ctrl-C that the terminal has sent to us as well:
+ * two that come together are one request. Measured from the last one that was
+ * heeded, so that holding the keys down still hurries a stop; a clock that was
+ * set back makes none of them a copy. */
+static bool is_copy(struct aw_runtime *runtime)
+{
+    ev_tstamp now_s = ev_now(runtime->loop);
+    ev_tstamp since_s = now_s - runtime->interrupted_s;
+
+    if (since_s >= 0 && since_s < SAME_CTRL_C_S)
+        return true;
+    runtime->interrupted_s = now_s;
+    return false;
+}
+
 /* Only a Ctrl-C hurries a stop: SIGTERM may well be sent twice, to the process
  * and to its group. */
 static void on_stop(struct ev_loop *loop, ev_signal *watcher, int events)
@@ -209,6 +226,8 @@ static void on_stop(struct ev_loop *loop, ev_signal *watcher, int events)
 
     (void)loop;
     (void)events;
+    if (watcher->signum == SIGINT && is_copy(runtime))
+        return;
     if (runtime->phase == PHASE_RUNNING)
         stop_ask(runtime, watcher->signum);
     else if (watcher->signum != SIGINT)

@@ -43,6 +43,17 @@ static json_t *send_json(const struct aw_send_stats *send)
         (json_int_t)send->pending, "exact", (int)aw_report_send_exact(send));
 }
 
+/* null where the driver keeps no account of it. */
+static json_t *source_json(const struct aw_device_report *device)
+{
+    if (!device->has_source)
+        return json_null();
+    return json_pack("{s:I, s:I, s:I}", "broken_lines",
+                     (json_int_t)device->source.broken_lines, "too_long",
+                     (json_int_t)device->source.too_long, "recorded_losses",
+                     (json_int_t)device->source.recorded_losses);
+}
+
 /* json_array_append_new() and json_pack() take NULL for a failure and pass it
  * on, so one check at the end is enough. */
 static json_t *device_json(const struct aw_device_report *device)
@@ -54,9 +65,9 @@ static json_t *device_json(const struct aw_device_report *device)
             json_decref(queues);
             return NULL;
         }
-    return json_pack("{s:s, s:s, s:o, s:o}", "name", device->name, "driver",
-                     device->driver, "queues", queues, "send",
-                     send_json(&device->send));
+    return json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", device->name,
+                     "driver", device->driver, "queues", queues, "send",
+                     send_json(&device->send), "source", source_json(device));
 }
 
 static json_t *report_json(const struct aw_report *report, int status)

@@ -18,6 +18,8 @@ struct aw_device {
     _Atomic(unsigned) numbered; /* unnamed queues so far */
     atomic_bool closed;
     pthread_mutex_t closing; /* held by the one thread that closes */
+    /* Final once `closed` is set. */
+    struct aw_source_account account;
     struct aw_ledger_book book;
     struct aw_reader reader;
 };
@@ -259,6 +261,9 @@ void aw_device_close(struct aw_device *device)
     if (!atomic_load_explicit(&device->closed, memory_order_relaxed)) {
         (void)ask(device, AW_MAIL_STOP, NULL);
         pthread_join(device->reader.thread, NULL);
+        if (device->reader.driver->account)
+            device->reader.driver->account(&device->reader.link,
+                                           &device->account);
         device->reader.driver->close(&device->reader.link);
         atomic_store_explicit(&device->closed, true, memory_order_release);
     }
@@ -268,6 +273,15 @@ void aw_device_close(struct aw_device *device)
 bool aw_device_closed(const struct aw_device *device)
 {
     return atomic_load_explicit(&device->closed, memory_order_acquire);
+}
+
+bool aw_device_source_account(const struct aw_device *device,
+                              struct aw_source_account *ret_account)
+{
+    if (!device->reader.driver->account || !aw_device_closed(device))
+        return false;
+    *ret_account = device->account;
+    return true;
 }
 
 void aw_device_send_stats(const struct aw_device *device,

@@ -89,6 +89,13 @@ struct aw_send {
     _Alignas(8) unsigned char frame[]; /* a struct aw_frame and its payload */
 };
 
+/* What became no frame, of a source that is a log; a loop's first pass. */
+struct aw_source_account {
+    uint64_t broken_lines;    /* that cannot be parsed */
+    uint64_t too_long;        /* frames longer than max_payload */
+    uint64_t recorded_losses; /* frames lost when it was recorded */
+};
+
 struct aw_driver {
     const char *name;        /* "can"; in the configuration `driver: can` */
     const char *main_option; /* what follows the colon in the short form */
@@ -122,6 +129,10 @@ struct aw_driver {
     /* How many frames the kernel has lost since open(), those in the
      * lost_before of frames read so far included. May be NULL. */
     uint64_t (*losses)(struct aw_link *link);
+
+    /* What of its source became no frame. After the reader has ended, before
+     * close(). NULL where there is nothing to tell. */
+    void (*account)(struct aw_link *link, struct aw_source_account *ret);
 
     /* Undoes open(). After the reader has ended. */
     void (*close)(struct aw_link *link);
@@ -217,6 +228,11 @@ void aw_device_release(struct aw_device *device);
 void aw_device_close(struct aw_device *device);
 
 bool aw_device_closed(const struct aw_device *device);
+
+/* The account of a device that is closed; false if its driver keeps none, or it
+ * is still open. */
+bool aw_device_source_account(const struct aw_device *device,
+                              struct aw_source_account *ret_account);
 
 void aw_device_send_stats(const struct aw_device *device,
                           struct aw_send_stats *ret_stats);

@@ -230,6 +230,16 @@ static int accept_frame(struct aw_link *link, struct replay *replay)
     return STEP_FRAME;
 }
 
+/* Nothing is lost with these: blank lines and those that begin with `#`. */
+static bool is_comment(const char *text, size_t length)
+{
+    size_t i = 0;
+
+    while (i < length && (text[i] == ' ' || text[i] == '\t' || text[i] == '\r'))
+        i++;
+    return i == length || text[i] == '#';
+}
+
 /* A line of the log, parsed for what it brings. */
 static int take_line(struct aw_link *link, struct replay *replay,
                      const char *text, size_t length)
@@ -245,6 +255,10 @@ static int take_line(struct aw_link *link, struct replay *replay,
     else if (result < 0)
         aw_replay_account_broken(&replay->account, replay->log.line,
                                  error.text);
+    else if (result == AW_CANDUMP_OTHER && !is_comment(text, length))
+        aw_replay_account_broken(&replay->account, replay->log.line,
+                                 "it is neither a record, which begins with "
+                                 "\"(\", nor a comment");
     return STEP_SKIPPED;
 }
 
@@ -530,6 +544,17 @@ static int replay_read(struct aw_link *link, struct aw_batch *batch)
     return 0;
 }
 
+static void replay_account(struct aw_link *link, struct aw_source_account *ret)
+{
+    const struct replay *replay = link->state;
+
+    *ret = (struct aw_source_account){
+        .broken_lines = replay->account.broken,
+        .too_long = replay->account.unfit,
+        .recorded_losses = replay->account.drops,
+    };
+}
+
 static void replay_close(struct aw_link *link)
 {
     struct replay *replay = link->state;
@@ -548,5 +573,6 @@ const struct aw_driver aw_replay_driver = {
     .open = replay_open,
     .start = replay_start,
     .read = replay_read,
+    .account = replay_account,
     .close = replay_close,
 };

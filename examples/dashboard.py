@@ -10,6 +10,7 @@ a second. Ends after SECONDS (10), or when the last device has no more frames.
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -23,6 +24,12 @@ HEAD = (f"{'device':>10} {'frames/s':>9} {'total':>9} {'pending':>8} "
         f"{'lost':>5}   latest")
 REDRAW = "\x1b[{}A"  # this many lines up
 CLEAR = "\x1b[K"  # the rest of the line
+
+
+def printable(data: bytes) -> str:
+    """Text on one line, whatever a sender has sent."""
+    text = data.decode(errors="replace").strip()
+    return "".join(c if c.isprintable() else "." for c in text)
 
 
 class Car:
@@ -75,7 +82,7 @@ class Panel:
                 self.car.decode(frame)
                 self.latest = str(frame)
             else:
-                self.latest = frame.data.decode(errors="replace").strip()
+                self.latest = printable(frame.data)
             if self.shown < SHOWN_FRAMES:
                 self.shown += 1
                 print(f"{frame.timestamp:.6f}  {frame.device:>6}  "
@@ -90,6 +97,11 @@ class Panel:
                 f"   {self.latest[:32]}")
 
 
+def clipped(row: str) -> str:
+    """What of a row fits the terminal: one that wraps cannot be drawn again."""
+    return row[:shutil.get_terminal_size().columns - 1] + CLEAR
+
+
 async def show(panels: list[Panel], car: Car, seconds: float) -> None:
     """Prints the rows, until the time is up or all queues have ended."""
     live = sys.stdout.isatty()
@@ -102,13 +114,13 @@ async def show(panels: list[Panel], car: Car, seconds: float) -> None:
         over = left_s <= period_s or all(panel.queue.closed for panel in panels)
         rows = [panel.row() for panel in panels] + [car.row()] * car.seen
         if height == 0:
-            print(f"\n{HEAD}")
+            print(f"\n{clipped(HEAD) if live else HEAD}")
         elif live:
             print(REDRAW.format(height), end="")
         else:
             print()
         for row in rows:
-            print(row + (CLEAR if live else ""))
+            print(clipped(row) if live else row)
         sys.stdout.flush()
         height = len(rows)
         if over:

@@ -189,6 +189,11 @@ static const struct meaning meanings[] = {
      "bind an address of this machine (ip address lists them), or 0.0.0.0"},
     {EAFNOSUPPORT, KEPT(device_error), NULL,
      "the kernel lacks this protocol: load its module, as modprobe can_raw"},
+    {EMFILE, KEPT(device_error), NULL,
+     "allow this process more open files: ulimit -n NUMBER, or LimitNOFILE= in "
+     "its systemd unit"},
+    {ENFILE, KEPT(device_error), NULL,
+     "allow this machine more open files: sysctl fs.file-max"},
     {EPROTO, KEPT(device_error), "the queue's memory was written to",
      "restart the script"},
 };

@@ -51,8 +51,26 @@ static int refuse_other_keys(PyObject *filter, Py_ssize_t index)
     return PyErr_Occurred() ? -1 : 0;
 }
 
+/* 0 or 1 for a bool, and for an int that equals one; -1 with TypeError for
+ * anything else: a "no" would be true. */
+static int parse_bool(PyObject *object, Py_ssize_t index)
+{
+    long value = -1;
+    int overflow;
+
+    if (PyLong_Check(object))
+        value = PyLong_AsLongAndOverflow(object, &overflow);
+    if (value == 0 || value == 1)
+        return (int)value;
+    PyErr_Format(PyExc_TypeError,
+                 "filters[%zd][\"extended\"] must be a bool, not %R", index,
+                 object);
+    return -1;
+}
+
 /* With "extended" the frame format joins the comparison. */
-static int parse_extended(PyObject *filter, struct aw_filter *parsed)
+static int parse_extended(PyObject *filter, Py_ssize_t index,
+                          struct aw_filter *parsed)
 {
     PyObject *extended;
     int truth;
@@ -62,7 +80,7 @@ static int parse_extended(PyObject *filter, struct aw_filter *parsed)
     extended = PyMapping_GetItemString(filter, "extended");
     if (!extended)
         return -1;
-    truth = PyObject_IsTrue(extended);
+    truth = parse_bool(extended, index);
     Py_DECREF(extended);
     if (truth < 0)
         return -1;
@@ -87,7 +105,7 @@ static int parse_filter(PyObject *filter, Py_ssize_t index,
     if (refuse_other_keys(filter, index) < 0 ||
         parse_word(filter, index, "can_id", &parsed->id) < 0 ||
         parse_word(filter, index, "can_mask", &parsed->mask) < 0 ||
-        parse_extended(filter, parsed) < 0)
+        parse_extended(filter, index, parsed) < 0)
         return -1;
     if ((parsed->id & INVERT) && !(parsed->mask & AW_CAN_ERROR)) {
         parsed->invert = true;

@@ -196,6 +196,13 @@ static PySendResult get_send(PyObject *object, PyObject *Py_UNUSED(value),
                         "cannot reuse already awaited get()");
         return PYGEN_ERROR;
     }
+    /* Asked for by the host, so that a loop whose queue is never empty turns
+     * and hears of a stop. */
+    if (!resuming && self->queue->yield_once) {
+        self->queue->yield_once = false;
+        *ret_value = Py_NewRef(Py_None);
+        return PYGEN_NEXT;
+    }
     for (;; resuming = false) {
         if (self->waiter) {
             PySendResult step =

@@ -295,6 +295,13 @@ static PyObject *queue_close(PyObject *object, PyObject *Py_UNUSED(unused))
     Py_RETURN_NONE;
 }
 
+/* The host, when it has something to say to the queue's loop. */
+static PyObject *queue_yield_once(PyObject *self, PyObject *Py_UNUSED(unused))
+{
+    ((QueueObject *)self)->yield_once = true;
+    Py_RETURN_NONE;
+}
+
 /* The host, when the script has ended: nobody will take what is pending. */
 static PyObject *queue_retire(PyObject *object, PyObject *Py_UNUSED(unused))
 {
@@ -497,6 +504,7 @@ static PyMethodDef queue_methods[] = {
     {"__exit__", queue_exit, METH_VARARGS, NULL},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, NULL},
     {"_retire", queue_retire, METH_NOARGS, NULL},
+    {"_yield_once", queue_yield_once, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -30,6 +30,7 @@ typedef struct queue_object {
     bool retired;
     bool gaps;        /* Gap objects in the stream */
     uint64_t gap_seq; /* of the frame whose Gap has been given, plus 1 */
+    bool yield_once; /* the next step of a get() is to let the loop turn */
     struct queue_object *next_receiver;
     PyObject *weak_references;
 } QueueObject;

@@ -1,4 +1,4 @@
-"""Frames from CAN, SPI and Ethernet devices, awaited.
+"""Frames from CAN, UDP and recorded logs, awaited.
 
     from awaitd.devices import CANbus       # a device named CANbus
     can_q = CANbus.queue()
@@ -8,37 +8,43 @@ Reader threads in C fill the queues, whatever Python is doing; every frame is
 accounted for in ``queue.stats()``.
 """
 
-from __future__ import annotations
+from collections.abc import Mapping as _Mapping
+from typing import Any as _Any
 
-from collections.abc import Mapping
-from typing import Any
+try:
+    from _awaitd import (
+        Batch,
+        BytesDevice,
+        CanDevice,
+        CanFrame,
+        ConfigError,
+        Datagram,
+        DatagramDevice,
+        Device,
+        DeviceDown,
+        DeviceError,
+        DeviceLost,
+        Error,
+        Frame,
+        Gap,
+        Queue,
+        QueueClosed,
+        QueueEmpty,
+        QueueStats,
+        SendQueueFull,
+        SendStats,
+        SendTimeout,
+        __version__,
+    )
+    from _awaitd import open_device as _open_device
+    from _awaitd import parse_device as _parse_device
+except ModuleNotFoundError as _error:
+    if _error.name != "_awaitd":
+        raise
+    from awaitd._missing import advice as _advice
 
-from _awaitd import (
-    Batch,
-    BytesDevice,
-    CanDevice,
-    CanFrame,
-    ConfigError,
-    Datagram,
-    DatagramDevice,
-    Device,
-    DeviceDown,
-    DeviceError,
-    DeviceLost,
-    Error,
-    Frame,
-    Gap,
-    Queue,
-    QueueClosed,
-    QueueEmpty,
-    QueueStats,
-    SendQueueFull,
-    SendStats,
-    SendTimeout,
-    __version__,
-)
-from _awaitd import open_device as _open_device
-from _awaitd import parse_device as _parse_device
+    raise ModuleNotFoundError(_advice(), name="_awaitd") from None
+from awaitd._errors import UnknownDevice
 from awaitd._merge import Merge, merge
 from awaitd._script import script
 
@@ -65,6 +71,7 @@ __all__ = [
     "SendQueueFull",
     "SendStats",
     "SendTimeout",
+    "UnknownDevice",
     "__version__",
     "device",
     "merge",
@@ -80,7 +87,7 @@ def _to_text(value: object) -> str:
     return str(value)
 
 
-def open(options: Mapping[str, object] | str) -> Device[Any]:
+def open(options: "_Mapping[str, object] | str") -> "Device[_Any]":
     """Open a device in this process.
 
     ``options`` are the keys of the configuration file, as a mapping
@@ -105,10 +112,11 @@ def open(options: Mapping[str, object] | str) -> Device[Any]:
     return _open_device(name, texts)
 
 
-def device(name: str) -> Device[Any]:
+def device(name: str) -> "Device[_Any]":
     """The device called ``name``: what ``from awaitd.devices import`` gives.
 
-    Raises ConfigError, which lists the devices there are, for another name.
+    Raises UnknownDevice, a ConfigError that lists the devices there are, for
+    another name.
     """
     from awaitd import _registry
 

@@ -12,18 +12,13 @@ import threading
 from typing import Any
 
 from _awaitd import (
-    ConfigError,
     Device,
     hosted_devices,
     open_device,
     parse_device,
     read_config,
 )
-
-
-class UnknownDevice(ConfigError, ImportError):
-    """No device of that name is configured; the message lists those there are."""
-
+from awaitd._errors import UnknownDevice
 
 _lock = threading.Lock()
 _opened: dict[str, Device[Any]] = dict(hosted_devices() or {})
@@ -47,11 +42,13 @@ def _configure() -> dict[str, dict[str, str]]:
     return _configured
 
 
-def configure(text: str) -> None:
-    """Add a device in its short form, in place of one of the same name."""
+def configure(text: str) -> str:
+    """Add a device in its short form, in place of one of the same name: that
+    name."""
     name, options = parse_device(text)
     with _lock:
         _configure()[name] = options
+    return name
 
 
 def opened() -> list[Device[Any]]:

@@ -169,6 +169,8 @@ def test_help_on_devices_lists_every_option(awaitd):
         ["run", "-d"],
         ["run", "--colour", "script.py"],
         ["run", "-d", "bus=virtual:can"],
+        ["run", "-d", "a=udp:[::]:1", "-d", "b=virtual:can"]
+        + ["--device=a=virtual:can", "script.py"],
         ["check"],
         ["check", "one.yaml", "two.yaml"],
         ["help", "cooking"],
@@ -181,6 +183,34 @@ def test_usage_error_exits_64_in_one_line(awaitd, arguments):
     assert result.stdout == ""
     assert result.stderr.startswith("awaitd: error: ")
     assert result.stderr.count("\n") == 1
+
+
+def test_device_given_twice_is_named(awaitd):
+    twice = ["-d", "bus=virtual:can", "-d", "bus=virtual:bytes"]
+    result = awaitd("run", *twice, "script.py")
+    assert "device bus is given twice" in result.stderr
+
+
+def test_devices_whose_names_begin_alike_are_two(awaitd, write):
+    script = write("script.py", "import awaitd.devices as d\nprint(dir(d))\n")
+    both = ["-d", "bus=virtual:can", "-d", "bus2=virtual:can"]
+    result = awaitd("run", "-q", *both, script)
+    assert result.stdout == "['bus', 'bus2']\n", result.stderr
+
+
+def test_device_of_the_command_line_replaces_the_files(awaitd, write):
+    write("script.py", "from awaitd.devices import bus\nprint(bus.kind)\n")
+    config = write(
+        "bench.yaml",
+        """\
+        devices:
+          - {name: bus, driver: virtual, kind: can}
+        scripts:
+          - {path: script.py}
+        """,
+    )
+    result = awaitd("run", "-q", "-c", config, "-d", "bus=virtual:bytes")
+    assert result.stdout == "bytes\n", result.stderr
 
 
 def test_stats_path_that_cannot_be_written_exits_64(awaitd, write):
@@ -344,6 +374,30 @@ def test_syntax_error_exits_1_with_file_and_line(awaitd, write):
     assert f'"{script}", line 2' in result.stderr
 
 
+def test_unknown_device_shows_the_scripts_frames_only(awaitd, write):
+    script = write(
+        "script.py",
+        """
+        import awaitd
+        try:
+            from awaitd.devices import typo
+        except ImportError:
+            awaitd.device("typo2")
+        """,
+    )
+    result = awaitd("run", "-q", "-d", "bus=virtual:can", script)
+    assert result.returncode == 1
+    assert "awaitd/" not in result.stderr
+    assert result.stderr.count(f'"{script}", line') == 2
+    assert "\nawaitd.UnknownDevice: no device is called" in result.stderr
+
+
+def test_help_names_what_there_is(awaitd):
+    result = awaitd("--help")
+    assert "Ethernet" not in result.stdout
+    assert "CAN, UDP and" in result.stdout
+
+
 def test_arguments_reach_the_script(awaitd, write):
     script = write("script.py", "import json, sys\nprint(json.dumps(sys.argv))\n")
     result = awaitd("run", "-q", script, "-q", "--help", "--", "two words", "")
@@ -423,11 +477,11 @@ def test_reader_of_stdout_gone_is_the_scripts_error(start, write):
         """,
     )
     process = start("run", "-q", script)
-    process.wait_for(b"ready")
+    process.wait_for(b"ready\n")  # the line end may be a write of its own
     process.popen.stdout.close()
     process.popen.stdout = None
-    status, _ = process.finish()
-    assert status in (0, 5)  # not -SIGPIPE
+    status, errors = process.finish()
+    assert status in (0, 5), errors  # not -SIGPIPE
 
 
 # ---- stopping ----
@@ -599,6 +653,7 @@ def test_third_ctrl_c_does_not_wait_for_the_deadline(start, write):
             try:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
+                await asyncio.sleep(0.6)  # two that are closer count as one
                 print(said, flush=True)
         await asyncio.Event().wait()
         """,
@@ -610,6 +665,31 @@ def test_third_ctrl_c_does_not_wait_for_the_deadline(start, write):
         process.signal(signal.SIGINT)
     assert process.finish()[0] == 1
     assert time.monotonic() - began < 4.5  # stop_grace_s alone would be 5
+
+
+def test_ctrl_c_passed_on_by_a_wrapper_counts_once(start, write):
+    script = write(
+        "script.py",
+        """
+        import asyncio
+        print("ready", flush=True)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            print("first", flush=True)
+            await asyncio.sleep(0.3)
+            print("brakes on", flush=True)
+        """,
+    )
+    process = start("run", script)
+    process.wait_for(b"ready")
+    process.signal(signal.SIGINT)
+    process.wait_for(b"first")
+    process.signal(signal.SIGINT)
+    process.wait_for(b"brakes on")
+    status, errors = process.finish()
+    assert status == 130
+    assert "has not stopped yet" not in errors
 
 
 # ---- the ledger ----
@@ -668,9 +748,38 @@ def test_stats_json_is_exact(awaitd, write, tmp_path):
                 "name": "CANbus",
                 "driver": "replay",
                 "send": dict.fromkeys(sending, 0) | {"exact": True},
+                "source": {
+                    "broken_lines": 0,
+                    "too_long": 0,
+                    "recorded_losses": 0,
+                },
             }
         ],
     }
+
+
+def test_stats_json_tells_what_of_a_log_became_no_frame(awaitd, write, tmp_path):
+    log = write(
+        "drive.log",
+        """\
+        (1700000000.000000) can0 101#00
+        no frame
+        (1700000000.000100) can0 102#zz
+        DROPCOUNT: dropped 5 CAN frames on 'can0' socket (total drops 5)
+        (1700000000.000200) can0 103##1000102030405060708090A0B
+        """,
+    )
+    stats = tmp_path / "stats.json"
+    device = f"CANbus=replay:{log},speed=max,start=ready,max_payload=8"
+    script = write("script.py", EVERY)
+    options = ["-d", device, "-d", "bus=virtual:can", "--stats-json", stats]
+    result = awaitd("run", *options, script)
+    assert result.returncode == 0, result.stderr
+    sources = [found["source"] for found in json.loads(stats.read_text())["devices"]]
+    assert sources == [
+        {"broken_lines": 2, "too_long": 1, "recorded_losses": 5},
+        None,
+    ]
 
 
 def test_stats_json_dash_goes_to_stdout(awaitd, write):

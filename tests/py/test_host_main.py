@@ -313,7 +313,9 @@ def test_script_tells_its_life(host):
             print(s.name, s.stopping, s.start_reason, s.generation, s)
 
         tell()
-        threading.Thread(target=tell).start()
+        thread = threading.Thread(target=tell)
+        thread.start()
+        thread.join()
         await asyncio.to_thread(tell)
         """
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import signal
 import socket
@@ -10,6 +11,8 @@ import time
 
 import pytest
 from hosted import host  # noqa: F401
+
+from awaitd._host import stop as stop_module
 
 pytestmark = pytest.mark.daemon
 
@@ -674,3 +677,42 @@ def test_stopping_tells_the_script(host):
     stop(process)
     assert process.finish() == 0
     assert process.stdout == "ready None\nstop\n"
+
+
+# ---- a loop that has not answered yet ----
+
+
+@pytest.fixture
+def asked_twice(monkeypatch):
+    """asked_twice(seconds): who is interrupted, and whether the loop counts as
+    stuck, when two requests come that far apart and the loop does not turn."""
+
+    def ask(apart_s: float) -> tuple[list[int], bool]:
+        now_s = 100.0
+        interrupted: list[int] = []
+        monkeypatch.setattr(stop_module.time, "monotonic", lambda: now_s)
+        monkeypatch.setattr(
+            stop_module._awaitd, "_interrupt", interrupted.append
+        )
+        asked = stop_module.Stop()
+        asked.thread = 7
+        loop = asyncio.new_event_loop()
+        try:
+            assert asked.loop_starts(loop) is True
+            asked.ask(signal.SIGINT, False)
+            now_s += apart_s
+            asked.ask(signal.SIGINT, True)
+        finally:
+            asked.loop_stops()
+            loop.close()
+        return interrupted, asked.stuck
+
+    return ask
+
+
+def test_loop_that_had_no_time_to_answer_is_not_stuck(asked_twice):
+    assert asked_twice(0.05) == ([], False)
+
+
+def test_loop_that_does_not_answer_is_stuck(asked_twice):
+    assert asked_twice(0.2) == ([7], True)

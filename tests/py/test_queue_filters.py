@@ -139,6 +139,26 @@ def test_filters_match_as_the_rule_says(bus, peer):
             r"filters\[0\]: unknown key 5",
         ),
         (
+            [{"can_id": 1, "can_mask": 1, "extended": "no"}],
+            TypeError,
+            r"filters\[0\]\[\"extended\"\] must be a bool, not 'no'",
+        ),
+        (
+            [{"can_id": 1, "can_mask": 1, "extended": None}],
+            TypeError,
+            r"must be a bool, not None",
+        ),
+        (
+            [{"can_id": 1, "can_mask": 1, "extended": 2}],
+            TypeError,
+            r"must be a bool, not 2",
+        ),
+        (
+            [{"can_id": 1, "can_mask": 1, "extended": -(2**70)}],
+            TypeError,
+            r"must be a bool, not -1180591620717411303424",
+        ),
+        (
             [{"can_id": 1, "can_mask": 1}] * 513,
             ValueError,
             "513 filters: at most 512",
@@ -154,12 +174,15 @@ def test_filters_that_are_no_good_are_refused(
         q.set_filters(filters)
 
 
-def test_filter_whose_truth_raises_passes_that_on(bus):
+def test_filter_that_could_only_be_judged_by_its_truth_is_refused(bus):
     class Vague:
         def __bool__(self):
             raise KeyError("vague")
 
-    with pytest.raises(KeyError, match="vague"):
+        def __repr__(self):
+            return "vague"
+
+    with pytest.raises(TypeError, match="must be a bool, not vague"):
         bus.queue(filters=[{"can_id": 1, "can_mask": 1, "extended": Vague()}])
 
 

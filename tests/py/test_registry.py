@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import pickle
+import shutil
+import signal
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -333,7 +338,115 @@ def test_module_with_a_device_that_is_no_good_says_so(module):
 
 def test_module_with_a_script_that_is_missing_says_so(start_process):
     process = start_process(sys.executable, "-m", "awaitd", "/nowhere/x.py")
-    ends_with(process, 66, "/nowhere/x.py")
+    ends_with(process, 78, "/nowhere/x.py")
+
+
+def test_module_with_a_device_refused_ends_before_the_script(module):
+    process = module("print('ran')", "-d", "CANbus=can:nope0")
+    ends_with(process, 69, "awaitd: error: device CANbus: ")
+    assert process.stderr.count("\n") == 1
+    assert process.stdout == ""
+
+
+def test_module_with_a_device_given_twice_says_so(module):
+    process = module("pass", "-d", "one=virtual:can", "-d", "one=virtual:bytes")
+    ends_with(process, 2, "device one is given twice")
+
+
+@pytest.mark.parametrize("source", ["if x ==:\n    pass\n", "x = (\n"])
+def test_module_shows_a_syntax_error_as_python3_does(module, tmp_path, source):
+    process = module(source)
+    assert process.finish() == 1
+    lines = process.stderr.splitlines()
+    assert lines[0] == f'  File "{tmp_path / "script.py"}", line 1'
+    assert lines[-1].startswith("SyntaxError: ")
+
+
+def test_module_shows_the_scripts_frames_only(module):
+    process = module(
+        """
+        import asyncio
+        async def main():
+            from awaitd.devices import typo
+        asyncio.run(main())
+        """
+    )
+    assert process.finish() == 1
+    assert "awaitd/" not in process.stderr
+    assert "in main" in process.stderr
+    last = process.stderr.splitlines()[-1]
+    assert last.startswith("awaitd.UnknownDevice: no device is called 'typo'")
+
+
+def test_module_shows_no_own_frame_in_what_led_to_an_error(module):
+    process = module(
+        """
+        try:
+            from awaitd.devices import typo
+        except ImportError as error:
+            raise ExceptionGroup("both", [error, ValueError()])
+        """
+    )
+    assert process.finish() == 1
+    assert "awaitd/" not in process.stderr
+    assert process.stderr.count("UnknownDevice") == 2
+
+
+FINALLY = """
+    import asyncio
+    async def main():
+        print("ready", flush=True)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            print("brakes on", flush=True)
+"""
+
+
+@pytest.mark.parametrize("way", ["await main()", "asyncio.run(main())"])
+@pytest.mark.parametrize(
+    "number, status", [(signal.SIGTERM, 0), (signal.SIGINT, 130)]
+)
+def test_module_stopped_runs_finally(module, way, number, status):
+    process = module(textwrap.dedent(FINALLY) + way)
+    process.line("ready")
+    process.signal(number)
+    process.line("brakes on")
+    ends_with(process, status)
+
+
+def test_module_terminated_without_a_loop_ends(module):
+    process = module(
+        """
+        import threading
+        try:
+            print("ready", flush=True)
+            threading.Event().wait()
+        finally:
+            print("brakes on", flush=True)
+        """
+    )
+    process.line("ready")
+    process.signal(signal.SIGTERM)
+    process.line("brakes on")
+    ends_with(process, 0)
+
+
+def test_module_terminated_keeps_the_status_of_sys_exit(module):
+    process = module(
+        """
+        import asyncio, sys
+        print("ready", flush=True)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            sys.exit(9)
+        """
+    )
+    process.line("ready")
+    process.signal(signal.SIGTERM)
+    ends_with(process, 9)
 
 
 def test_module_without_a_script_shows_its_usage(start_process):
@@ -344,3 +457,71 @@ def test_module_without_a_script_shows_its_usage(start_process):
 
 def test_version_is_told():
     assert awaitd.__version__.count(".") == 2
+
+
+# ---- the package ----
+
+
+def test_unknown_device_is_awaitds_and_can_be_pickled():
+    with pytest.raises(awaitd.UnknownDevice) as caught:
+        awaitd.device("nobody")
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert type(copy) is awaitd.UnknownDevice
+    assert type(copy).__module__ == "awaitd"
+
+
+def test_package_has_no_public_names_besides_its_own():
+    public = {name for name in dir(awaitd) if not name.startswith("_")}
+    assert public - {"devices"} == set(awaitd.__all__) - {"__version__"}
+
+
+@pytest.fixture
+def built_for(tmp_path):
+    """A build folder whose extension is for Pythons that are not this one."""
+
+    def make(*versions: str) -> Path:
+        package = Path(awaitd.__file__).parent
+        shutil.copytree(package, tmp_path / "awaitd")
+        for version in versions:
+            name = f"_awaitd.cpython-{version}-x86_64-linux-gnu.so"
+            (tmp_path / name).touch()
+        return tmp_path
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "versions, there",
+    [(("399", "398"), "has it for 3.98, 3.99"), ((), "has it for none")],
+)
+def test_import_by_a_python_it_is_not_built_for_says_so(
+    python, built_for, versions, there
+):
+    folder = built_for(*versions)
+    process = python("import awaitd", env={"PYTHONPATH": os.fspath(folder)})
+    assert process.finish() == 1
+    own = "%d.%d" % sys.version_info[:2]
+    last = process.stderr.splitlines()[-1]
+    assert last.startswith("ModuleNotFoundError: awaitd's extension is not")
+    assert f"this Python, {own}: {folder} {there}" in last
+    assert f"./run extension {sys.executable}" in last
+    assert "During handling" not in process.stderr
+
+
+def test_too_many_open_files_comes_with_advice(python):
+    process = python(
+        """
+        import awaitd, resource
+        resource.setrlimit(resource.RLIMIT_NOFILE, (12, 12))
+        devices = []
+        try:
+            while True:
+                devices.append(awaitd.open("virtual:can"))
+        except awaitd.DeviceError as error:
+            print(error.errno, error.advice)
+        """
+    )
+    ends_with(process, 0)
+    assert process.stdout.startswith("24 ")
+    assert "ulimit -n" in process.stdout
+    assert "LimitNOFILE=" in process.stdout

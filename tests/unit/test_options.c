@@ -249,8 +249,10 @@ static void test_option_number_in_a_comma_locale_keeps_the_point(void **state)
     const char *locale = setlocale(LC_NUMERIC, "de_DE.UTF-8");
 
     (void)state;
-    if (!locale)
-        skip(); /* this machine has no such locale */
+    if (!locale) {
+        print_message("SKIPPED: this machine has no de_DE locale\n");
+        skip();
+    }
     assert_number("1.5", 1.5);
     assert_refused(&number_option, "1,5", NULL);
     setlocale(LC_NUMERIC, "C");

@@ -21,6 +21,19 @@ static void test_replay_broken_line_is_reported_with_its_number(void **state)
     check_said(rig, "test.log: not replayed: 1 broken lines");
 }
 
+static void test_replay_line_that_is_no_record_is_reported(void **state)
+{
+    struct rig *rig = *state;
+
+    write_log(rig, "1700000000.000000) can0 100#00\n"
+                   "(1700000000.000001) can0 101#01\n"
+                   "  # a comment\n");
+    begin(rig, SETTINGS("speed=max"));
+    assert_int_equal(drain(rig), 1);
+    check_said(rig, "test.log:1: not replayed: it is neither a record");
+    check_said(rig, "test.log: not replayed: 1 broken lines");
+}
+
 static void test_replay_many_broken_lines_are_counted(void **state)
 {
     struct rig *rig = *state;
@@ -281,6 +294,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_replay_broken_line_is_reported_with_its_number),
+        TEST(test_replay_line_that_is_no_record_is_reported),
         TEST(test_replay_many_broken_lines_are_counted),
         TEST(test_replay_broken_off_still_gives_the_count),
         TEST(test_replay_long_frame_is_not_cut),

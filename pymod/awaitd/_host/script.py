@@ -16,13 +16,11 @@ import weakref
 from typing import Any
 
 import _awaitd
-from awaitd import _registry
+from awaitd import _registry, _traceback
 from awaitd._host import output, threads
 from awaitd._host.current import enter
 from awaitd._host.stop import Stop
 from awaitd._script import ScriptInfo
-
-_OWN_FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
 
 
 class HostedScript(ScriptInfo):
@@ -89,7 +87,9 @@ class HostedScript(ScriptInfo):
         except SystemExit as exit_:
             self._outcome = _exit_status(exit_), False
             # A task may hold it, and tell of it later.
-            exit_.__traceback__ = self._own_part(exit_.__traceback__)
+            exit_.__traceback__ = _traceback.own_part(
+                exit_.__traceback__, self.path
+            )
             if not isinstance(exit_.code, (int, type(None))):
                 print(exit_.code, file=sys.stderr)
         except (KeyboardInterrupt, asyncio.CancelledError) as error:
@@ -146,27 +146,8 @@ class HostedScript(ScriptInfo):
 
     def _report(self, error: BaseException) -> None:
         """Print the traceback, without awaitd's own frames."""
-        error.__traceback__ = self._own_part(error.__traceback__)
+        _traceback.trim(error, self.path)
         self.excepthook(type(error), error, error.__traceback__)
-
-    def _own_part(
-        self, trace: types.TracebackType | None
-    ) -> types.TracebackType | None:
-        frames: list[types.TracebackType] = []
-        while trace is not None:
-            file = trace.tb_frame.f_code.co_filename
-            if file == self.path and not any(
-                f.tb_frame.f_code.co_filename == self.path for f in frames
-            ):
-                # What called the script is no part of it.
-                frames.clear()
-            if not file.startswith(_OWN_FOLDER):
-                frames.append(trace)
-            trace = trace.tb_next
-        for frame in reversed(frames):
-            frame.tb_next = trace
-            trace = frame
-        return trace
 
     def _end(self, status: int) -> None:
         self.stop.over = True
@@ -205,6 +186,10 @@ class HostedScript(ScriptInfo):
         """The daemon asks the script to end. Called on the bridge."""
         self.stopping = "stop"
         self.stop.ask(signum, again)
+        # A get() on a queue that is never empty does not suspend: this one
+        # does, so that the loop turns and hears of it.
+        for queue in list(self._queues):
+            queue._yield_once()
 
 
 def release_held(scripts: list[HostedScript]) -> None:

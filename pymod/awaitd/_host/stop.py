@@ -10,10 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import _awaitd
+
+# A loop that turns answers sooner; two requests may well come closer together.
+_STUCK_AFTER_S = 0.1
 
 
 class _Handler(NamedTuple):
@@ -51,6 +55,7 @@ class Stop:
         self.over = False  # the script has ended: nothing is to be stopped
         self.stuck = False  # its loop had to be interrupted
         self._asked = 0  # requests, counted
+        self._first_s = 0.0  # when the first one came
         self._answered = 0  # the last one that had its effect
         self._closing = False
         self._held = False
@@ -62,11 +67,15 @@ class Stop:
     def ask(self, signum: int, again: bool) -> None:
         """Ask the script to end; ``again`` when it has not by now."""
         run = self._run
+        now_s = time.monotonic()
+        if self._asked == 0:
+            self._first_s = now_s
         self._asked += 1
         if run is None:
             self._interrupt()
             return
-        if again and run.heard < self._asked - 1:
+        heard = run.heard >= self._asked - 1
+        if again and not heard and now_s - self._first_s > _STUCK_AFTER_S:
             # Whatever it does, it is not looking at its loop.
             self.stuck = True
             self._interrupt()
