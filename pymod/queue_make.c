@@ -1,5 +1,6 @@
 /* Device.queue(): from what a script asks for to an attached Queue. */
 #include <errno.h>
+#include <unistd.h>
 
 #include "devices/queue/clock.h"
 #include "pymod/errors.h"
@@ -48,27 +49,64 @@ static int parse_depth(DeviceObject *self, PyObject *depth,
     return 0;
 }
 
+/* A ring that fills up where there is no memory for it ends the process: half
+ * of what the machine has is more than any queue needs. */
+static int check_memory(DeviceObject *self,
+                        const struct aw_queue_config *config)
+{
+    uint64_t slot_bytes = aw_slot_bytes(config->payload_bytes);
+    uint64_t needed = config->depth * slot_bytes;
+    uint64_t there =
+        (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+
+    if (needed <= there / 2)
+        return 0;
+    PyErr_Format(PyExc_ValueError,
+                 "depth %lu would take %llu MiB on device %U (%llu bytes a "
+                 "frame), and this machine has %llu MiB",
+                 (unsigned long)config->depth,
+                 (unsigned long long)(needed >> 20), self->name,
+                 (unsigned long long)slot_bytes,
+                 (unsigned long long)(there >> 20));
+    return -1;
+}
+
+/* It stands in tables and messages: text in one line. */
+static int is_name(PyObject *name, size_t size)
+{
+    Py_ssize_t length;
+    PyObject *printable;
+    int result;
+
+    if (!PyUnicode_AsUTF8AndSize(name, &length))
+        return -1;
+    if (length == 0 || (size_t)length >= size)
+        return 0;
+    printable = PyObject_CallMethod(name, "isprintable", NULL);
+    result = printable ? PyObject_IsTrue(printable) : -1;
+    Py_XDECREF(printable);
+    return result;
+}
+
 static int parse_name(DeviceObject *self, PyObject *name, char *buffer,
                       size_t size)
 {
-    const char *text;
-    Py_ssize_t length;
+    int good;
 
     if (!name || name == Py_None) {
         PyOS_snprintf(buffer, size, "%u", aw_device_next_number(self->device));
         return 0;
     }
-    text = PyUnicode_AsUTF8AndSize(name, &length);
-    if (!text)
+    good = is_name(name, size);
+    if (good < 0)
         return -1;
-    if (length == 0 || (size_t)length >= size ||
-        strlen(text) != (size_t)length) {
+    if (!good) {
         PyErr_Format(PyExc_ValueError,
-                     "a queue's name has 1..%zu bytes, none of them 0, not %R",
+                     "a queue's name has 1..%zu bytes, all printable, not %R",
                      size - 1, name);
         return -1;
     }
-    PyOS_snprintf(buffer, size, "%s", text);
+    PyOS_snprintf(buffer, size, "%s", PyUnicode_AsUTF8(name));
     return 0;
 }
 
@@ -200,6 +238,7 @@ static PyObject *make_queue(DeviceObject *self,
     owner = aw_module_owner(module);
     if (!PyErr_Occurred() && parse_policy(given, &config) == 0 &&
         parse_depth(self, given->depth, &config) == 0 &&
+        check_memory(self, &config) == 0 &&
         parse_name(self, given->name, name, sizeof(name)) == 0 &&
         aw_module_owner_name(module, owner_name, sizeof(owner_name)) == 0)
         queue = new_queue(self, &config, owner, by_fd, given->gaps);

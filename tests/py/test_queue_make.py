@@ -27,10 +27,16 @@ def test_name_is_kept(bus):
     assert queue.device is bus
 
 
-@pytest.mark.parametrize("name", ["", "x" * 64, "ü" * 32, "a\0b"])
+@pytest.mark.parametrize("name", ["", "x" * 64, "ü" * 32, "a\0b", "a\nb"])
 def test_name_that_is_no_good_is_refused(bus, name):
     with pytest.raises(ValueError, match="a queue's name has 1..63 bytes"):
         bus.queue(name=name)
+
+
+def test_depth_beyond_the_machines_memory_is_refused():
+    with awaitd.open("b=virtual:bytes,max_payload=65528") as large:
+        with pytest.raises(ValueError, match="depth 16777216 would take"):
+            large.queue(depth=1 << 24)
 
 
 def test_name_of_the_greatest_length(bus):
