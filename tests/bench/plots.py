@@ -56,8 +56,9 @@ def bars(
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def save(plt: Any, figure: Any, path: Path) -> None:
-    figure.tight_layout()
+def save(plt: Any, figure: Any, path: Path, top: float = 1) -> None:
+    """`top`: how much of the height is for the axes; a legend is above them."""
+    figure.tight_layout(rect=(0, 0, 1, top))
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
     print(f"bench: drew {path}")
@@ -83,8 +84,12 @@ def draw_latency(
                 (("p50_us", "p50"), ("p99_us", "p99"))):
             axes = grid[row][column]
             bars(axes, results, rates, field)
+            # Bars have no foot on a logarithmic axis: this one is 1 µs.
             axes.set_yscale("log")
+            axes.set_ylim(bottom=1)
             axes.set_title(f"{word}, {title}")
             axes.set_ylabel("from send() to the script, µs")
-    grid[0][0].legend(frameon=False, fontsize=6)
-    save(plt, figure, path)
+    handles, labels = grid[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, frameon=False, fontsize=7, ncol=3,
+                  loc="upper center")
+    save(plt, figure, path, top=0.9)
