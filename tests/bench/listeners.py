@@ -38,7 +38,7 @@ class Listener:
     ours: bool = False
 
 
-def open_device(port: int) -> awaitd.DatagramDevice:
+def open_device(port: int) -> awaitd.Device[Any]:
     return awaitd.open({"driver": "udp", "bind": f"127.0.0.1:{port}",
                         "max_payload": 64})
 
@@ -120,7 +120,8 @@ def open_bus(
             raise NotImplementedError
 
         def fileno(self) -> int:
-            return self.socket.fileno() if with_fd else -1
+            number: int = self.socket.fileno() if with_fd else -1
+            return number
 
         def shutdown(self) -> None:
             super().shutdown()
