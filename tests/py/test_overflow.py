@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 
 import pytest
 import rig
-from hosted import host  # noqa: F401
 from rig import ids
 
 import awaitd
@@ -114,65 +112,3 @@ def test_unknown_option_is_refused(bus, options):
     (name,) = options
     with pytest.raises(ValueError, match=name):
         bus.queue(**options)
-
-
-# ---- block and the other scripts ----
-
-BLOCKING = """
-from awaitd.devices import bus
-import awaitd
-try:
-    q = bus.queue(overflow="block", depth=4)
-    print("attached")
-except ValueError as error:
-    print("refused:", error)
-await __import__("asyncio").sleep({wait})
-"""
-
-OTHER = """
-import asyncio
-from awaitd.devices import bus
-q = bus.queue()
-await asyncio.sleep(0.5)
-"""
-
-
-@pytest.mark.daemon
-@pytest.mark.parametrize("allowed", [False, True])
-def test_block_needs_leave_where_scripts_share_a_device(host, allowed):
-    device = "bus=virtual:can" + (",allow_block=yes" if allowed else "")
-    second = BLOCKING.format(wait=0).replace(
-        "try:", "await __import__('asyncio').sleep(0.2)\ntry:"
-    )
-    done = host.run(devices=(device,), one=OTHER, two=second)
-    if allowed:
-        assert "attached" in done.stdout
-    else:
-        assert "refused:" in done.stdout
-        assert "allow_block: yes" in done.stdout
-
-
-@pytest.mark.daemon
-def test_stalls_are_shown_in_the_ledger(host, tmp_path):
-    path = tmp_path / "stats.json"
-    program = """
-        import asyncio, awaitd
-        from awaitd.devices import bus
-        q = bus.queue(overflow="block", depth=1)
-        for n in (1, 2):
-            await bus.send(awaitd.CanFrame(n))
-        while not q.stats().stalls:
-            await asyncio.sleep(0.001)
-        assert (await q.get()).arbitration_id == 1
-        assert (await q.get()).arbitration_id == 2
-        """
-    script = host.write("script.py", program)
-    process = host._run_daemon(
-        "run", "--stats-json", path,
-        "-d", "bus=virtual:can,receive_own=yes", script
-    )
-    assert process.finish() == 0, process.stderr
-    (queue,) = json.loads(path.read_text())["devices"][0]["queues"]
-    assert queue["stalls"] >= 1
-    assert queue["stalled_ns"] > 0
-    assert ", stalled " in process.stderr
