@@ -86,7 +86,7 @@ def draw_latency(
             bars(axes, results, rates, field)
             # Bars have no foot on a logarithmic axis: this one is 1 µs.
             axes.set_yscale("log")
-            axes.set_ylim(bottom=1)
+            axes.set_ylim(1, 1e7)
             axes.set_title(f"{word}, {title}")
             axes.set_ylabel("from send() to the script, µs")
     handles, labels = grid[0][0].get_legend_handles_labels()
