@@ -100,14 +100,28 @@ static bool arm(QueueObject *self, uint64_t seen)
     return !bridge || aw_queue_arm_at(self->queue, &bridge->waker, seen);
 }
 
+static GetObject *first_asleep(const QueueObject *self)
+{
+    GetObject *waiter = self->first;
+
+    while (waiter && waiter->woken)
+        waiter = waiter->next;
+    return waiter;
+}
+
+/* The list is looked at anew for each: scheduling a callback may let the loop's
+ * thread run, where those that were woken leave the list and are freed. */
 static int wake_all(QueueObject *self, enum aw_wake how)
 {
-    for (GetObject *waiter = self->first; waiter; waiter = waiter->next) {
+    GetObject *waiter;
+    int result = 0;
+
+    while (result == 0 && (waiter = first_asleep(self))) {
         waiter->woken = true;
-        if (waiter->waiter && aw_waiter_resolve(waiter->waiter, how) < 0)
-            return -1;
+        if (waiter->waiter)
+            result = aw_waiter_resolve(waiter->waiter, how);
     }
-    return 0;
+    return result;
 }
 
 static int wake_first(QueueObject *self, enum aw_wake how)
