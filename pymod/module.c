@@ -172,11 +172,10 @@ static int intern_names(struct aw_names *names)
     names->call_soon = PyUnicode_InternFromString("call_soon");
     names->call_soon_threadsafe =
         PyUnicode_InternFromString("call_soon_threadsafe");
-    names->call_later = PyUnicode_InternFromString("call_later");
     names->run = PyUnicode_InternFromString("run");
     names->context_keyword = Py_BuildValue("(s)", "context");
-    return names->call_soon && names->call_soon_threadsafe &&
-                   names->call_later && names->run && names->context_keyword
+    return names->call_soon && names->call_soon_threadsafe && names->run &&
+                   names->context_keyword
                ? 0
                : -1;
 }
@@ -203,9 +202,7 @@ static int execute(PyObject *module)
     };
     struct aw_module *state = aw_module_state(module);
 
-    state->empty_string = PyUnicode_FromString("");
-    if (!state->empty_string || import_asyncio(state) < 0 ||
-        intern_names(&state->names) < 0)
+    if (import_asyncio(state) < 0 || intern_names(&state->names) < 0)
         return -1;
     for (size_t i = 0; i < sizeof(setups) / sizeof(setups[0]); i++) {
         if (setups[i](module) < 0)

@@ -21,7 +21,7 @@ struct aw_hosted {
 
 /* Interned strings, for calls that are made often. */
 struct aw_names {
-    PyObject *call_soon, *call_soon_threadsafe, *call_later, *run;
+    PyObject *call_soon, *call_soon_threadsafe, *run;
     PyObject *context_keyword; /* the tuple ("context",) */
 };
 
@@ -50,7 +50,6 @@ struct aw_module {
     /* Interned and imported once (module.c). */
     PyObject *get_running_loop;                      /* asyncio's own */
     PyObject *cancelled_error, *invalid_state_error; /* asyncio's own */
-    PyObject *empty_string;
     struct aw_names names;
 
     PyObject *owner_hook; /* the host's: which script is this? or NULL */
