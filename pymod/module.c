@@ -137,6 +137,21 @@ static PyObject *import_attribute(const char *module_name, const char *name)
     return attribute;
 }
 
+PyObject *aw_module_running_loop(struct aw_module *module)
+{
+    PyObject *loop = PyObject_CallNoArgs(module->get_running_loop), *running;
+
+    if (loop || !PyDict_GetItemString(PyImport_GetModuleDict(), "trio"))
+        return loop;
+    PyErr_Clear();
+    running = import_attribute("awaitd._trio", "running_loop");
+    loop = running ? PyObject_CallNoArgs(running) : NULL;
+    Py_XDECREF(running);
+    if (loop)
+        Py_XSETREF(module->trio_type, (PyTypeObject *)PyObject_Type(loop));
+    return loop;
+}
+
 /* Has a function of the module called when something happens; `keyword` may be
  * NULL. */
 static int register_call(PyObject *module, const char *function_name,

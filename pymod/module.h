@@ -52,6 +52,8 @@ struct aw_module {
     PyObject *cancelled_error, *invalid_state_error; /* asyncio's own */
     struct aw_names names;
 
+    PyTypeObject *trio_type; /* of a trio run as a loop; NULL: none yet */
+
     PyObject *owner_hook; /* the host's: which script is this? or NULL */
 
     bool forked;                    /* this is a child made by os.fork() */
@@ -78,6 +80,10 @@ PyObject *aw_module_owner(struct aw_module *module) AW_WITH_GIL;
 /* Its name, "" where there is none. 0, or -1 with an exception. */
 int aw_module_owner_name(struct aw_module *module, char *name,
                          size_t size) AW_WITH_GIL;
+
+/* What runs on this thread: asyncio's running loop or, as a loop of trio_type,
+ * trio's run. A new reference, or NULL with RuntimeError. */
+PyObject *aw_module_running_loop(struct aw_module *module) AW_WITH_GIL;
 
 /* Set once by the host, before Python starts; NULL in plain Python. */
 void aw_module_set_hosted(const struct aw_hosted *hosted);

@@ -9,6 +9,7 @@ typedef struct {
     PyObject *callback, *context; /* the task's; NULL: none yet */
     PyObject *others;             /* list of further (callback, context) */
     PyObject *message;            /* of cancel(), or NULL */
+    PyObject *sleep; /* trio: the coroutine its task is in, or NULL */
     enum waiter_state state;
     char blocking; /* _asyncio_future_blocking */
     PyObject *weak_references;
@@ -110,11 +111,38 @@ static PyObject *raise_cancelled(WaiterObject *self)
     return NULL;
 }
 
-PySendResult aw_waiter_step(PyObject *waiter, PyObject **ret_value)
+/* A task of trio sends None once, and then how its sleep ended: None again is
+ * another awaiter's. */
+static PySendResult step_sleep(WaiterObject *self, PyObject *value,
+                               PyObject **ret_value)
+{
+    if (self->sleep && value == Py_None) {
+        *ret_value = Py_NewRef(self);
+        return PYGEN_NEXT;
+    }
+    if (!self->sleep) {
+        self->sleep = PyObject_CallMethod(self->loop, "suspend", "O", self);
+        value = Py_None;
+    }
+    return self->sleep ? PyIter_Send(self->sleep, value, ret_value)
+                       : PYGEN_ERROR;
+}
+
+PySendResult aw_waiter_step(PyObject *waiter, PyObject *value,
+                            PyObject **ret_value)
 {
     WaiterObject *self = (WaiterObject *)waiter;
+    PySendResult result;
 
     *ret_value = NULL;
+    if (self->sleep || (self->state == WAITER_PENDING &&
+                        Py_TYPE(self->loop) == module_of(self)->trio_type)) {
+        /* Python code runs: another thread's close() may drop it meanwhile. */
+        Py_INCREF(self);
+        result = step_sleep(self, value, ret_value);
+        Py_DECREF(self);
+        return result;
+    }
     switch (self->state) {
     case WAITER_PENDING:
         self->blocking = 1;
@@ -301,6 +329,7 @@ static int waiter_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->context);
     Py_VISIT(self->others);
     Py_VISIT(self->message);
+    Py_VISIT(self->sleep);
     return 0;
 }
 
@@ -313,6 +342,7 @@ static int waiter_clear(PyObject *object)
     Py_CLEAR(self->context);
     Py_CLEAR(self->others);
     Py_CLEAR(self->message);
+    Py_CLEAR(self->sleep);
     return 0;
 }
 
