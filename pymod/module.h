@@ -46,13 +46,12 @@ struct aw_module {
     PyTypeObject *batch_type;      /* batch.c: Batch */
     PyTypeObject *waiter_type;     /* waiter.c: what these yield to a task */
     PyTypeObject *doorbell_type;   /* doorbell.c: an fd that a loop watches */
+    PyTypeObject *trio_type;       /* awaitd/_trio.py: TrioLoop, or NULL */
 
     /* Interned and imported once (module.c). */
     PyObject *get_running_loop;                      /* asyncio's own */
     PyObject *cancelled_error, *invalid_state_error; /* asyncio's own */
     struct aw_names names;
-
-    PyTypeObject *trio_type; /* of a trio run as a loop; NULL: none yet */
 
     PyObject *owner_hook; /* the host's: which script is this? or NULL */
 

@@ -47,7 +47,6 @@ class TrioLoop:
     call_soon_threadsafe = call_soon
 
     def call_later(self, delay_s: float, callback: Any) -> Any:
-        """Returns something with cancel()."""
         scope = trio.CancelScope()
 
         async def wait() -> None:
@@ -61,7 +60,10 @@ class TrioLoop:
 
 def running_loop() -> TrioLoop:
     """The run that this is called in, always as one object; or RuntimeError."""
-    loop: TrioLoop | None = _loop.get(None)
+    try:
+        loop: TrioLoop | None = _loop.get(None)
+    except RuntimeError:
+        raise RuntimeError("no running event loop") from None
     if loop is None:
         loop = TrioLoop()
         _loop.set(loop)

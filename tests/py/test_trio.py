@@ -697,7 +697,7 @@ def test_runs_of_both_kinds_take_turns(q, peer):
 
 
 def test_outside_a_run_there_is_no_loop(q):
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match="no running event loop"):
         q.get().send(None)
 
 
@@ -794,6 +794,20 @@ def test_nothing_is_left_of_a_run(bus, peer):
     run(main)
     weak = weakref.ref(queue)
     del queue
+    gc.collect()
+    assert weak() is None
+
+
+def test_get_left_in_its_sleep_is_collected(q):
+    """Its task holds it, and it its task, by the coroutine it sleeps in."""
+
+    async def main():
+        get = q.get()
+        get.send(None)
+        trio.lowlevel.current_task().custom_sleep_data = get
+        return weakref.ref(get)
+
+    weak = run(main)
     gc.collect()
     assert weak() is None
 
