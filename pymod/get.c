@@ -344,7 +344,7 @@ static void get_dealloc(PyObject *object)
     Py_CLEAR(self->lease);
     Py_CLEAR(self->queue);
     /* One is kept for the next get(), which mostly comes at once. */
-    if (!module->spare_get && !module->shut_down)
+    if (!module->spare_get && module->get_type && !module->shut_down)
         module->spare_get = self;
     else
         PyObject_GC_Del(object);

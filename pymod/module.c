@@ -247,9 +247,14 @@ static int traverse(PyObject *module, visitproc visit, void *arg)
 
 static int clear(PyObject *module)
 {
+    struct aw_module *state = aw_module_state(module);
     size_t count;
-    PyObject **members = objects(aw_module_state(module), &count);
+    PyObject **members = objects(state, &count);
 
+    /* Freeing memory of a type's object looks at the type: while it lives. */
+    if (state->spare_get)
+        PyObject_GC_Del(state->spare_get);
+    state->spare_get = NULL;
     for (size_t i = 0; i < count; i++)
         Py_CLEAR(members[i]);
     return 0;
@@ -257,10 +262,6 @@ static int clear(PyObject *module)
 
 static void free_module(void *module)
 {
-    struct aw_module *state = aw_module_state(module);
-
-    if (state->spare_get)
-        PyObject_GC_Del(state->spare_get);
     clear(module);
 }
 

@@ -357,3 +357,24 @@ def test_program_that_awaits_at_its_exit_gets_an_error(python):
     )
     assert process.finish() == 0, process.stderr
     assert (process.stdout, process.stderr) == ("True\n", "")
+
+
+def test_program_under_the_development_mode_ends_cleanly(python):
+    """Its allocator checks each block that is freed after the types are."""
+    process = python(
+        """
+        import asyncio, awaitd
+
+        async def main():
+            with awaitd.open("bus=virtual:can") as bus, bus.queue() as queue:
+                try:
+                    await queue.get(timeout=0.01)
+                except TimeoutError:
+                    print("timeout")
+
+        asyncio.run(main())
+        """,
+        env={"PYTHONDEVMODE": "1"},
+    )
+    assert process.finish() == 0, process.stderr
+    assert (process.stdout, process.stderr) == ("timeout\n", "")
