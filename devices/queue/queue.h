@@ -216,6 +216,14 @@ uint64_t aw_queue_room(struct aw_queue *queue) AW_ON(reader);
  * lost (EPROTO). */
 uint64_t aw_queue_pending(struct aw_queue *queue);
 
+/* How many frames it holds at most, as it was asked for: the ring of a queue
+ * with the policy `latest` is longer. Any thread. */
+static inline uint64_t aw_queue_depth(const struct aw_queue *queue)
+{
+    return queue->overflow == AW_OVERFLOW_LATEST ? queue->latest.depth
+                                                 : queue->ring.depth;
+}
+
 /* Claims at most `count` of the oldest frames: they are the caller's until it
  * releases or returns them; under drop-oldest they are not thrown away
  * meanwhile, and under latest not replaced. Returns how many, 0 if there are
