@@ -18,8 +18,8 @@
 /* The reader rests for no longer than frames at this pace could fill what they
  * are kept in: no socket of a driver here is filled as fast. */
 #define FASTEST_FRAME_NS UINT64_C(500)
-/* A rest as short as a wake takes would save nothing. */
-#define SHORTEST_REST_NS (50 * AW_NS_PER_US)
+/* A rest that ends before anything is due lasts for this long at least. */
+#define SHORTEST_REST_NS AW_NS_PER_MS
 
 /* ---- frames: from the driver to the queues ---- */
 
@@ -344,13 +344,12 @@ static void wake_due(struct aw_reader *reader) AW_ON(reader)
     }
 }
 
-/* Until when frames may stay where they are, in the kernel: every queue puts
- * its wake off, and neither the kernel's buffer nor a ring can fill up by then.
- * 0 if they may not. What is sent wants the device's attention meanwhile. */
-static uint64_t rest_until_ns(const struct aw_reader *reader) AW_ON(reader)
+/* How long frames may stay where they are, in the kernel: every queue puts its
+ * wake off, and neither the kernel's buffer nor a ring can fill up by then. 0
+ * if they may not. What is sent wants the device's attention meanwhile. */
+static uint64_t patience_ns(const struct aw_reader *reader) AW_ON(reader)
 {
     uint64_t frames = reader->link.kept_frames;
-    uint64_t rest_ns;
 
     if (reader->queue_count == 0 || reader->sends || reader->stop)
         return 0;
@@ -360,8 +359,24 @@ static uint64_t rest_until_ns(const struct aw_reader *reader) AW_ON(reader)
         if (room < frames)
             frames = room;
     }
-    rest_ns = frames * FASTEST_FRAME_NS;
-    return rest_ns < SHORTEST_REST_NS ? 0 : aw_clock_monotonic_ns() + rest_ns;
+    return frames * FASTEST_FRAME_NS;
+}
+
+/* When a rest that begins now is to end: if it can last, at `due_ns`, when
+ * something is due. 0: no rest, as many short ones would cost more than the
+ * frames of a slow stream. */
+static uint64_t rest_until_ns(const struct aw_reader *reader, uint64_t due_ns)
+    AW_ON(reader)
+{
+    uint64_t rest_ns = due_ns == UINT64_MAX ? 0 : patience_ns(reader);
+    uint64_t until_ns;
+
+    if (rest_ns == 0)
+        return 0;
+    until_ns = aw_clock_monotonic_ns() + rest_ns;
+    if (until_ns >= due_ns)
+        return due_ns;
+    return rest_ns < SHORTEST_REST_NS ? 0 : until_ns;
 }
 
 /* What a turn of the thread finds to do. */
@@ -375,8 +390,8 @@ struct work {
 static struct work wait_for_work(struct aw_reader *reader) AW_ON(reader)
 {
     uint64_t due_ns = next_due_ns(reader);
-    uint64_t rest_ns = due_ns == UINT64_MAX ? 0 : rest_until_ns(reader);
-    bool wanted = rest_ns == 0 && frames_wanted(reader) > 0;
+    uint64_t rest_end_ns = rest_until_ns(reader, due_ns);
+    bool wanted = rest_end_ns == 0 && frames_wanted(reader) > 0;
     short events = (short)((wanted ? POLLIN : 0) |
                            (reader->send_blocked == -EAGAIN ? POLLOUT : 0));
     struct pollfd fds[] = {
@@ -384,13 +399,11 @@ static struct work wait_for_work(struct aw_reader *reader) AW_ON(reader)
         {.fd = events ? reader->link.fd : -1, .events = events},
     };
     /* If ppoll() fails there is no telling. */
-    struct work work = {.rested = rest_ns > 0, .mail = true};
+    struct work work = {.rested = rest_end_ns > 0, .mail = true};
     struct timespec timeout;
     bool bounded;
 
-    if (work.rested && rest_ns < due_ns)
-        due_ns = rest_ns;
-    bounded = timeout_until(due_ns, &timeout);
+    bounded = timeout_until(work.rested ? rest_end_ns : due_ns, &timeout);
     if (ppoll(fds, 2, bounded ? &timeout : NULL, NULL) < 0)
         return work;
     work.mail = fds[0].revents != 0;

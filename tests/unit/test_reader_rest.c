@@ -128,9 +128,9 @@ static void test_reader_rested_wakes_when_it_is_due(void **state)
     leave(fake, &sleeper);
 }
 
-static void test_reader_of_a_kernel_that_keeps_nothing_goes_on(void **state)
+/* The wake is put off, and yet each frame is read as it comes. */
+static void expect_no_rest(struct fake *fake)
 {
-    struct fake *fake = *state;
     struct sleeper sleeper;
     uint32_t reads;
 
@@ -146,6 +146,21 @@ static void test_reader_of_a_kernel_that_keeps_nothing_goes_on(void **state)
     leave(fake, &sleeper);
 }
 
+static void test_reader_of_a_kernel_that_keeps_nothing_goes_on(void **state)
+{
+    expect_no_rest(*state);
+}
+
+static void test_reader_with_time_for_short_rests_only_goes_on(void **state)
+{
+    struct fake *fake = *state;
+
+    fake->kept_frames = 100;
+    expect_no_rest(fake);
+    /* A turn for each frame, none for rests. */
+    assert_true(fake_count(fake, &fake->reads) < 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +169,7 @@ int main(void)
         TEST_UNOPENED(test_reader_resting_closes_with_all_that_came),
         TEST_UNOPENED(test_reader_rested_wakes_when_it_is_due),
         TEST_UNOPENED(test_reader_of_a_kernel_that_keeps_nothing_goes_on),
+        TEST_UNOPENED(test_reader_with_time_for_short_rests_only_goes_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
