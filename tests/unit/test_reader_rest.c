@@ -128,7 +128,8 @@ static void test_reader_rested_wakes_when_it_is_due(void **state)
     leave(fake, &sleeper);
 }
 
-/* The wake is put off, and yet each frame is read as it comes. */
+/* The wake is put off, and yet the reader looks at the device: so it needs not
+ * read when it is asked for something, which would end a rest. */
 static void expect_no_rest(struct fake *fake)
 {
     struct sleeper sleeper;
@@ -137,12 +138,12 @@ static void expect_no_rest(struct fake *fake)
     fake_open(fake);
     put_off_a_wake(fake, &sleeper, 3600 * AW_NS_PER_S);
     wait_pending(fake, sleeper.queue, 1);
-    go_round(fake);
     reads = fake_count(fake, &fake->reads);
-    for (uint32_t id = 3; id < 11; id++) {
-        fake_receive(fake, id, 1);
-        fake_wait(fake, &fake->reads, ++reads);
-    }
+    go_round(fake);
+    go_round(fake);
+    assert_int_equal(fake_count(fake, &fake->reads), reads);
+    fake_receive(fake, 3, 1);
+    fake_wait(fake, &fake->reads, reads + 1);
     leave(fake, &sleeper);
 }
 
@@ -157,8 +158,6 @@ static void test_reader_with_time_for_short_rests_only_goes_on(void **state)
 
     fake->kept_frames = 100;
     expect_no_rest(fake);
-    /* A turn for each frame, none for rests. */
-    assert_true(fake_count(fake, &fake->reads) < 20);
 }
 
 int main(void)
