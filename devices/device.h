@@ -120,8 +120,8 @@ struct aw_driver {
     void (*start)(struct aw_link *link);
 
     /* Reads what is there, up to batch->limit frames; called when `fd` polls
-     * readable, or may do so. Returns 0 (also when nothing was there: batch->count is 0) or
-     * a negative errno: the device is lost. */
+     * readable, or may do so. Returns 0 (also when nothing was there:
+     * batch->count is 0) or a negative errno: the device is lost. */
     int (*read)(struct aw_link *link, struct aw_batch *batch);
 
     /* Hands one frame to the kernel. Returns 0, -EAGAIN (try again when `fd`
