@@ -182,6 +182,11 @@ void aw_queue_publish(struct aw_queue *queue) AW_ON(reader);
 /* When a wake that was put off is due (CLOCK_MONOTONIC), or UINT64_MAX. */
 uint64_t aw_queue_due_ns(const struct aw_queue *queue) AW_ON(reader);
 
+/* How many frames may come before anybody has to be told of the first: while a
+ * wake is put off, as many as leave the queue half empty. 0 else, and under
+ * latest, where others look for the newest frame beside those who wait. */
+uint64_t aw_queue_patience(const struct aw_queue *queue) AW_ON(reader);
+
 /* Makes up for a wake that was put off, if it is due. */
 void aw_queue_wake_due(struct aw_queue *queue, uint64_t now_ns) AW_ON(reader);
 
