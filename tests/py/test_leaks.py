@@ -198,7 +198,7 @@ async def batches(bus, queue):
 
 
 async def arrays(bus, queue):
-    numpy = pytest.importorskip("numpy")
+    numpy = pytest.importorskip("numpy", reason="numpy is not installed")
     for _ in range(COUNT // 10):
         await put(bus, queue)
         array = numpy.asarray(await queue.get_batch(8, min=8))
