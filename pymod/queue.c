@@ -402,6 +402,9 @@ static int queue_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->device);
     Py_VISIT(self->owner);
     Py_VISIT(self->loop);
+    /* A loop that was never closed watches it, and so all of them keep each
+     * other. Not cleared: the reader may ring it until the queue is retired. */
+    Py_VISIT(self->doorbell);
     return 0;
 }
 
