@@ -41,7 +41,9 @@ extern "C" {
 typedef int (*PyAwaitable_Callback)(PyObject *aw, PyObject *value);
 
 /* A step's error callback: gets what the step, or its result callback, raised
- * (borrowed), with no exception set. Returns 0 if that is dealt with: the next
+ * (borrowed), with no exception set; it is the one being handled, so that what
+ * is raised meanwhile has it as its __context__. Closing `aw` gives GeneratorExit
+ * here, as it does in a coroutine. Returns 0 if that is dealt with: the next
  * step follows; -1 to raise the same exception again, its traceback kept; -2 to
  * raise the one that is set now instead. */
 typedef int (*PyAwaitable_Error)(PyObject *aw, PyObject *exception);
@@ -187,7 +189,8 @@ static inline PyObject *PyAwaitable_New(void)
 #define PyAwaitable_AddAwaitResult(aw, coro) \
     (PyAwaitable_functions_->add_await_result((aw), (coro)))
 
-/* As PyAwaitable_AddAwait(), as the very next step instead of the last. */
+/* As PyAwaitable_AddAwait(), as the very next step instead of the last: of two
+ * that are inserted the later comes first. */
 #define PyAwaitable_InsertAwait(aw, coro, cb, err) \
     (PyAwaitable_functions_->insert_await((aw), (coro), (cb), (err)))
 
@@ -251,7 +254,8 @@ static inline PyObject *PyAwaitable_New(void)
 
 /* Parses `args`, a tuple, as PyArg_ParseTuple() does, into the variables named
  * after `format`. `aw` keeps the tuple, so that what was borrowed from it, "O"
- * and "s" alike, stays good as long as `aw` does. */
+ * and "s" alike, stays good as long as `aw` does. The length of "s#" and "y#" is
+ * a Py_ssize_t. */
 #define PyAwaitable_ParseArgs(aw, args, format, ...) \
     (PyAwaitable_functions_->parse_args((aw), (args), (format), __VA_ARGS__))
 
@@ -267,8 +271,9 @@ static inline PyObject *PyAwaitable_New(void)
  * the state it named and the result as `value` (borrowed); the call that awaits
  * nothing is the last. -1 with an exception set ends `aw` with it. A call in an
  * error state gets the exception as `value`, and 0 means that it is dealt with.
- * `free_arg` (NULL: nothing) gets `arg` when `aw` needs it no more. One step
- * function an awaitable; it may be mixed with the other steps. */
+ * `free_arg` (NULL: nothing) gets `arg` when `aw` needs it no more, but not if
+ * this fails. One step function an awaitable; it may be mixed with the other
+ * steps. */
 #define PyAwaitable_SetStep(aw, step, arg, free_arg) \
     (PyAwaitable_functions_->set_step((aw), (step), (arg), (free_arg)))
 
