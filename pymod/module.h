@@ -46,6 +46,7 @@ struct aw_module {
     PyTypeObject *batch_type;      /* batch.c: Batch */
     PyTypeObject *waiter_type;     /* waiter.c: what these yield to a task */
     PyTypeObject *doorbell_type;   /* doorbell.c: an fd that a loop watches */
+    PyTypeObject *completion_wait_type; /* coroutine/completion_wait.c */
 
     /* Interned and imported once (module.c). */
     PyObject *get_running_loop;                      /* asyncio's own */
@@ -104,6 +105,7 @@ int aw_stats_setup(PyObject *module) AW_WITH_GIL;
 int aw_gap_setup(PyObject *module) AW_WITH_GIL;
 int aw_lease_setup(PyObject *module) AW_WITH_GIL;
 int aw_batch_setup(PyObject *module) AW_WITH_GIL;
+int aw_completion_wait_setup(PyObject *module) AW_WITH_GIL;
 
 /* The inittab entry of the built-in, and the extension's entry. */
 PyMODINIT_FUNC PyInit__awaitd(void);
