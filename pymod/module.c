@@ -200,6 +200,7 @@ static int execute(PyObject *module)
         aw_queue_setup,    aw_get_setup,      aw_send_setup,
         aw_waiter_setup,   aw_doorbell_setup, aw_gap_setup,
         aw_lease_setup,    aw_batch_setup,    aw_completion_wait_setup,
+        aw_fd_wait_setup,
     };
     struct aw_module *state = aw_module_state(module);
 

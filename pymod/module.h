@@ -47,6 +47,8 @@ struct aw_module {
     PyTypeObject *waiter_type;     /* waiter.c: what these yield to a task */
     PyTypeObject *doorbell_type;   /* doorbell.c: an fd that a loop watches */
     PyTypeObject *completion_wait_type; /* coroutine/completion_wait.c */
+    PyTypeObject *fd_wait_type;         /* coroutine/fd_wait.c */
+    PyObject *fd_claims;                /* the same: which fds are awaited */
 
     /* Interned and imported once (module.c). */
     PyObject *get_running_loop;                      /* asyncio's own */
@@ -106,6 +108,7 @@ int aw_gap_setup(PyObject *module) AW_WITH_GIL;
 int aw_lease_setup(PyObject *module) AW_WITH_GIL;
 int aw_batch_setup(PyObject *module) AW_WITH_GIL;
 int aw_completion_wait_setup(PyObject *module) AW_WITH_GIL;
+int aw_fd_wait_setup(PyObject *module) AW_WITH_GIL;
 
 /* The inittab entry of the built-in, and the extension's entry. */
 PyMODINIT_FUNC PyInit__awaitd(void);
