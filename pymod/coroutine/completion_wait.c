@@ -143,7 +143,8 @@ static PyObject *completion_throw(PyObject *self, PyObject *const *arguments,
                                   Py_ssize_t count)
 {
     leave((CompletionWaitObject *)self);
-    return aw_wait_raise(arguments, count);
+    aw_wait_raise(arguments, count);
+    return NULL;
 }
 
 static PyObject *completion_close(PyObject *self, PyObject *Py_UNUSED(unused))
