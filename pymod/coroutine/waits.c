@@ -104,8 +104,8 @@ int aw_add_completion(PyObject *aw, PyAwaitable_Convert convert,
 
 /* ---- timeout ---- */
 
-/* The block's beginning: from here on the clock runs. `timeout` is the
- * asyncio.Timeout that was entered. */
+/* `timeout`, an asyncio.Timeout that was entered, gets its time from here on.
+ */
 static int start_clock(PyObject *inner, PyObject *timeout)
 {
     struct aw_module *module = module_for(inner);
@@ -123,28 +123,23 @@ static int start_clock(PyObject *inner, PyObject *timeout)
     return result ? 0 : -1;
 }
 
-/* Gives `inner` the steps of
- *
- *     async with timeout:
- *         return await coro
- *
- * where `coro` is a step from the start, so that it is closed like any other if
- * none of it runs. */
-static int add_block(PyObject *inner, PyObject *timeout, PyObject *coro)
+/* What was added behind the block moves into it, to before its exit: there it
+ * would have been inserted, had it not to be a step from the start, which is
+ * closed like any other if none of it runs. */
+static int enter_block(PyObject *inner, PyObject *timeout)
 {
     struct aw_steps *steps = &((AwaitableObject *)inner)->steps;
-    struct aw_step enter;
+    struct aw_step step = aw_steps_remove(steps, 1);
 
-    if (!aw_add(inner, coro, AW_STEP_RESULT, false) ||
-        aw_async_with(inner, timeout, start_clock, NULL) < 0)
-        return -1;
-    /* The way in goes before it; its place has just become free. */
-    enter = aw_steps_remove(steps, 1);
-    *aw_steps_prepend(steps) = enter;
-    return 0;
+    /* There is room: one has just been removed. */
+    *aw_steps_prepend(steps) = step;
+    return start_clock(inner, timeout);
 }
 
-/* An awaitable that awaits `coro` for so long; NULL with an exception. */
+/* An awaitable that does, or NULL with an exception:
+ *
+ *     async with timeout:
+ *         return await coro */
 static PyObject *new_timeout(PyObject *coro, double seconds)
 {
     /* One that has not been told its end yet can be made outside a loop. */
@@ -155,7 +150,8 @@ static PyObject *new_timeout(PyObject *coro, double seconds)
     if (!timeout || !length || !inner ||
         aw_awaitable_set_name(inner, "timeout") < 0 ||
         aw_save_values(inner, 1, length) < 0 ||
-        add_block(inner, timeout, coro) < 0) {
+        aw_async_with(inner, timeout, enter_block, NULL) < 0 ||
+        aw_add_await_result(inner, coro) < 0) {
         if (inner)
             aw_awaitable_silence((AwaitableObject *)inner);
         Py_CLEAR(inner);

@@ -48,16 +48,15 @@ class Storm:
                 self.dropped += 1
                 continue
             tasks.append(asyncio.create_task(self.await_one(awaitable, given)))
-        while waiting := [task for task in tasks if not task.done()]:
-            if self.random.random() < 0.5:
-                self.cancel(self.random.choice(waiting))
+        # Some of them, one after the other, in the midst of it.
+        doomed = [task for task in tasks if self.random.random() < 0.4]
+        while any(not task.done() for task in tasks):
+            if doomed and self.random.random() < 0.5:
+                doomed.pop().cancel()
             await asyncio.sleep(0)
         for task in tasks:
             self.cancelled += task.cancelled()
             task.cancelled() or task.result()
-
-    def cancel(self, task: asyncio.Task) -> None:
-        task.cancel()
 
 
 def test_storm_loses_nothing_and_frees_nothing_twice(loop_class):
