@@ -11,22 +11,22 @@ static struct aw_module *current;
 AwaitableObject *aw_awaitable_cast(PyObject *object)
 {
     if (!object) {
-        if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_ValueError, "NULL is no awaitable");
+        aw_raise_null("the awaitable");
         return NULL;
     }
     if (aw_awaitable_check(object))
         return (AwaitableObject *)object;
-    PyErr_Format(PyExc_TypeError,
-                 "expected an awaitable made by PyAwaitable_New(), not %.200s",
-                 Py_TYPE(object)->tp_name);
+    aw_raise_format(
+        PyExc_TypeError,
+        "expected an awaitable made by PyAwaitable_New(), not %.200s",
+        Py_TYPE(object)->tp_name);
     return NULL;
 }
 
 PyTypeObject *aw_awaitable_get_type(void)
 {
     if (!current)
-        PyErr_SetString(PyExc_RuntimeError, "the module _awaitd is gone");
+        aw_raise_format(PyExc_RuntimeError, "the module _awaitd is gone");
     return current ? current->awaitable_type : NULL;
 }
 
@@ -94,6 +94,14 @@ void aw_awaitable_silence(AwaitableObject *self)
         self->life = AW_LIFE_ENDED;
 }
 
+/* Most are, once they have ended: the result has gone to whoever awaited. */
+static bool is_empty(const AwaitableObject *self)
+{
+    return !self->awaited && !self->result && !self->exception &&
+           !self->extras && !self->steps.count &&
+           self->steps.ring == self->steps.inlined;
+}
+
 /* The steps' and the step function's destructors may call anything: the state
  * is that of one that has ended by then. */
 void aw_awaitable_end(AwaitableObject *self)
@@ -101,8 +109,7 @@ void aw_awaitable_end(AwaitableObject *self)
     PyObject *type, *value, *traceback;
 
     self->life = AW_LIFE_ENDED;
-    if (!self->awaited && !self->steps.count && !self->exception &&
-        !self->extras && self->steps.ring == self->steps.inlined)
+    if (is_empty(self))
         return;
     PyErr_Fetch(&type, &value, &traceback);
     Py_CLEAR(self->awaited);
@@ -178,8 +185,7 @@ static void free_awaitable(PyObject *object)
     Py_DECREF(type);
 }
 
-/* The trashcan bounds how deep the deallocation of nested ones goes. Most have
- * nothing left to drop by now. */
+/* The trashcan bounds how deep the deallocation of nested ones goes. */
 static void free_with_contents(PyObject *object)
 {
     Py_TRASHCAN_BEGIN(object, aw_awaitable_dealloc) awaitable_clear(object);
@@ -197,10 +203,10 @@ void aw_awaitable_dealloc(PyObject *object)
     PyObject_GC_UnTrack(object);
     if (self->weak_references)
         PyObject_ClearWeakRefs(object);
-    if (self->steps.count || self->result || self->extras)
-        free_with_contents(object);
-    else
+    if (is_empty(self))
         free_awaitable(object);
+    else
+        free_with_contents(object);
 }
 
 /* ---- what can be seen ---- */
@@ -277,10 +283,8 @@ int aw_awaitable_set_name(PyObject *aw, const char *qualname)
 
     if (!extras)
         return -1;
-    if (!qualname) {
-        PyErr_SetString(PyExc_ValueError, "the name is NULL");
-        return -1;
-    }
+    if (!qualname)
+        return aw_raise_null("the name");
     text = PyUnicode_FromString(qualname);
     if (!text)
         return -1;
@@ -295,7 +299,7 @@ static PyObject *awaitable_await(PyObject *object)
 {
     if (((AwaitableObject *)object)->life != AW_LIFE_SUSPENDED)
         return Py_NewRef(object);
-    PyErr_SetString(PyExc_RuntimeError,
+    aw_raise_format(PyExc_RuntimeError,
                     "the awaitable is being awaited already");
     return NULL;
 }

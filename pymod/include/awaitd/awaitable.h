@@ -128,10 +128,15 @@ const struct PyAwaitable_Functions *PyAwaitable_functions_;
  * least. ImportError if `_awaitd` is missing or older than this header. */
 static inline int PyAwaitable_Init(void)
 {
-    const struct PyAwaitable_Functions *functions =
-        (const struct PyAwaitable_Functions *)PyCapsule_Import(
-            PyAwaitable_CAPSULE, 0);
+    const struct PyAwaitable_Functions *functions;
+    PyObject *module = PyImport_ImportModule("_awaitd");
 
+    /* PyCapsule_Import() would not say what the matter is. */
+    if (!module)
+        return -1;
+    Py_DECREF(module);
+    functions = (const struct PyAwaitable_Functions *)PyCapsule_Import(
+        PyAwaitable_CAPSULE, 0);
     if (!functions)
         return -1;
     if (functions->version < PyAwaitable_CAPSULE_VERSION) {
