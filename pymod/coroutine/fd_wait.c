@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <structmember.h>
 
-#include "pymod/include/awaitd/awaitable.h"
+#include "pymod/coroutine/awaitable.h"
 #include "pymod/wait.h"
 
 enum { BOTH = PyAwaitable_READ | PyAwaitable_WRITE };
@@ -41,9 +41,10 @@ static int claim(FdWaitObject *self, int event)
     int taken = key ? PySet_Contains(claims, key) : -1;
 
     if (taken == 1)
-        PyErr_Format(PyExc_RuntimeError,
-                     "fd %d is awaited for %s already: one waiter a direction",
-                     self->fd, name_of(event));
+        aw_raise_format(
+            PyExc_RuntimeError,
+            "fd %d is awaited for %s already: one waiter a direction", self->fd,
+            name_of(event));
     if (taken == 0)
         taken = PySet_Add(claims, key);
     Py_XDECREF(key);
@@ -321,15 +322,16 @@ PyObject *aw_fd_wait_new(struct aw_module *module, int fd, int events)
     FdWaitObject *self;
 
     if (!events || (events & ~BOTH)) {
-        PyErr_Format(PyExc_ValueError,
-                     "events must be PyAwaitable_READ, PyAwaitable_WRITE or "
-                     "both, not %d",
-                     events);
+        aw_raise_format(PyExc_ValueError,
+                        "events must be PyAwaitable_READ, PyAwaitable_WRITE or "
+                        "both, not %d",
+                        events);
         return NULL;
     }
-    if (fd < 0)
-        return PyErr_Format(PyExc_ValueError, "fd %d is no file descriptor",
-                            fd);
+    if (fd < 0) {
+        aw_raise_format(PyExc_ValueError, "fd %d is no file descriptor", fd);
+        return NULL;
+    }
     self = PyObject_GC_New(FdWaitObject, module->fd_wait_type);
     if (!self)
         return NULL;

@@ -17,8 +17,7 @@ static int check_seconds(const char *what, double seconds)
 {
     if (!isnan(seconds))
         return 0;
-    PyErr_Format(PyExc_ValueError, "%s must not be NaN", what);
-    return -1;
+    return aw_raise_format(PyExc_ValueError, "%s must not be NaN", what);
 }
 
 /* asyncio.NAME(argument); takes over the reference to `argument`. */
@@ -43,15 +42,12 @@ int aw_add_queue_get(PyObject *aw, PyObject *queue, double timeout_s,
 
     if (!module || check_seconds("timeout", timeout_s) < 0)
         return -1;
-    if (!queue) {
-        PyErr_SetString(PyExc_ValueError, "the queue is NULL");
-        return -1;
-    }
-    if (!PyObject_TypeCheck(queue, module->queue_type)) {
-        PyErr_Format(PyExc_TypeError, "expected an awaitd.Queue, not %.200s",
-                     Py_TYPE(queue)->tp_name);
-        return -1;
-    }
+    if (!queue)
+        return aw_raise_null("the queue");
+    if (!PyObject_TypeCheck(queue, module->queue_type))
+        return aw_raise_format(PyExc_TypeError,
+                               "expected an awaitd.Queue, not %.200s",
+                               Py_TYPE(queue)->tp_name);
     return aw_add_expr(aw,
                        aw_get_new((QueueObject *)queue, GET_ONE, 1, timeout_s),
                        callback, error);
@@ -87,10 +83,8 @@ int aw_add_completion(PyObject *aw, PyAwaitable_Convert convert,
 
     if (!module)
         return -1;
-    if (!ret_completion) {
-        PyErr_SetString(PyExc_ValueError, "ret_completion is NULL");
-        return -1;
-    }
+    if (!ret_completion)
+        return aw_raise_null("ret_completion");
     wait = aw_completion_wait_new(module, convert, free_value, &completion);
     if (aw_add_expr(aw, wait, callback, error) < 0) {
         /* Nobody will complete what nobody was given. */
@@ -166,9 +160,8 @@ int aw_add_timeout(PyObject *aw, PyObject *coro, double seconds,
 {
     if (!module_for(aw) || check_seconds("seconds", seconds) < 0)
         return -1;
-    if (coro == aw) {
-        PyErr_SetString(PyExc_ValueError, "an awaitable cannot await itself");
-        return -1;
-    }
+    if (coro == aw)
+        return aw_raise_format(PyExc_ValueError,
+                               "an awaitable cannot await itself");
     return aw_add_expr(aw, new_timeout(coro, seconds), callback, error);
 }
