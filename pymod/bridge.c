@@ -139,7 +139,10 @@ static struct aw_bridge *start(void) AW_WITH_GIL
         return bridge;
     PyMem_RawFree(bridge);
     errno = -result;
-    PyErr_SetFromErrno(PyExc_OSError);
+    if (result == -ENOMEM)
+        PyErr_NoMemory();
+    else
+        PyErr_SetFromErrno(PyExc_OSError);
     return NULL;
 }
 
