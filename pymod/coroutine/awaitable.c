@@ -147,18 +147,6 @@ static int awaitable_clear(PyObject *object)
     return 0;
 }
 
-static void warn(AwaitableObject *self)
-{
-    PyObject *qualname =
-        PyObject_GetAttrString((PyObject *)self, "__qualname__");
-
-    if (!qualname ||
-        PyErr_ResourceWarning((PyObject *)self, 1,
-                              "awaitable '%U' was never awaited", qualname) < 0)
-        PyErr_WriteUnraisable((PyObject *)self);
-    Py_XDECREF(qualname);
-}
-
 /* As a coroutine's: what waits is closed. */
 static void awaitable_finalize(PyObject *object)
 {
@@ -169,7 +157,7 @@ static void awaitable_finalize(PyObject *object)
         return;
     PyErr_Fetch(&type, &value, &traceback);
     if (self->life == AW_LIFE_NEW && !self->silent)
-        warn(self);
+        aw_awaitable_warn(self);
     result = aw_awaitable_close(object, NULL);
     if (!result)
         PyErr_WriteUnraisable(object);

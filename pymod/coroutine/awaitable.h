@@ -10,6 +10,7 @@
  *     step_function.c  one function for all steps
  *     values.c         values kept between steps
  *     arguments.c      arguments kept between steps
+ *     warn.c           the warning for one that was never awaited
  *     capsule.c        the table of functions that extensions use
  *
  * The functions behind the public header have its names, aw_ before them: what
@@ -86,6 +87,11 @@ void aw_awaitable_end(AwaitableObject *self) AW_WITH_GIL;
 PyTypeObject *aw_awaitable_get_type(void) AW_WITH_GIL;
 PyObject *aw_awaitable_new(void) AW_WITH_GIL;
 int aw_awaitable_set_name(PyObject *aw, const char *qualname) AW_WITH_GIL;
+
+/* ---- warn.c ---- */
+
+/* Says that it was never awaited. What that raises is unraisable. */
+void aw_awaitable_warn(AwaitableObject *self) AW_WITH_GIL;
 
 /* ---- drive.c ---- */
 

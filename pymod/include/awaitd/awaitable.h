@@ -215,7 +215,8 @@ static inline PyObject *PyAwaitable_New(void)
 
 /* Drops the steps that have not begun, closing their coroutines, and silences
  * the warning for `aw` if it was never awaited. Steps may be added afterwards.
- * Keeps an exception that is set. */
+ * Keeps an exception that is set; else an object that is no awaitable leaves
+ * TypeError set. */
 #define PyAwaitable_Cancel(aw) (PyAwaitable_functions_->cancel((aw)))
 
 /* ---- state carried between steps ---- */
