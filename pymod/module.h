@@ -46,7 +46,10 @@ struct aw_module {
     PyTypeObject *batch_type;      /* batch.c: Batch */
     PyTypeObject *waiter_type;     /* waiter.c: what these yield to a task */
     PyTypeObject *doorbell_type;   /* doorbell.c: an fd that a loop watches */
-    PyTypeObject *awaitable_type;  /* coroutine/awaitable.c: a coroutine in C */
+    PyTypeObject *completion_wait_type; /* coroutine/completion_wait.c */
+    PyTypeObject *fd_wait_type;         /* coroutine/fd_wait.c */
+    PyObject *fd_claims;                /* the same: which fds are awaited */
+    PyTypeObject *awaitable_type; /* coroutine/awaitable.c: a coroutine in C */
 
     /* Interned and imported once (module.c). */
     PyObject *get_running_loop;                      /* asyncio's own */
@@ -106,6 +109,8 @@ int aw_stats_setup(PyObject *module) AW_WITH_GIL;
 int aw_gap_setup(PyObject *module) AW_WITH_GIL;
 int aw_lease_setup(PyObject *module) AW_WITH_GIL;
 int aw_batch_setup(PyObject *module) AW_WITH_GIL;
+int aw_completion_wait_setup(PyObject *module) AW_WITH_GIL;
+int aw_fd_wait_setup(PyObject *module) AW_WITH_GIL;
 int aw_awaitable_setup(PyObject *module) AW_WITH_GIL;
 int aw_capsule_setup(PyObject *module) AW_WITH_GIL;
 

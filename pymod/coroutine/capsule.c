@@ -1,5 +1,6 @@
 /* The table of functions, and the capsule that leads to it. */
 #include "pymod/coroutine/awaitable.h"
+#include "pymod/coroutine/waits.h"
 
 static const struct PyAwaitable_Functions functions = {
     .version = PyAwaitable_CAPSULE_VERSION,
@@ -26,6 +27,13 @@ static const struct PyAwaitable_Functions functions = {
     .step_await = aw_step_await,
     .parse_args = aw_parse_args,
     .unpack_args = aw_unpack_args,
+    .add_queue_get = aw_add_queue_get,
+    .add_sleep = aw_add_sleep,
+    .add_timeout = aw_add_timeout,
+    .add_fd = aw_add_fd,
+    .add_completion = aw_add_completion,
+    .complete = aw_completion_complete,
+    .abandon = aw_completion_abandon,
 };
 
 int aw_capsule_setup(PyObject *module)

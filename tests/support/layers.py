@@ -63,6 +63,10 @@ WITHOUT_PYTHON = {
         "host_state.h",
         "bridge_signal.c",
         "bridge_signal.h",
+        "coroutine/completion.c",
+        "coroutine/completion.h",
+        "coroutine/inbox.c",
+        "coroutine/inbox.h",
     )
 }
 

@@ -292,19 +292,26 @@ static inline PyObject *PyAwaitable_New(void)
                                            (err)))
 
 /* `seconds` from when its turn comes; `cb` gets None. Under asyncio, uvloop and
- * what else has loop.call_later(). */
+ * what else has loop.call_later(). ValueError for NaN. */
 #define PyAwaitable_AddSleep(aw, seconds, cb, err) \
     (PyAwaitable_functions_->add_sleep((aw), (seconds), (cb), (err)))
 
-/* `async with asyncio.timeout(seconds): await coro`: `err` gets TimeoutError
- * when the time is over. Under asyncio and uvloop, on every Python. */
+/* `async with asyncio.timeout(seconds): await coro`, the time counted from when
+ * its turn comes: `err` gets TimeoutError when it is over. In a task of asyncio
+ * or uvloop, on every Python. Errors as PyAwaitable_AddAwait(); ValueError for
+ * NaN. */
 #define PyAwaitable_AddTimeout(aw, coro, seconds, cb, err) \
     (PyAwaitable_functions_->add_timeout((aw), (coro), (seconds), (cb), (err)))
 
 /* Waits until `fd` can be read or written without blocking: `events` is
  * PyAwaitable_READ, PyAwaitable_WRITE or both; `cb` gets what it is ready for,
- * as an int. By loop.add_reader() and add_writer(): one waiter a direction and
- * fd. The fd must stay open until then. */
+ * as an int. By loop.add_reader() and add_writer(), from when its turn comes
+ * until the step is over, however it ends: the loop must have them, as asyncio's
+ * and uvloop's have, and the fd must stay open until then. They take one waiter
+ * a direction and fd: RuntimeError for a second, while a callback that somebody
+ * else has added there is replaced, as always. What they raise for an fd that is
+ * closed (OSError) or a file on disk (PermissionError) has a note that says which
+ * fd it is. ValueError for a negative fd, or other events. */
 #define PyAwaitable_READ 1
 #define PyAwaitable_WRITE 2
 #define PyAwaitable_AddFd(aw, fd, events, cb, err) \
@@ -312,16 +319,25 @@ static inline PyObject *PyAwaitable_New(void)
 
 /* Waits for another thread. `*ret_completion` is for that thread: it calls
  * PyAwaitable_Complete() or PyAwaitable_Abandon() with it exactly once, whatever
- * becomes of `aw`, which may be cancelled or gone by then. The awaiting thread
- * has `convert` make the result of the value; NULL: None. A value that nobody
- * awaits any more goes to `free_value` (NULL: nothing), after `convert` too. */
+ * becomes of `aw`, which may be cancelled or gone by then, as Python itself may.
+ * The awaiting thread has `convert` make the result of the value; NULL: None.
+ * Each value goes to `free_value` (NULL: nothing) once: after `convert`, or
+ * without it when nobody awaits any more. That is called where this is found
+ * out, by the awaiting thread or in PyAwaitable_Complete(), with or without the
+ * GIL: it must not use Python. What waits when Python ends is not freed if
+ * Python leaves `aw` behind.
+ *
+ * As everywhere in asyncio somebody must hold the task that waits: the other
+ * thread does not, and does not keep it alive. */
 #define PyAwaitable_AddCompletion(aw, convert, free_value, ret_completion, cb, \
                                   err) \
     (PyAwaitable_functions_->add_completion( \
         (aw), (convert), (free_value), (ret_completion), (cb), (err)))
 
 /* Wakes the awaiting task by the bridge. Any thread, without the GIL or with
- * it; lock-free, never blocks, calls no Python. The completion is gone. */
+ * it; lock-free, never blocks, calls no Python. The completion is gone. Where
+ * nobody awaits it, the value and the memory are freed here. What this thread
+ * did before is seen by `convert` and the callbacks. */
 #define PyAwaitable_Complete(completion, value) \
     (PyAwaitable_functions_->complete((completion), (value)))
 
