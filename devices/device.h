@@ -74,6 +74,9 @@ struct aw_link {
     uint32_t payload_bytes; /* the slot class its frames need */
     enum aw_kind kind;      /* of the frames scripts send and get */
     enum aw_start start;
+    /* Frames, small ones, that the kernel keeps for a reader that comes late;
+     * 0: it must not. */
+    uint32_t kept_frames;
     bool paced;    /* frames only while every queue has room: nothing drops */
     bool can_send; /* send() may be called */
     struct aw_channels *channels; /* the device's; valid from open() on */
@@ -117,8 +120,8 @@ struct aw_driver {
     void (*start)(struct aw_link *link);
 
     /* Reads what is there, up to batch->limit frames; called when `fd` polls
-     * readable. Returns 0 (also when nothing was there: batch->count is 0) or
-     * a negative errno: the device is lost. */
+     * readable, or may do so. Returns 0 (also when nothing was there:
+     * batch->count is 0) or a negative errno: the device is lost. */
     int (*read)(struct aw_link *link, struct aw_batch *batch);
 
     /* Hands one frame to the kernel. Returns 0, -EAGAIN (try again when `fd`

@@ -44,7 +44,7 @@ static int begin(CompletionWaitObject *self)
     if (aw_completion_is_done(completion))
         return 0;
     bridge = aw_bridge_get(module);
-    loop = bridge ? PyObject_CallNoArgs(module->get_running_loop) : NULL;
+    loop = bridge ? aw_module_running_loop(module) : NULL;
     if (!loop)
         return -1;
     self->waiter = aw_waiter_new(module, loop);
@@ -99,8 +99,7 @@ static PySendResult outcome(CompletionWaitObject *self, PyObject **ret_value)
     return *ret_value ? PYGEN_RETURN : PYGEN_ERROR;
 }
 
-static PySendResult completion_send(PyObject *object,
-                                    PyObject *Py_UNUSED(value),
+static PySendResult completion_send(PyObject *object, PyObject *value,
                                     PyObject **ret_value)
 {
     CompletionWaitObject *self = (CompletionWaitObject *)object;
@@ -118,7 +117,8 @@ static PySendResult completion_send(PyObject *object,
         return PYGEN_ERROR;
     }
     if (self->waiter)
-        step = aw_wait_step(&self->waiter, resuming, "a completion", ret_value);
+        step = aw_wait_step(&self->waiter, resuming, "a completion", value,
+                            ret_value);
     if (step == PYGEN_RETURN)
         return outcome(self, ret_value);
     /* An error with the waiter still there is another awaiter's. */

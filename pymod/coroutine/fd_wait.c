@@ -249,7 +249,7 @@ static int begin(FdWaitObject *self)
     return watch(self, PyAwaitable_WRITE);
 }
 
-static PySendResult fd_send(PyObject *object, PyObject *Py_UNUSED(value),
+static PySendResult fd_send(PyObject *object, PyObject *value,
                             PyObject **ret_value)
 {
     FdWaitObject *self = (FdWaitObject *)object;
@@ -266,7 +266,7 @@ static PySendResult fd_send(PyObject *object, PyObject *Py_UNUSED(value),
         leave(self);
         return PYGEN_ERROR;
     }
-    step = aw_wait_step(&self->waiter, resuming, "an fd", ret_value);
+    step = aw_wait_step(&self->waiter, resuming, "an fd", value, ret_value);
     if (step == PYGEN_NEXT || (step == PYGEN_ERROR && self->waiter))
         return step;
     leave(self);

@@ -38,6 +38,7 @@ struct fake {
     struct aw_device_config config;
     enum aw_start start;
     bool paced;
+    uint32_t kept_frames;
     int open_result;
 
     struct aw_device *device;
