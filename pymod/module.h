@@ -50,7 +50,7 @@ struct aw_module {
     PyTypeObject *fd_wait_type;         /* coroutine/fd_wait.c */
     PyObject *fd_claims;                /* the same: which fds are awaited */
     PyTypeObject *awaitable_type; /* coroutine/awaitable.c: a coroutine in C */
-    PyTypeObject *trio_type;       /* awaitd/_trio.py: TrioLoop, or NULL */
+    PyTypeObject *trio_type;      /* awaitd/_trio.py: TrioLoop, or NULL */
 
     /* Interned and imported once (module.c). */
     PyObject *get_running_loop;                      /* asyncio's own */
