@@ -252,10 +252,6 @@ def test_async_with_exits_when_cancelled():
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    class Asyncio(Context):
-        pass
-
-    # pause() is not for asyncio: None is, as a bare yield.
     asyncio.run(main())
     assert context.log[1][1] is asyncio.CancelledError
 
