@@ -128,8 +128,11 @@ void aw_cancel(PyObject *aw)
     AwaitableObject *self = (AwaitableObject *)aw;
     size_t kept = 0;
 
-    if (!aw || !aw_awaitable_check(aw))
+    if (!aw || !aw_awaitable_check(aw)) {
+        if (!PyErr_Occurred())
+            aw_awaitable_cast(aw); // says so
         return;
+    }
     self->silent = true;
     for (size_t left = self->steps.count; left && kept < self->steps.count;
          left--) {

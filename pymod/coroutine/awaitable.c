@@ -140,14 +140,25 @@ static int awaitable_clear(PyObject *object)
     return 0;
 }
 
+#define NEVER_AWAITED "awaitable '%U' was never awaited"
+
+/* Python's own way to find out where crashes if there is no memory for a frame
+ * object: so that is made here, and remains. */
+static int warn_of(AwaitableObject *self, PyObject *qualname)
+{
+    if (PyEval_GetFrame())
+        return PyErr_ResourceWarning((PyObject *)self, 1, NEVER_AWAITED,
+                                     qualname);
+    return PyErr_WarnExplicitFormat(PyExc_ResourceWarning, "sys", 1, "sys",
+                                    NULL, NEVER_AWAITED, qualname);
+}
+
 static void warn(AwaitableObject *self)
 {
     PyObject *qualname =
         PyObject_GetAttrString((PyObject *)self, "__qualname__");
 
-    if (!qualname ||
-        PyErr_ResourceWarning((PyObject *)self, 1,
-                              "awaitable '%U' was never awaited", qualname) < 0)
+    if (!qualname || warn_of(self, qualname) < 0)
         PyErr_WriteUnraisable((PyObject *)self);
     Py_XDECREF(qualname);
 }

@@ -112,12 +112,12 @@ static PyObject *awaitable_add_await(PyObject *Py_UNUSED(module),
 /* return bar(result + (a + b)) */
 static int call_bar(PyObject *awaitable, PyObject *result)
 {
-    PyObject *bar, *value = NULL;
+    PyObject *foo, *bar, *value = NULL;
     int a, b, status = -1;
     long number = PyLong_AsLong(result);
 
     if ((number == -1 && PyErr_Occurred()) ||
-        PyAwaitable_UnpackArgs(awaitable, &a, &b, NULL, &bar) < 0)
+        PyAwaitable_UnpackArgs(awaitable, &a, &b, &foo, &bar) < 0)
         return -1;
     value = PyObject_CallFunction(bar, "l", number + a + b);
     if (value)

@@ -83,6 +83,11 @@ def test_result_callback_minus_1_with_nothing_set_is_for_the_error_callback():
     assert [type(error) for error in log] == [SystemError]
 
 
+def test_result_callback_0_with_an_exception_set_is_a_system_error():
+    with pytest.raises(SystemError):
+        finish(awaiting(ready(), raising(0, ValueError())))
+
+
 # ---- error callbacks ----
 
 
@@ -161,6 +166,11 @@ def test_error_callback_minus_2_has_the_first_exception_as_context():
 def test_error_callback_minus_2_with_nothing_set_is_a_system_error():
     with pytest.raises(SystemError):
         finish(awaiting(failing(ValueError()), None, "-2"))
+
+
+def test_error_callback_0_with_an_exception_set_is_a_system_error():
+    with pytest.raises(SystemError):
+        finish(awaiting(failing(MINE), None, raising(0, KeyError())))
 
 
 def test_error_callback_gets_base_exceptions_too():

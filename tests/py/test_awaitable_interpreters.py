@@ -1,76 +1,78 @@
-"""Subinterpreters: the extension works there, or says that it does not."""
+"""Subinterpreters: one bridge and one type serve a process, so that the extension
+refuses to load there, and says so."""
 
 from __future__ import annotations
+
+import sys
 
 import pytest
 
 pytestmark = pytest.mark.extension
 
-PROGRAM = """
-    import sys
-    try:
-        import _interpreters as interpreters
-    except ImportError:
-        import _xxsubinterpreters as interpreters
+# load(NAME, KIND): in a new subinterpreter; what its import said.
+LOAD = """\
+import os, sys
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
 
-    INSIDE = '''if True:
-        import sys
-        sys.path[:] = {path!r}
-        try:
-            import {module}
-        except ImportError as error:
-            print("refused:", error, flush=True)
-        else:
-            print("loaded", flush=True)
-    '''.format(path=sys.path, module=sys.argv[1])
+INSIDE = '''
+import os, sys
+sys.path[:] = {path!r}
+try:
+    import {name}
+except ImportError as error:
+    said = "refused: " + str(error)
+else:
+    said = "loaded"
+os.write({fd}, said.encode())
+'''
 
-    {before}
-    interpreter = interpreters.create({isolation})
-    failed = interpreters.run_string(interpreter, INSIDE)
+def load(name, kind):
+    ours, theirs = os.pipe()
+    interpreter = interpreters.create(**kind)
+    text = INSIDE.format(path=sys.path, name=name, fd=theirs)
+    failed = interpreters.run_string(interpreter, text)
     assert not failed, failed
     interpreters.destroy(interpreter)
-    {after}
+    os.close(theirs)
+    with open(ours) as pipe:
+        return pipe.read()
+
 """
 
-
-def isolations():
-    """Own lock, and the old kind that shares it: (id, argument)."""
-    import sys
-
-    if sys.version_info >= (3, 13):
-        return ["'isolated'", "'legacy'"]
-    return ["isolated=True", "isolated=False"]
+# With a lock of its own, and sharing the main interpreter's.
+if sys.version_info >= (3, 13):
+    KINDS = [{"config": "isolated"}, {"config": "legacy"}]
+else:
+    KINDS = [{"isolated": True}, {"isolated": False}]
 
 
-@pytest.mark.parametrize("isolation", isolations())
-@pytest.mark.parametrize("module", ["_awaitd", "awaitable_probe"])
-def test_subinterpreter_is_refused_clearly(python, isolation, module):
-    program = PROGRAM.format(isolation=isolation, before="", after="",
-                             path="{path}", module="{module}")
-    process = python(program, module)
+@pytest.mark.parametrize("kind", KINDS, ids=["isolated", "legacy"])
+@pytest.mark.parametrize("name", ["_awaitd", "awaitable_probe"])
+def test_subinterpreter_is_refused_clearly(python, name, kind):
+    process = python(LOAD + f"print(load({name!r}, {kind!r}))")
     assert process.finish() == 0, process.stderr
     assert process.stdout.startswith("refused:"), process.stdout
-    assert "subinterpreter" in process.stdout
+    assert "interpreter" in process.stdout
 
 
 def test_main_interpreter_goes_on_after_a_refusal(python):
-    before = "import awaitable_probe as probe; old = probe.new()"
-    after = """
-    new = probe.new()
-    assert type(old) is type(new)
-    for aw in (old, new):
-        try:
-            aw.send(None)
-        except StopIteration as stop:
-            print("ended with", stop.value)
-    """
     process = python(
-        PROGRAM.format(isolation=isolations()[1], path="{path}",
-                       module="{module}", before=before,
-                       after=after.replace("\n    ", "\n    ")),
-        "_awaitd",
+        LOAD
+        + f"""\
+import awaitable_probe as probe
+old = probe.new()
+load("_awaitd", {KINDS[1]!r})
+new = probe.new()
+for aw in (old, new):
+    try:
+        aw.send(None)
+    except StopIteration as stop:
+        print("ended with", stop.value)
+print(type(old) is type(new))
+"""
     )
     assert process.finish() == 0, process.stderr
-    assert process.stdout.count("ended with None") == 2
-"""
-"""
+    assert process.stdout == "ended with None\nended with None\nTrue\n"
