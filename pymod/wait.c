@@ -18,15 +18,14 @@ PySendResult aw_wait_step(PyObject **waiter, bool resuming, const char *what,
     return PYGEN_ERROR;
 }
 
-/* StopIteration(value): a tuple would be taken for its arguments. */
+/* StopIteration(value): a tuple would be taken for its arguments. Not by
+ * PyErr_SetObject(), which would look for a context: it is no error. */
 static void raise_stop(PyObject *value)
 {
     PyObject *stop = PyObject_CallOneArg(PyExc_StopIteration, value);
 
-    if (!stop)
-        return;
-    PyErr_SetObject(PyExc_StopIteration, stop);
-    Py_DECREF(stop);
+    if (stop)
+        PyErr_Restore(Py_NewRef(PyExc_StopIteration), stop, NULL);
 }
 
 PyObject *aw_wait_result(PySendResult result, PyObject *value)
