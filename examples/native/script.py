@@ -1,8 +1,9 @@
 """Functions of native_example, awaited, and as tasks.
 
+With native_example on PYTHONPATH, hosted and in plain Python:
 
-    awaitd run -d bus=virtual:can script.py         with native_example on
-    python3 -m awaitd -d bus=virtual:can script.py  PYTHONPATH
+    awaitd run -d bus=virtual:can,receive_own=yes script.py
+    python3 -m awaitd -d bus=virtual:can,receive_own=yes script.py
 """
 
 import asyncio

@@ -28,7 +28,7 @@ static int total_step(PyObject *aw, int state, PyObject *value, void *arg)
         total->sum += PyLong_AsLong(value);
         if (PyErr_Occurred())
             return -1;
-        // fall through: await the next one
+        // fall through - and await the next one
     case BEGIN:
         if (total->left-- > 0)
             return PyAwaitable_StepAwait(
