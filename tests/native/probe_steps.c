@@ -82,7 +82,7 @@ static PyObject *add_await_result(PyObject *Py_UNUSED(module), PyObject *args)
     return probe_checked(PyAwaitable_AddAwaitResult(it.aw, it.awaited));
 }
 
-/* NULL in place of the coroutine. */
+/* NULL in place of the coroutine, the callback or the result. */
 static PyObject *add_nothing(PyObject *Py_UNUSED(module), PyObject *args)
 {
     PyObject *aw;
@@ -97,9 +97,22 @@ static PyObject *add_nothing(PyObject *Py_UNUSED(module), PyObject *args)
         return probe_checked(PyAwaitable_AddAwaitResult(aw, NULL));
     case 'w':
         return probe_checked(PyAwaitable_AsyncWith(aw, NULL, NULL, NULL));
+    case 'd':
+        return probe_checked(PyAwaitable_DeferAwait(aw, NULL));
+    case 's':
+        return probe_checked(PyAwaitable_SetResult(aw, NULL));
     default:
         return probe_checked(PyAwaitable_AddAwait(aw, NULL, NULL, NULL));
     }
+}
+
+/* NULL in place of the awaitable, as after a New() that was not looked at. */
+static PyObject *add_to_nothing(PyObject *Py_UNUSED(module),
+                                PyObject *exception)
+{
+    if (exception != Py_None)
+        PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+    return probe_checked(PyAwaitable_AddAwait(NULL, Py_None, NULL, NULL));
 }
 
 /* As a call that fails in AddExpr()'s place. */
@@ -168,6 +181,7 @@ PyMethodDef probe_step_functions[] = {
     {"add_await", add_await, METH_VARARGS, NULL},
     {"add_expr", add_expr, METH_VARARGS, NULL},
     {"add_nothing", add_nothing, METH_VARARGS, NULL},
+    {"add_to_nothing", add_to_nothing, METH_O, NULL},
     {"add_failed_expr", add_failed_expr, METH_VARARGS, NULL},
     {"add_await_result", add_await_result, METH_VARARGS, NULL},
     {"insert_await", insert_await, METH_VARARGS, NULL},

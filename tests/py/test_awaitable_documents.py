@@ -1,5 +1,5 @@
-"""The examples of the documents that the API goes back to do what those say, and
-code written for PyAwaitable compiles unchanged, as C and as C++."""
+"""The examples of the documents that the API goes back to do what those say,
+and code written for PyAwaitable compiles unchanged, as C and as C++."""
 
 from __future__ import annotations
 

@@ -155,7 +155,8 @@ def test_hands_exceptions_to_the_error_callback(driver):
         raise ValueError("inner")
 
     log = []
-    driver.run(lambda: awaiting(inner(), None, lambda aw, e: log.append(str(e))))
+    note = lambda aw, error: log.append(str(error))  # noqa: E731
+    driver.run(lambda: awaiting(inner(), None, note))
     assert log == ["inner"]
 
 

@@ -184,7 +184,9 @@ CASES = {
 async def outcome(case, them, as_task):
     try:
         coro = case(them)
-        return "result", await (asyncio.ensure_future(coro) if as_task else coro)
+        if as_task:
+            coro = asyncio.ensure_future(coro)
+        return "result", await coro
     except Exception as error:
         return "raised", type(error)
 

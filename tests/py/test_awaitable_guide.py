@@ -1,5 +1,5 @@
-"""docs/coroutines-in-c.md shows what examples/native has, which is built, run and
-compared by test_awaitable_example.py: so that the guide cannot rot."""
+"""docs/coroutines-in-c.md shows what examples/native has, which is built, run
+and compared by test_awaitable_example.py: so that the guide cannot rot."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ SOURCES = {
 
 BLOCKS = [
     pytest.param(
-        found[1], found[2], id=f"line {GUIDE[: found.start()].count(chr(10)) + 1}"
+        found[1],
+        found[2],
+        id=f"line {GUIDE[: found.start()].count(chr(10)) + 1}",
     )
     for found in re.finditer(r"^```(\w*)\n(.*?)^```$", GUIDE, re.M | re.S)
 ]

@@ -1,5 +1,5 @@
-"""Subinterpreters: one bridge and one type serve a process, so that the extension
-refuses to load there, and says so."""
+"""Subinterpreters: one bridge and one type serve a process, so that the
+extension refuses to load there, and says so."""
 
 from __future__ import annotations
 

@@ -72,6 +72,23 @@ def test_awaited_by_a_second_step_of_another_is_a_runtime_error():
     assert log == [42]
 
 
+def test_coroutine_that_another_awaits_is_a_runtime_error():
+    async def inner():
+        return await pause("yielded")
+
+    async def outer(coro):
+        return await coro
+
+    coro = inner()
+    first = outer(coro)
+    assert first.send(None) == "yielded"
+    with pytest.raises(RuntimeError):
+        awaiting(coro).send(None)
+    with pytest.raises(StopIteration) as stop:
+        first.send("unharmed")
+    assert stop.value.value == "unharmed"
+
+
 # ---- cycles and re-entry ----
 
 
@@ -288,6 +305,16 @@ WRONG = [None, object(), 5, ready(), ValueError(), type]
 def test_wrong_object_is_a_type_error(call, wrong):
     with pytest.raises(TypeError):
         call(wrong)
+
+
+def test_null_as_the_awaitable_is_an_error():
+    with pytest.raises((TypeError, ValueError)):
+        probe.add_to_nothing(None)
+
+
+def test_null_as_the_awaitable_keeps_the_exception_that_is_set():
+    with pytest.raises(KeyError):
+        probe.add_to_nothing(KeyError())
 
 
 def test_wrong_object_in_a_callback_propagates():

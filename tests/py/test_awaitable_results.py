@@ -31,7 +31,9 @@ RESULTS = [
 ]
 
 on_every_result = pytest.mark.parametrize(
-    "value", RESULTS, ids=[f"{i}-{value!r:.20}" for i, value in enumerate(RESULTS)]
+    "value",
+    RESULTS,
+    ids=[f"{i}-{value!r:.20}" for i, value in enumerate(RESULTS)],
 )
 
 
@@ -99,8 +101,6 @@ def test_result_comes_out_of_the_slot_of_later_pythons(value):
         assert stop.value is value
 
 
-# asyncio itself refuses it: a future cannot have StopIteration as exception, and
-# keeps any as a result.
 @on_every_result
 def test_result_comes_out_of_a_task(value):
     async def outer():

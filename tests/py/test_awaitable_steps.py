@@ -66,7 +66,8 @@ def test_add_await_runs_steps_in_order():
 def test_add_await_calls_each_callback_before_the_next_step():
     log = []
     aw = probe.new()
-    probe.add_await(aw, logged(log, "one"), lambda aw, v: log.append(f"got {v}"))
+    note = lambda aw, value: log.append(f"got {value}")  # noqa: E731
+    probe.add_await(aw, logged(log, "one"), note)
     probe.add_await(aw, logged(log, "two"))
     finish(aw)
     assert log == ["one", "got one", "two"]
@@ -173,7 +174,7 @@ def test_add_await_of_a_generator_is_a_type_error():
     finish(aw)
 
 
-@pytest.mark.parametrize("by", ["add", "insert", "result"])
+@pytest.mark.parametrize("by", ["add", "insert", "result", "defer", "set"])
 def test_null_is_a_value_error(by):
     aw = probe.new()
     with pytest.raises(ValueError):

@@ -328,7 +328,8 @@ def test_timeout_inside_what_it_awaits(as_task):
 def test_wait_for_around_it(as_task):
     async def main():
         aw = awaiting(asyncio.sleep(1000))
-        await asyncio.wait_for(asyncio.create_task(aw) if as_task else aw, 0.001)
+        awaited = asyncio.create_task(aw) if as_task else aw
+        await asyncio.wait_for(awaited, 0.001)
 
     with pytest.raises(TimeoutError):
         asyncio.run(main())
@@ -411,6 +412,15 @@ def test_close_of_an_inner_that_will_not_end_is_a_runtime_error():
     aw.send(None)
     with pytest.raises(RuntimeError, match="ignored GeneratorExit"):
         aw.close()
+
+
+def test_close_that_the_error_callback_ignores_is_a_runtime_error():
+    aw = awaiting(pause(), None, "go_on")
+    probe.add_await(aw, pause())
+    aw.send(None)
+    with pytest.raises(RuntimeError, match="ignored GeneratorExit"):
+        aw.close()
+    aw.close()
 
 
 def test_close_passes_on_what_the_inner_raises():
