@@ -9,7 +9,7 @@ bool aw_is_open(PyObject *aw)
         return false;
     if (self->life != AW_LIFE_ENDED)
         return true;
-    PyErr_SetString(PyExc_RuntimeError, "the awaitable has ended");
+    aw_raise_format(PyExc_RuntimeError, "the awaitable has ended");
     return false;
 }
 
@@ -17,11 +17,11 @@ bool aw_can_add(PyObject *aw, PyObject *coro)
 {
     if (!aw_is_open(aw))
         return false;
-    if (coro && coro != aw)
-        return true;
-    PyErr_SetString(PyExc_ValueError, coro ? "an awaitable cannot await itself"
-                                           : "what is to be awaited is NULL");
-    return false;
+    if (!coro)
+        aw_raise_null("what is to be awaited");
+    else if (coro == aw)
+        aw_raise_format(PyExc_ValueError, "an awaitable cannot await itself");
+    return coro && coro != aw;
 }
 
 struct aw_step *aw_add(PyObject *aw, PyObject *coro, enum aw_step_kind kind,
@@ -33,9 +33,9 @@ struct aw_step *aw_add(PyObject *aw, PyObject *coro, enum aw_step_kind kind,
     if (!aw_can_add(aw, coro))
         return NULL;
     if (!aw_can_await(coro)) {
-        PyErr_Format(PyExc_TypeError,
-                     "object %.100s can't be used in 'await' expression",
-                     Py_TYPE(coro)->tp_name);
+        aw_raise_format(PyExc_TypeError,
+                        "object %.100s can't be used in 'await' expression",
+                        Py_TYPE(coro)->tp_name);
         return NULL;
     }
     step =
@@ -96,10 +96,8 @@ int aw_defer_await(PyObject *aw, PyAwaitable_Defer callback)
 
     if (!aw_is_open(aw))
         return -1;
-    if (!callback) {
-        PyErr_SetString(PyExc_ValueError, "the callback is NULL");
-        return -1;
-    }
+    if (!callback)
+        return aw_raise_null("the callback");
     step = aw_steps_append(&((AwaitableObject *)aw)->steps);
     if (!step)
         return -1;
@@ -112,11 +110,8 @@ int aw_set_result(PyObject *aw, PyObject *value)
 {
     if (!aw_is_open(aw))
         return -1;
-    if (!value) {
-        if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_ValueError, "the result is NULL");
-        return -1;
-    }
+    if (!value)
+        return aw_raise_null("the result");
     Py_XSETREF(((AwaitableObject *)aw)->result, Py_NewRef(value));
     return 0;
 }
@@ -130,7 +125,7 @@ void aw_cancel(PyObject *aw)
 
     if (!aw || !aw_awaitable_check(aw)) {
         if (!PyErr_Occurred())
-            aw_awaitable_cast(aw); // says so
+            aw_awaitable_cast(aw);
         return;
     }
     self->silent = true;

@@ -31,11 +31,10 @@ int aw_parse_args(PyObject *aw, PyObject *args, const char *format, ...)
 
     if (!extras)
         return -1;
-    if (!args || !PyTuple_Check(args) || !format) {
-        PyErr_SetString(PyExc_TypeError,
-                        "PyAwaitable_ParseArgs() takes a tuple and a format");
-        return -1;
-    }
+    if (!args || !PyTuple_Check(args) || !format)
+        return aw_raise_format(
+            PyExc_TypeError,
+            "PyAwaitable_ParseArgs() takes a tuple and a format");
     if (keep(extras, args, format) < 0)
         return -1;
     va_start(variables, format);
@@ -55,10 +54,9 @@ int aw_unpack_args(PyObject *aw, ...)
 
     if (!self)
         return -1;
-    if (!extras || !extras->arguments) {
-        PyErr_SetString(PyExc_RuntimeError, "no arguments have been parsed");
-        return -1;
-    }
+    if (!extras || !extras->arguments)
+        return aw_raise_format(PyExc_RuntimeError,
+                               "no arguments have been parsed");
     va_start(variables, aw);
     parsed = PyArg_VaParse(extras->arguments, extras->format, variables);
     va_end(variables);

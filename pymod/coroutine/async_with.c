@@ -3,18 +3,22 @@
  * and is made an exit when __aenter__ has returned. */
 #include "pymod/coroutine/awaitable.h"
 
-static int check_context(PyObject *context)
+/* As `async with` does, the type is looked at and not the object. */
+static int check_method(PyObject *context, const char *name)
 {
-    PyObject *type = (PyObject *)Py_TYPE(context);
+    PyObject *method =
+        PyObject_GetAttrString((PyObject *)Py_TYPE(context), name);
 
-    if (PyObject_HasAttrString(type, "__aenter__") &&
-        PyObject_HasAttrString(type, "__aexit__"))
+    Py_XDECREF(method);
+    if (method)
         return 0;
-    PyErr_Format(PyExc_TypeError,
-                 "'%.200s' object does not support the asynchronous context "
-                 "manager protocol",
-                 Py_TYPE(context)->tp_name);
-    return -1;
+    if (!PyErr_ExceptionMatches(PyExc_AttributeError))
+        return -1;
+    PyErr_Clear();
+    return aw_raise_format(PyExc_TypeError,
+                           "'%.200s' object does not support the asynchronous "
+                           "context manager protocol",
+                           Py_TYPE(context)->tp_name);
 }
 
 int aw_async_with(PyObject *aw, PyObject *context,
@@ -22,7 +26,8 @@ int aw_async_with(PyObject *aw, PyObject *context,
 {
     struct aw_step *step;
 
-    if (!aw_can_add(aw, context) || check_context(context) < 0)
+    if (!aw_can_add(aw, context) || check_method(context, "__aenter__") < 0 ||
+        check_method(context, "__aexit__") < 0)
         return -1;
     step = aw_steps_append(&((AwaitableObject *)aw)->steps);
     if (!step)
@@ -42,10 +47,10 @@ static PyObject *await_returned(AwaitableObject *self, PyObject *returned,
         return NULL;
     if (aw_can_await(returned))
         return aw_iterator_of(self, returned);
-    PyErr_Format(PyExc_TypeError,
-                 "'async with' received an object from %s that does not "
-                 "implement __await__: %.100s",
-                 method, Py_TYPE(returned)->tp_name);
+    aw_raise_format(PyExc_TypeError,
+                    "'async with' received an object from %s that does not "
+                    "implement __await__: %.100s",
+                    method, Py_TYPE(returned)->tp_name);
     Py_DECREF(returned);
     return NULL;
 }

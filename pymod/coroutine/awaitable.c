@@ -11,22 +11,22 @@ static struct aw_module *current;
 AwaitableObject *aw_awaitable_cast(PyObject *object)
 {
     if (!object) {
-        if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_ValueError, "NULL is no awaitable");
+        aw_raise_null("the awaitable");
         return NULL;
     }
     if (aw_awaitable_check(object))
         return (AwaitableObject *)object;
-    PyErr_Format(PyExc_TypeError,
-                 "expected an awaitable made by PyAwaitable_New(), not %.200s",
-                 Py_TYPE(object)->tp_name);
+    aw_raise_format(
+        PyExc_TypeError,
+        "expected an awaitable made by PyAwaitable_New(), not %.200s",
+        Py_TYPE(object)->tp_name);
     return NULL;
 }
 
 PyTypeObject *aw_awaitable_get_type(void)
 {
     if (!current)
-        PyErr_SetString(PyExc_RuntimeError, "the module _awaitd is gone");
+        aw_raise_format(PyExc_RuntimeError, "the module _awaitd is gone");
     return current ? current->awaitable_type : NULL;
 }
 
@@ -94,6 +94,14 @@ void aw_awaitable_silence(AwaitableObject *self)
         self->life = AW_LIFE_ENDED;
 }
 
+/* Most are, once they have ended: the result has gone to whoever awaited. */
+static bool is_empty(const AwaitableObject *self)
+{
+    return !self->awaited && !self->result && !self->exception &&
+           !self->extras && !self->steps.count &&
+           self->steps.ring == self->steps.inlined;
+}
+
 /* The steps' and the step function's destructors may call anything: the state
  * is that of one that has ended by then. */
 void aw_awaitable_end(AwaitableObject *self)
@@ -101,8 +109,7 @@ void aw_awaitable_end(AwaitableObject *self)
     PyObject *type, *value, *traceback;
 
     self->life = AW_LIFE_ENDED;
-    if (!self->awaited && !self->steps.count && !self->exception &&
-        !self->extras && self->steps.ring == self->steps.inlined)
+    if (is_empty(self))
         return;
     PyErr_Fetch(&type, &value, &traceback);
     Py_CLEAR(self->awaited);
@@ -140,29 +147,6 @@ static int awaitable_clear(PyObject *object)
     return 0;
 }
 
-#define NEVER_AWAITED "awaitable '%U' was never awaited"
-
-/* Python's own way to find out where crashes if there is no memory for a frame
- * object: so that is made here, and remains. */
-static int warn_of(AwaitableObject *self, PyObject *qualname)
-{
-    if (PyEval_GetFrame())
-        return PyErr_ResourceWarning((PyObject *)self, 1, NEVER_AWAITED,
-                                     qualname);
-    return PyErr_WarnExplicitFormat(PyExc_ResourceWarning, "sys", 1, "sys",
-                                    NULL, NEVER_AWAITED, qualname);
-}
-
-static void warn(AwaitableObject *self)
-{
-    PyObject *qualname =
-        PyObject_GetAttrString((PyObject *)self, "__qualname__");
-
-    if (!qualname || warn_of(self, qualname) < 0)
-        PyErr_WriteUnraisable((PyObject *)self);
-    Py_XDECREF(qualname);
-}
-
 /* As a coroutine's: what waits is closed. */
 static void awaitable_finalize(PyObject *object)
 {
@@ -173,7 +157,7 @@ static void awaitable_finalize(PyObject *object)
         return;
     PyErr_Fetch(&type, &value, &traceback);
     if (self->life == AW_LIFE_NEW && !self->silent)
-        warn(self);
+        aw_awaitable_warn(self);
     result = aw_awaitable_close(object, NULL);
     if (!result)
         PyErr_WriteUnraisable(object);
@@ -189,8 +173,7 @@ static void free_awaitable(PyObject *object)
     Py_DECREF(type);
 }
 
-/* The trashcan bounds how deep the deallocation of nested ones goes. Most have
- * nothing left to drop by now. */
+/* The trashcan bounds how deep the deallocation of nested ones goes. */
 static void free_with_contents(PyObject *object)
 {
     Py_TRASHCAN_BEGIN(object, aw_awaitable_dealloc) awaitable_clear(object);
@@ -208,10 +191,10 @@ void aw_awaitable_dealloc(PyObject *object)
     PyObject_GC_UnTrack(object);
     if (self->weak_references)
         PyObject_ClearWeakRefs(object);
-    if (self->steps.count || self->result || self->extras)
-        free_with_contents(object);
-    else
+    if (is_empty(self))
         free_awaitable(object);
+    else
+        free_with_contents(object);
 }
 
 /* ---- what can be seen ---- */
@@ -288,10 +271,8 @@ int aw_awaitable_set_name(PyObject *aw, const char *qualname)
 
     if (!extras)
         return -1;
-    if (!qualname) {
-        PyErr_SetString(PyExc_ValueError, "the name is NULL");
-        return -1;
-    }
+    if (!qualname)
+        return aw_raise_null("the name");
     text = PyUnicode_FromString(qualname);
     if (!text)
         return -1;
@@ -306,7 +287,7 @@ static PyObject *awaitable_await(PyObject *object)
 {
     if (((AwaitableObject *)object)->life != AW_LIFE_SUSPENDED)
         return Py_NewRef(object);
-    PyErr_SetString(PyExc_RuntimeError,
+    aw_raise_format(PyExc_RuntimeError,
                     "the awaitable is being awaited already");
     return NULL;
 }

@@ -5,10 +5,12 @@
  *     add.c            puts steps there
  *     drive.c          send(), throw(), close(): runs them
  *     run_step.c       how a step of each kind begins and ends
+ *     raised.c         exceptions
  *     async_with.c     the two steps of a block
  *     step_function.c  one function for all steps
  *     values.c         values kept between steps
  *     arguments.c      arguments kept between steps
+ *     warn.c           the warning for one that was never awaited
  *     capsule.c        the table of functions that extensions use
  *
  * The functions behind the public header have its names, aw_ before them: what
@@ -86,6 +88,11 @@ PyTypeObject *aw_awaitable_get_type(void) AW_WITH_GIL;
 PyObject *aw_awaitable_new(void) AW_WITH_GIL;
 int aw_awaitable_set_name(PyObject *aw, const char *qualname) AW_WITH_GIL;
 
+/* ---- warn.c ---- */
+
+/* Says that it was never awaited. What that raises is unraisable. */
+void aw_awaitable_warn(AwaitableObject *self) AW_WITH_GIL;
+
 /* ---- drive.c ---- */
 
 PySendResult aw_awaitable_send(PyObject *self, PyObject *value,
@@ -136,9 +143,18 @@ PyObject *aw_iterator_of(AwaitableObject *self, PyObject *object) AW_WITH_GIL;
 bool aw_can_await(PyObject *object) AW_WITH_GIL;
 bool aw_is_coroutine(PyObject *object) AW_WITH_GIL;
 
-/* ---- the exception that is set, as one object ---- */
+/* ---- raised.c ---- */
 
-/* Takes it; a new reference. There must be one. */
+/* Raises `type` with a message, whose format is PyUnicode_FromFormat()'s; or
+ * MemoryError. Returns -1. */
+int aw_raise_format(PyObject *type, const char *format, ...) AW_WITH_GIL;
+
+/* The same for an argument that is NULL: ValueError, unless the call that gave
+ * it has set an exception. Returns -1. */
+int aw_raise_null(const char *what) AW_WITH_GIL;
+
+/* Takes the exception that is set, with its traceback; a new reference. There
+ * must be one. */
 PyObject *aw_raised_take(void) AW_WITH_GIL;
 
 /* Sets it; takes the reference. */

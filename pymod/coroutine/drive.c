@@ -35,7 +35,7 @@ static void replace_stop(void)
     if (!PyErr_ExceptionMatches(PyExc_StopIteration))
         return;
     cause = aw_raised_take();
-    PyErr_SetString(PyExc_RuntimeError, "coroutine raised StopIteration");
+    aw_raise_format(PyExc_RuntimeError, "coroutine raised StopIteration");
     error = aw_raised_take();
     PyException_SetContext(error, Py_NewRef(cause));
     PyException_SetCause(error, cause);
@@ -82,9 +82,9 @@ static PySendResult run(AwaitableObject *self, PySendResult result,
 static PySendResult refuse(AwaitableObject *self)
 {
     if (self->life == AW_LIFE_RUNNING)
-        PyErr_SetString(PyExc_ValueError, "awaitable already executing");
+        aw_raise_format(PyExc_ValueError, "awaitable already executing");
     else
-        PyErr_SetString(PyExc_RuntimeError,
+        aw_raise_format(PyExc_RuntimeError,
                         "cannot reuse already awaited awaitable");
     return PYGEN_ERROR;
 }
@@ -96,7 +96,7 @@ static PySendResult start(AwaitableObject *self, PyObject *value,
     PySendResult result;
 
     if (value != Py_None) {
-        PyErr_SetString(PyExc_TypeError, "can't send non-None value to a "
+        aw_raise_format(PyExc_TypeError, "can't send non-None value to a "
                                          "just-started awaitable");
         return PYGEN_ERROR;
     }
@@ -185,7 +185,7 @@ static PyObject *close_waiting(AwaitableObject *self)
     Py_DECREF(exit);
     Py_XDECREF(value);
     if (result == PYGEN_NEXT)
-        PyErr_SetString(PyExc_RuntimeError, "awaitable ignored GeneratorExit");
+        aw_raise_format(PyExc_RuntimeError, "awaitable ignored GeneratorExit");
     else if (result == PYGEN_ERROR &&
              PyErr_ExceptionMatches(PyExc_GeneratorExit))
         PyErr_Clear();

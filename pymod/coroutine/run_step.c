@@ -1,48 +1,7 @@
 /* How a step begins, is driven and ends. */
 #include "pymod/coroutine/awaitable.h"
 
-/* ---- exceptions ---- */
-
-PyObject *aw_raised_take(void)
-{
-#if PY_VERSION_HEX >= 0x030C0000
-    return PyErr_GetRaisedException();
-#else
-    PyObject *type, *value, *traceback;
-
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    if (traceback)
-        PyException_SetTraceback(value, traceback);
-    Py_XDECREF(type);
-    Py_XDECREF(traceback);
-    return value;
-#endif
-}
-
-void aw_raised_set(PyObject *exception)
-{
-#if PY_VERSION_HEX >= 0x030C0000
-    PyErr_SetRaisedException(exception);
-#else
-    PyErr_Restore(Py_NewRef(Py_TYPE(exception)), exception,
-                  PyException_GetTraceback(exception));
-#endif
-}
-
-PyObject *aw_handled_begin(PyObject *exception)
-{
-    PyObject *outer = PyErr_GetHandledException();
-
-    PyErr_SetHandledException(exception);
-    return outer;
-}
-
-void aw_handled_end(PyObject *outer)
-{
-    PyErr_SetHandledException(outer);
-    Py_XDECREF(outer);
-}
+/* ---- callbacks ---- */
 
 int aw_step_code(int code)
 {
@@ -50,14 +9,14 @@ int aw_step_code(int code)
 
     if (code >= 0 && raised) {
         PyErr_Clear();
-        PyErr_SetString(PyExc_SystemError,
+        aw_raise_format(PyExc_SystemError,
                         "a callback returned no error with an exception set");
         return -2;
     }
     if (code < 0 && !raised)
-        PyErr_Format(PyExc_SystemError,
-                     "a callback returned %d without setting an exception",
-                     code);
+        aw_raise_format(PyExc_SystemError,
+                        "a callback returned %d without setting an exception",
+                        code);
     return code < 0 ? code : 0;
 }
 
@@ -124,11 +83,11 @@ static PyObject *check_iterator(PyObject *iterator)
     if (PyIter_Check(iterator) && !aw_is_coroutine(iterator))
         return iterator;
     if (PyIter_Check(iterator) || PyCoro_CheckExact(iterator))
-        PyErr_SetString(PyExc_TypeError, "__await__() returned a coroutine");
+        aw_raise_format(PyExc_TypeError, "__await__() returned a coroutine");
     else
-        PyErr_Format(PyExc_TypeError,
-                     "__await__() returned non-iterator of type '%.100s'",
-                     Py_TYPE(iterator)->tp_name);
+        aw_raise_format(PyExc_TypeError,
+                        "__await__() returned non-iterator of type '%.100s'",
+                        Py_TYPE(iterator)->tp_name);
     Py_DECREF(iterator);
     return NULL;
 }
@@ -141,7 +100,7 @@ PyObject *aw_iterator_of(AwaitableObject *self, PyObject *object)
         if (!is_awaited(self, object))
             return object;
         Py_DECREF(object);
-        PyErr_SetString(PyExc_RuntimeError,
+        aw_raise_format(PyExc_RuntimeError,
                         "coroutine is being awaited already");
         return NULL;
     }
@@ -321,7 +280,7 @@ static int give(AwaitableObject *self, PyObject *value)
 static int lose(AwaitableObject *self)
 {
     if (!PyErr_Occurred())
-        PyErr_SetString(PyExc_SystemError,
+        aw_raise_format(PyExc_SystemError,
                         "what was awaited failed without an exception");
     if (self->step.kind == AW_STEP_EXIT)
         return aw_with_exited(self, NULL);

@@ -14,12 +14,11 @@ int aw_set_step(PyObject *aw, PyAwaitable_Step function, void *arg,
     extras = aw_awaitable_extras(self);
     if (!extras)
         return -1;
-    if (!function || extras->step) {
-        PyErr_SetString(function ? PyExc_RuntimeError : PyExc_ValueError,
-                        function ? "the awaitable has a step function already"
-                                 : "the step function is NULL");
-        return -1;
-    }
+    if (!function)
+        return aw_raise_null("the step function");
+    if (extras->step)
+        return aw_raise_format(PyExc_RuntimeError,
+                               "the awaitable has a step function already");
     step = aw_steps_append(&self->steps);
     if (!step)
         return -1;
@@ -38,12 +37,10 @@ static int step_await(PyObject *aw, PyObject *coro, int state, int error_state)
 
     if (!self)
         return -1;
-    if (!self->extras || !self->extras->stepping) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "PyAwaitable_StepAwait() is for a step function, once "
-                        "in each call");
-        return -1;
-    }
+    if (!self->extras || !self->extras->stepping)
+        return aw_raise_format(PyExc_RuntimeError,
+                               "PyAwaitable_StepAwait() is for a step "
+                               "function, once in each call");
     step = aw_add(aw, coro, AW_STEP_STATE, true);
     if (!step)
         return -1;

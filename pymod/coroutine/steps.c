@@ -68,12 +68,27 @@ int aw_steps_visit(struct aw_steps *steps, visitproc visit, void *arg)
     return 0;
 }
 
-/* What is no coroutine, a future for instance, may have a close() that means
- * something else. */
-static bool is_coroutine_like(PyObject *object)
+static bool is_true(PyObject *object, const char *name)
 {
-    if (PyCoro_CheckExact(object) || PyGen_CheckExact(object))
-        return true;
+    PyObject *value = PyObject_GetAttrString(object, name);
+
+    if (!value)
+        PyErr_Clear();
+    Py_XDECREF(value);
+    return value == Py_True;
+}
+
+/* True for a coroutine that nobody has begun: what another awaits is his. What
+ * is no coroutine, a future for instance, may have a close() that means
+ * something else. */
+static bool may_close(PyObject *object)
+{
+    if (PyCoro_CheckExact(object))
+        return !is_true(object, "cr_running") &&
+               !is_true(object, "cr_suspended");
+    if (PyGen_CheckExact(object))
+        return !is_true(object, "gi_running") &&
+               !is_true(object, "gi_suspended");
     return PyObject_HasAttrString(object, "send") &&
            PyObject_HasAttrString(object, "throw") &&
            PyObject_HasAttrString(object, "close");
@@ -89,7 +104,7 @@ static void close_coroutine(PyObject *object)
         aw_awaitable_silence((AwaitableObject *)object);
         return;
     }
-    if (!is_coroutine_like(object))
+    if (!may_close(object))
         return;
     result = PyObject_CallMethod(object, "close", NULL);
     if (!result)
@@ -99,19 +114,20 @@ static void close_coroutine(PyObject *object)
 
 void aw_step_drop(struct aw_step *step)
 {
-    PyObject *object = step->object;
-    PyObject *type, *value, *traceback;
     bool exits = aw_step_is_exit(step);
+    PyObject *object = step->object, *exit = exits ? step->then.exit : NULL;
+    PyObject *type, *value, *traceback;
 
-    if (exits)
-        Py_CLEAR(step->then.exit);
-    if (!object)
+    if (!object && !exit)
         return;
     step->object = NULL;
+    if (exits)
+        step->then.exit = NULL;
     PyErr_Fetch(&type, &value, &traceback);
-    if (!exits && step->kind != AW_STEP_ENTER)
+    if (object && !exits && step->kind != AW_STEP_ENTER)
         close_coroutine(object);
-    Py_DECREF(object);
+    Py_XDECREF(object);
+    Py_XDECREF(exit);
     PyErr_Restore(type, value, traceback);
 }
 

@@ -12,13 +12,6 @@ static struct aw_extras *extras_of(PyObject *aw)
     return self ? aw_awaitable_extras(self) : NULL;
 }
 
-static int raise_null(void)
-{
-    if (!PyErr_Occurred())
-        PyErr_SetString(PyExc_ValueError, "a value to save is NULL");
-    return -1;
-}
-
 /* ---- what both have in common ---- */
 
 /* Makes room for `count` more. 0, or -1 with an exception. */
@@ -26,10 +19,9 @@ static int reserve(struct aw_kept *kept, Py_ssize_t count)
 {
     void **items;
 
-    if (count < 0) {
-        PyErr_Format(PyExc_ValueError, "cannot save %zd values", count);
-        return -1;
-    }
+    if (count < 0)
+        return aw_raise_format(PyExc_ValueError, "cannot save %zd values",
+                               count);
     if (count > PY_SSIZE_T_MAX / (Py_ssize_t)sizeof(void *) - kept->count) {
         PyErr_NoMemory();
         return -1;
@@ -49,18 +41,17 @@ static int check_index(const struct aw_kept *kept, Py_ssize_t index)
 {
     if (index >= 0 && index < kept->count)
         return 0;
-    PyErr_Format(PyExc_IndexError,
-                 "there is no value %zd: the awaitable has %zd", index,
-                 kept->count);
-    return -1;
+    return aw_raise_format(PyExc_IndexError,
+                           "there is no value %zd: the awaitable has %zd",
+                           index, kept->count);
 }
 
 static int check_any(const struct aw_kept *kept)
 {
     if (kept->count)
         return 0;
-    PyErr_SetString(PyExc_RuntimeError, "the awaitable has no saved values");
-    return -1;
+    return aw_raise_format(PyExc_RuntimeError,
+                           "the awaitable has no saved values");
 }
 
 /* ---- objects ---- */
@@ -82,7 +73,7 @@ int aw_save_values(PyObject *aw, Py_ssize_t count, ...)
     }
     va_end(values);
     if (!complete)
-        return raise_null();
+        return aw_raise_null("a value to save");
     for (; count > 0; count--)
         Py_INCREF((PyObject *)kept->items[kept->count++]);
     return 0;
@@ -123,7 +114,7 @@ int aw_set_value(PyObject *aw, Py_ssize_t index, PyObject *value)
     if (!extras || check_index(&extras->values, index) < 0)
         return -1;
     if (!value)
-        return raise_null();
+        return aw_raise_null("a value to save");
     old = extras->values.items[index];
     extras->values.items[index] = Py_NewRef(value);
     Py_DECREF(old);

@@ -7,10 +7,11 @@ it.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import statistics
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +24,7 @@ DIRECT = "the coroutine itself"
 ASYNC_DEF = "async def, awaiting it"
 
 Coro = Coroutine[Any, Any, int]
-Make = Callable[[Coro], Awaitable[object]]
+Make = Callable[[Coro], Coroutine[Any, Any, object]]
 
 
 async def finished() -> int:
@@ -36,7 +37,7 @@ async def by_async_def(coroutine: Coro) -> int:
 
 def contenders() -> dict[str, Make | None]:
     sys.path.insert(0, str(program("")))
-    import coroutines_c as c
+    c = importlib.import_module("coroutines_c")
 
     return {
         DIRECT: None,
@@ -73,7 +74,7 @@ async def time_tasks(make: Make | None) -> float:
     begin = time.thread_time_ns()
     if make:
         for _ in range(TASKS):
-            await create(make(finished()))  # type: ignore[arg-type]
+            await create(make(finished()))
     else:
         for _ in range(TASKS):
             await create(finished())

@@ -128,14 +128,15 @@ const struct PyAwaitable_Functions *PyAwaitable_functions_;
  * least. ImportError if `_awaitd` is missing or older than this header. */
 static inline int PyAwaitable_Init(void)
 {
-    /* PyCapsule_Import() alone would not say why the module cannot be. */
+    const struct PyAwaitable_Functions *functions;
     PyObject *module = PyImport_ImportModule("_awaitd");
-    const struct PyAwaitable_Functions *functions =
-        module ? (const struct PyAwaitable_Functions *)PyCapsule_Import(
-                     PyAwaitable_CAPSULE, 0)
-               : NULL;
 
-    Py_XDECREF(module);
+    /* PyCapsule_Import() would not say what the matter is. */
+    if (!module)
+        return -1;
+    Py_DECREF(module);
+    functions = (const struct PyAwaitable_Functions *)PyCapsule_Import(
+        PyAwaitable_CAPSULE, 0);
     if (!functions)
         return -1;
     if (functions->version < PyAwaitable_CAPSULE_VERSION) {
@@ -214,8 +215,8 @@ static inline PyObject *PyAwaitable_New(void)
 
 /* Drops the steps that have not begun, closing their coroutines, and silences
  * the warning for `aw` if it was never awaited. Steps may be added afterwards.
- * Keeps an exception that is set. It returns nothing, so that a wrong `aw` shows
- * by PyErr_Occurred() alone. */
+ * Keeps an exception that is set; else an object that is no awaitable leaves
+ * TypeError set. */
 #define PyAwaitable_Cancel(aw) (PyAwaitable_functions_->cancel((aw)))
 
 /* ---- state carried between steps ---- */
