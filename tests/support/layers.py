@@ -100,10 +100,10 @@ def _read(root: Path, path: Path) -> Source:
 
 
 def sources(root: Path) -> dict[str, Source]:
-    """Every C file below the root, but for tests and builds."""
+    """Every C file below the root, but for tests, examples and builds."""
     paths = (path for kind in ("*.c", "*.h") for path in root.rglob(kind))
     found = (_read(root, path) for path in paths)
-    outside = re.compile(r"(tests|build[^/]*|\.[^/]*)/")
+    outside = re.compile(r"(tests|examples|build[^/]*|\.[^/]*)/")
     return {
         source.path: source
         for source in sorted(found, key=lambda source: source.path)
