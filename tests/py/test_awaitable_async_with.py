@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from unittest import mock
 
 import pytest
 from coroutines import failing, finish, logged, noting, pause, probe, ready
@@ -376,3 +377,44 @@ def test_async_with_that_was_never_awaited_enters_nothing():
     probe.cancel(aw)
     del aw
     assert context.log == []
+
+
+class Unbound:
+    @staticmethod
+    async def __aenter__():
+        return "static"
+
+    @classmethod
+    async def __aexit__(cls, *arguments):
+        assert len(arguments) == 3
+        return cls is Unbound
+
+
+def test_async_with_takes_static_and_class_methods():
+    assert finish(within(Unbound(), "set_result")) == "static"
+    assert finish(within(Unbound(), "fail")) is None
+
+
+def test_async_with_calls_a_mocks_methods_without_the_mock():
+    context = mock.MagicMock()
+    finish(within(context))
+    context.__aenter__.assert_awaited_once_with()
+    context.__aexit__.assert_awaited_once_with(None, None, None)
+
+
+class Meta(type):
+    async def __aenter__(cls):
+        raise AssertionError
+
+    async def __aexit__(cls, *_):
+        raise AssertionError
+
+
+def test_async_with_does_not_ask_the_metaclass():
+    class Plain(metaclass=Meta):
+        pass
+
+    aw = probe.new()
+    with pytest.raises(TypeError, match="asynchronous context manager"):
+        probe.async_with(aw, Plain())
+    aw.close()
