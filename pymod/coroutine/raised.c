@@ -55,8 +55,15 @@ void aw_raised_set(PyObject *exception)
 
 PyObject *aw_handled_begin(PyObject *exception)
 {
-    PyObject *outer = PyErr_GetHandledException();
+    PyObject *outer = PyErr_GetHandledException(), *below;
 
+    /* That looks below the innermost coroutine, too, but is set in it alone:
+     * what comes from below would be left behind in it. */
+    PyErr_SetHandledException(NULL);
+    below = PyErr_GetHandledException();
+    if (below == outer)
+        Py_CLEAR(outer);
+    Py_XDECREF(below);
     PyErr_SetHandledException(exception);
     return outer;
 }
