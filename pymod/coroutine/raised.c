@@ -73,3 +73,13 @@ void aw_handled_end(PyObject *outer)
     PyErr_SetHandledException(outer);
     Py_XDECREF(outer);
 }
+
+void aw_raised_chain(PyObject *handled)
+{
+    PyObject *exception = aw_raised_take();
+    PyObject *outer = aw_handled_begin(handled);
+
+    PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+    aw_handled_end(outer);
+    Py_DECREF(exception);
+}

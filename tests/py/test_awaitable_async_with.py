@@ -418,3 +418,17 @@ def test_async_with_does_not_ask_the_metaclass():
     with pytest.raises(TypeError, match="asynchronous context manager"):
         probe.async_with(aw, Plain())
     aw.close()
+
+
+@pytest.mark.parametrize("end", ["throw", "close"])
+def test_async_with_interrupted_in_exit_tells_of_the_bodys_exception(end):
+    seen = []
+    body = ValueError("in the body")
+    aw = within(Context(), lambda aw, _: (-1, body), noting(seen, -1))
+    assert [aw.send(None), aw.send(None)] == [None, None]
+    if end == "close":
+        aw.close()
+    else:
+        with pytest.raises(KeyError):
+            aw.throw(KeyError())
+    assert seen[0].__context__ is body
