@@ -225,6 +225,17 @@ def test_async_with_has_the_bodys_exception_as_context_of_what_exit_raises():
     assert isinstance(raised.value.__context__, ValueError)
 
 
+class BadExitCall(Context):
+    def __aexit__(self, *_):
+        raise KeyError("exit")
+
+
+def test_async_with_has_it_as_context_of_what_calling_exit_raises_too():
+    with pytest.raises(KeyError) as raised:
+        finish(within(BadExitCall(), "fail"))
+    assert isinstance(raised.value.__context__, ValueError)
+
+
 def test_async_with_exits_when_thrown_at_in_its_body():
     context = Context()
     body = lambda aw, _: probe.insert_await(aw, pause("body"))  # noqa: E731
