@@ -49,26 +49,16 @@ static int parse_depth(DeviceObject *self, PyObject *depth,
     return 0;
 }
 
-/* A ring that fills up where there is no memory for it ends the process: half
- * of what the machine has is more than any queue needs. */
-static int check_memory(DeviceObject *self,
-                        const struct aw_queue_config *config)
+/* Memory that fills up where there is none ends the process: half of what the
+ * machine has is more than any queue needs. What was mapped is counted: slots
+ * are a power of two, and three for each key under policy latest. */
+static bool fits(const struct aw_queue *queue)
 {
-    uint64_t slot_bytes = aw_slot_bytes(config->payload_bytes);
-    uint64_t needed = config->depth * slot_bytes;
+    uint64_t needed = queue->ring.mapped_bytes + queue->latest.mapped_bytes;
     uint64_t there =
         (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 
-    if (needed <= there / 2)
-        return 0;
-    PyErr_Format(PyExc_ValueError,
-                 "depth %lu would take %llu MiB on device %U (%llu bytes a "
-                 "frame), and this machine has %llu MiB",
-                 (unsigned long)config->depth,
-                 (unsigned long long)(needed >> 20), self->name,
-                 (unsigned long long)slot_bytes,
-                 (unsigned long long)(there >> 20));
-    return -1;
+    return needed <= there / 2;
 }
 
 /* It stands in tables and messages: text in one line. */
@@ -162,6 +152,16 @@ static int parse_wakeup(DeviceObject *self, const struct queue_arguments *given)
     return parse_word("wakeup", given->wakeup, ways);
 }
 
+static void raise_too_large(DeviceObject *self, const struct aw_queue *queue)
+{
+    PyErr_Format(PyExc_ValueError,
+                 "depth %llu would take %zu MiB on device %U, more than half "
+                 "of this machine's memory",
+                 (unsigned long long)aw_queue_depth(queue),
+                 (queue->ring.mapped_bytes + queue->latest.mapped_bytes) >> 20,
+                 self->name);
+}
+
 /* Makes and attaches the C queue. NULL with an exception. */
 static struct aw_queue *attach(DeviceObject *self,
                                const struct aw_queue_config *config)
@@ -173,7 +173,7 @@ static struct aw_queue *attach(DeviceObject *self,
     Py_BEGIN_ALLOW_THREADS
     result = aw_queue_new(config, &queue);
     if (result == 0)
-        result = aw_device_attach(self->device, queue);
+        result = fits(queue) ? aw_device_attach(self->device, queue) : -EFBIG;
     Py_END_ALLOW_THREADS
     if (result == 0)
         return queue;
@@ -186,6 +186,8 @@ static struct aw_queue *attach(DeviceObject *self,
                      "holds up every script of its device; allow_block: yes "
                      "in its configuration permits that",
                      config->name, self->name);
+    else if (queue && result == -EFBIG)
+        raise_too_large(self, queue);
     else
         aw_raise(module, -result, config->device, NULL);
     aw_queue_unref(queue);
@@ -238,7 +240,6 @@ static PyObject *make_queue(DeviceObject *self,
     owner = aw_module_owner(module);
     if (!PyErr_Occurred() && parse_policy(given, &config) == 0 &&
         parse_depth(self, given->depth, &config) == 0 &&
-        check_memory(self, &config) == 0 &&
         parse_name(self, given->name, name, sizeof(name)) == 0 &&
         aw_module_owner_name(module, owner_name, sizeof(owner_name)) == 0)
         queue = new_queue(self, &config, owner, by_fd, given->gaps);

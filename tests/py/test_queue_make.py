@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import pytest
 import rig
@@ -37,6 +38,18 @@ def test_depth_beyond_the_machines_memory_is_refused():
     with awaitd.open("b=virtual:bytes,max_payload=65528") as large:
         with pytest.raises(ValueError, match="depth 16777216 would take"):
             large.queue(depth=1 << 24)
+
+
+@pytest.mark.parametrize("overflow", ["drop-oldest", "latest"])
+def test_memory_that_a_policy_takes_besides_counts(overflow):
+    """The frames alone would fit, but have more than one slot each: the next
+    power of two under drop-oldest, three and more under latest."""
+    slot_bytes = 65536
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGESIZE")
+    depth = 1 << (memory // 2 // slot_bytes).bit_length() - 1
+    with awaitd.open("b=virtual:bytes,max_payload=65496") as large:
+        with pytest.raises(ValueError, match=f"depth {depth} would take"):
+            large.queue(depth=depth, overflow=overflow)
 
 
 def test_name_of_the_greatest_length(bus):
