@@ -16,7 +16,8 @@ class Merge(Generic[_F]):
     """What merge() gives: an asynchronous iterator.
 
     Frames stay in their queues until they are given, so that cancelling loses
-    none and each queue's ledger and overflow policy hold.
+    none and each queue's ledger holds. The oldest of each is held there from
+    the first look on: no overflow policy throws it away or replaces it.
     """
 
     def __init__(self, queues: tuple[Queue[_F], ...], wait: float) -> None:

@@ -144,6 +144,24 @@ def test_frame_that_another_task_took_is_not_missed(run, two, peer):
     assert run(main()) == [2]
 
 
+def test_frame_that_was_looked_at_is_held_under_drop_oldest(run, bus, q, peer):
+    """The stream waits for `q`; the other's frame stays, beside the newest."""
+    oldest = bus.queue(depth=4, overflow="drop-oldest")
+    q.set_filters([{"can_id": 0x700, "can_mask": 0x7FF}])
+    peer.put(oldest, 0)
+
+    async def main():
+        task = asyncio.create_task(anext(awaitd.merge(oldest, q, wait=60)))
+        await asyncio.sleep(0)
+        peer.send(bus, *rig.cans(range(1, 11)))
+        rig.until(lambda: oldest.stats().received == 11)
+        task.cancel()
+        return ids([oldest.get_nowait() for _ in range(oldest.qsize())])
+
+    assert run(main()) == [0, 7, 8, 9, 10]
+    assert rig.exact(oldest.stats())
+
+
 def test_closed_stream_leaves_its_queues(run, two, peer):
     a, b = two
     peer.put(a, 1)
