@@ -342,7 +342,7 @@ static int read_can(struct aw_link *link, struct aw_batch *batch) AW_ON(reader)
     return 0;
 }
 
-static int send_can(struct aw_link *link, const struct aw_send *send)
+static int send_can(struct aw_link *link, struct aw_send *send)
     AW_ON(reader)
 {
     const struct can *can = link->state;
@@ -370,6 +370,7 @@ static void close_can(struct aw_link *link)
 }
 
 const struct aw_driver aw_can_driver = {
+    AW_DRIVER_HEAD,
     .name = "can",
     .main_option = "interface",
     .help = "a CAN bus, by SocketCAN",

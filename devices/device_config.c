@@ -15,6 +15,8 @@
 #define DRIVERS_MAX 32
 
 static const char *const wakeups[] = {"bridge", "fd", NULL};
+static const char *const on_losses[] = {
+    [AW_ON_LOSS_FAIL] = "fail", [AW_ON_LOSS_WAIT] = "wait", NULL};
 
 const struct aw_option aw_common_options[AW_COMMON_COUNT] = {
     [AW_COMMON_PRIORITY] =
@@ -62,6 +64,29 @@ const struct aw_option aw_common_options[AW_COMMON_COUNT] = {
             .fallback = "bridge",
             .choices = wakeups,
             .help = "how queues wake their loop, unless they say so themselves",
+        },
+    [AW_COMMON_ON_LOSS] =
+        {
+            .name = "on_loss",
+            .type = AW_OPTION_CHOICE,
+            .fallback = "fail",
+            .choices = on_losses,
+            .help = "when it goes away: fail, or wait until it is back",
+        },
+    [AW_COMMON_REQUIRED] =
+        {
+            .name = "required",
+            .type = AW_OPTION_BOOL,
+            .help = "does a missing device fail the start, or is it waited for",
+        },
+    [AW_COMMON_SEND_DEPTH] =
+        {
+            .name = "send_depth",
+            .type = AW_OPTION_INT,
+            .fallback = "1000",
+            .minimum = 1,
+            .maximum = 1000000,
+            .help = "frames that may wait to be sent",
         },
 };
 

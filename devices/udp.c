@@ -382,7 +382,7 @@ static int read_udp(struct aw_link *link, struct aw_batch *batch) AW_ON(reader)
     return 0;
 }
 
-static int send_udp(struct aw_link *link, const struct aw_send *send)
+static int send_udp(struct aw_link *link, struct aw_send *send)
     AW_ON(reader)
 {
     const struct udp *udp = link->state;
@@ -418,6 +418,7 @@ static void close_udp(struct aw_link *link)
 }
 
 const struct aw_driver aw_udp_driver = {
+    AW_DRIVER_HEAD,
     .name = "udp",
     .main_option = "bind",
     .help = "datagrams, by UDP over IPv4 or IPv6",

@@ -179,7 +179,7 @@ static void store(struct bus *bus, const struct aw_frame *frame)
     slot->lost_cause = AW_LOSS_NONE;
 }
 
-static int send_virtual(struct aw_link *link, const struct aw_send *send)
+static int send_virtual(struct aw_link *link, struct aw_send *send)
     AW_ON(reader)
 {
     struct bus *bus = link->state;
@@ -208,6 +208,7 @@ static void close_virtual(struct aw_link *link)
 }
 
 const struct aw_driver aw_virtual_driver = {
+    AW_DRIVER_HEAD,
     .name = "virtual",
     .main_option = "kind",
     .help = "a bus in memory: what one script sends the others get",

@@ -66,7 +66,8 @@ static bool tidy(BatchObject *self, Py_ssize_t index)
 
     if (!aw_frame_plausible(frame, self->payload_bytes))
         return false;
-    zero(frame->payload + frame->length, (unsigned char *)frame + self->stride);
+    zero((unsigned char *)frame + aw_frame_bytes(frame),
+         (unsigned char *)frame + self->stride);
     self->lost += frame->lost_before;
     return true;
 }

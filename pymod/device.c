@@ -160,6 +160,7 @@ static PyTypeObject *type_for(const struct aw_module *module,
     case AW_KIND_DATAGRAM:
         return module->datagram_device_type;
     case AW_KIND_BYTES:
+    case AW_KIND_EVENT:
         break;
     }
     return module->bytes_device_type;

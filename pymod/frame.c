@@ -73,6 +73,7 @@ AW_WITH_GIL static PyTypeObject *type_of_kind(const struct aw_module *module,
     case AW_KIND_DATAGRAM:
         return module->datagram_type;
     case AW_KIND_BYTES:
+    case AW_KIND_EVENT:
         break;
     }
     return module->frame_type;
@@ -103,6 +104,8 @@ PyObject *aw_frame_from_slot(struct aw_module *module,
     memcpy(copy, frame, offsetof(struct aw_frame, payload) + length);
     copy->kind = (uint8_t)kind;
     copy->length = (uint16_t)length;
+    /* The object has no room behind its payload. */
+    copy->flags &= (uint16_t)~AW_FRAME_HW_STAMP;
     return (PyObject *)self;
 }
 
@@ -261,11 +264,11 @@ static PyObject *frame_bytes(PyObject *self, PyObject *unused)
 
 static bool same_content(const struct aw_frame *one, const struct aw_frame *two)
 {
-    const unsigned direction = AW_FRAME_SENT;
+    const unsigned noted = AW_FRAME_ARRIVAL & ~AW_FRAME_TRUNCATED;
 
     if (one->kind != two->kind || one->id != two->id ||
         one->length != two->length ||
-        (one->flags | direction) != (two->flags | direction))
+        (one->flags | noted) != (two->flags | noted))
         return false;
     return aw_frame_is_remote(one) ||
            memcmp(one->payload, two->payload, one->length) == 0;

@@ -25,6 +25,7 @@ static inline size_t aw_frame_head_bytes(enum aw_kind kind)
     case AW_KIND_DATAGRAM:
         return sizeof(struct aw_address);
     case AW_KIND_BYTES:
+    case AW_KIND_EVENT:
     case AW_KIND_CAN:
         break;
     }

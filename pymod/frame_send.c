@@ -32,13 +32,12 @@ static struct aw_send *send_new(enum aw_kind kind, size_t payload_bytes)
 
 static struct aw_send *send_from_frame(const struct aw_frame *frame)
 {
-    const unsigned arrival = AW_FRAME_SENT | AW_FRAME_TRUNCATED;
     struct aw_send *send = send_new((enum aw_kind)frame->kind, frame->length);
 
     if (!send)
         return NULL;
     send_frame(send)->id = frame->id;
-    send_frame(send)->flags = (uint16_t)(frame->flags & ~arrival);
+    send_frame(send)->flags = (uint16_t)(frame->flags & ~AW_FRAME_ARRIVAL);
     /* A truncated datagram goes out as long as it is now. */
     if (frame->kind == AW_KIND_DATAGRAM)
         send_frame(send)->id = (uint32_t)aw_frame_length(frame);
@@ -78,6 +77,7 @@ static const char *wanted(enum aw_kind kind)
     case AW_KIND_DATAGRAM:
         return "a Datagram or bytes";
     case AW_KIND_BYTES:
+    case AW_KIND_EVENT:
         break;
     }
     return "a Frame or bytes";

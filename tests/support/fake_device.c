@@ -94,7 +94,7 @@ static int fake_driver_read(struct aw_link *link, struct aw_batch *batch)
     return result;
 }
 
-static int fake_driver_send(struct aw_link *link, const struct aw_send *send)
+static int fake_driver_send(struct aw_link *link, struct aw_send *send)
 {
     struct fake *fake = link->state;
     const void *memory = send->frame;
@@ -139,6 +139,7 @@ static void fake_driver_close(struct aw_link *link)
 static void fake_configure(struct fake *fake)
 {
     fake->driver = (struct aw_driver){
+        AW_DRIVER_HEAD,
         .name = "fake",
         .main_option = "address",
         .open = fake_driver_open,

@@ -47,6 +47,7 @@ static int wire_check(const struct aw_value *values, struct aw_error *error)
 }
 
 static const struct aw_driver wire = {
+    AW_DRIVER_HEAD,
     .name = "wire",
     .main_option = "port",
     .help = "frames from a wire",
@@ -56,6 +57,7 @@ static const struct aw_driver wire = {
 };
 
 static const struct aw_driver tape = {
+    AW_DRIVER_HEAD,
     .name = "tape",
     .main_option = "file",
     .help = "frames from a tape",
@@ -64,6 +66,7 @@ static const struct aw_driver tape = {
 };
 
 static const struct aw_driver bare = {
+    AW_DRIVER_HEAD,
     .name = "bare",
     .help = "no frames at all",
 };

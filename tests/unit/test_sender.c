@@ -29,7 +29,7 @@ static const struct aw_frame *frame_in(const struct aw_send *send)
     return memory;
 }
 
-static int send_frame(struct aw_link *link, const struct aw_send *send)
+static int send_frame(struct aw_link *link, struct aw_send *send)
 {
     struct bench *bench = link->state;
 
