@@ -342,8 +342,7 @@ static int read_can(struct aw_link *link, struct aw_batch *batch) AW_ON(reader)
     return 0;
 }
 
-static int send_can(struct aw_link *link, struct aw_send *send)
-    AW_ON(reader)
+static int send_can(struct aw_link *link, struct aw_send *send) AW_ON(reader)
 {
     const struct can *can = link->state;
     const void *slot = send->frame;

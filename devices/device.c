@@ -14,6 +14,7 @@
 struct aw_device {
     char name[64];
     bool mlock, allow_block, wakes_by_fd;
+    struct aw_link facts; /* as it was opened: the reader has its own */
     _Atomic(unsigned) references;
     _Atomic(unsigned) numbered; /* unnamed queues so far */
     atomic_bool closed;
@@ -33,9 +34,11 @@ static int open_link(struct aw_device *device,
 
     reader->driver = config->driver;
     reader->send_timeout_ns = (uint64_t)(timeout_s * 1e9);
+    reader->send_depth = (uint32_t)config->common[AW_COMMON_SEND_DEPTH].integer;
     reader->link = (struct aw_link){
         .name = device->name,
         .fd = -1,
+        .aux_fd = -1,
         .channels = &reader->channels,
     };
     return config->driver->open(&reader->link, config->values, error);
@@ -79,6 +82,7 @@ int aw_device_open(const struct aw_device_config *config,
     device->allow_block = config->common[AW_COMMON_ALLOW_BLOCK].flag;
     atomic_init(&device->references, 1);
     result = open_link(device, config, error);
+    device->facts = device->reader.link;
     if (result == 0) {
         result = start_reader(device, config, error);
         if (result < 0)
@@ -128,17 +132,22 @@ const struct aw_driver *aw_device_driver(const struct aw_device *device)
 
 enum aw_kind aw_device_kind(const struct aw_device *device)
 {
-    return device->reader.link.kind;
+    return device->facts.kind;
 }
 
 uint32_t aw_device_payload_bytes(const struct aw_device *device)
 {
-    return device->reader.link.payload_bytes;
+    return device->facts.payload_bytes;
 }
 
 bool aw_device_can_send(const struct aw_device *device)
 {
-    return device->reader.link.can_send;
+    return device->facts.can_send;
+}
+
+bool aw_device_can_confirm(const struct aw_device *device)
+{
+    return device->facts.can_confirm;
 }
 
 bool aw_device_wakes_by_fd(const struct aw_device *device)
@@ -148,7 +157,7 @@ bool aw_device_wakes_by_fd(const struct aw_device *device)
 
 enum aw_start aw_device_start(const struct aw_device *device)
 {
-    return device->reader.link.start;
+    return device->facts.start;
 }
 
 const char *aw_device_channel(const struct aw_device *device, uint16_t index)
@@ -243,11 +252,53 @@ void aw_device_sync(struct aw_device *device)
     (void)ask(device, AW_MAIL_SYNC, NULL);
 }
 
+/* Makes room for `count` frames among those under way. Relaxed: the count
+ * guards no memory. Partner: tell() in sender.c. */
+static int admit(struct aw_device *device, uint32_t count)
+{
+    _Atomic(uint32_t) *counter = &device->reader.sends_under_way;
+    uint32_t before = atomic_load_explicit(counter, memory_order_relaxed);
+
+    do {
+        if (count > device->reader.send_depth ||
+            before > device->reader.send_depth - count)
+            return -ENOBUFS;
+    } while (!atomic_compare_exchange_weak_explicit(
+        counter, &before, before + count, memory_order_relaxed,
+        memory_order_relaxed));
+    return 0;
+}
+
+static bool can_take(const struct aw_device *device, const struct aw_send *send)
+{
+    return device->facts.can_send &&
+           (!send->confirm || device->facts.can_confirm);
+}
+
+int aw_device_send_list(struct aw_device *device, struct aw_send *oldest)
+{
+    uint32_t count = 0;
+    int result;
+
+    for (const struct aw_send *send = oldest; send; send = send->next) {
+        if (!can_take(device, send))
+            return -EOPNOTSUPP;
+        count++;
+    }
+    result = admit(device, count);
+    if (result < 0)
+        return result;
+    result = aw_mailbox_send(&device->reader.mailbox, oldest);
+    if (result < 0)
+        atomic_fetch_sub_explicit(&device->reader.sends_under_way, count,
+                                  memory_order_relaxed);
+    return result;
+}
+
 int aw_device_send(struct aw_device *device, struct aw_send *send)
 {
-    if (!device->reader.link.can_send)
-        return -EOPNOTSUPP;
-    return aw_mailbox_send(&device->reader.mailbox, send);
+    send->next = NULL;
+    return aw_device_send_list(device, send);
 }
 
 void aw_device_release(struct aw_device *device)

@@ -47,9 +47,10 @@ void aw_mailbox_deinit(struct aw_mailbox *mailbox);
  * -ENODEV when the mailbox is closed. Any thread but the reader. */
 int aw_mailbox_ask(struct aw_mailbox *mailbox, struct aw_mail *mail);
 
-/* Hands a frame to the reader, which now owns it. Returns 0, or -ENODEV when
- * the mailbox is closed. Any thread; never blocks. */
-int aw_mailbox_send(struct aw_mailbox *mailbox, struct aw_send *send);
+/* Hands a list of frames, oldest first, to the reader, which now owns them.
+ * Returns 0, or -ENODEV when the mailbox is closed: then the list is the
+ * caller's, and as it was. Any thread; never blocks. */
+int aw_mailbox_send(struct aw_mailbox *mailbox, struct aw_send *oldest);
 
 /* What was posted since, oldest first; NULL once closed. Requests are to be
  * taken before sends: then everything that was sent before a request is among

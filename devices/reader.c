@@ -76,6 +76,8 @@ static void distribute(struct aw_reader *reader) AW_ON(reader)
     struct aw_batch *batch = &reader->batch;
 
     number_batch(reader, batch);
+    if (reader->confirms)
+        aw_confirm_batch(reader, batch);
     for (size_t i = 0; i < reader->queue_count; i++)
         offer_batch(reader, reader->queues[i], batch);
     for (uint32_t i = 0; i < batch->count; i++)
@@ -141,6 +143,7 @@ static void read_device(struct aw_reader *reader) AW_ON(reader)
         if (batch->limit == 0)
             return;
         memset(batch->exclude, 0, sizeof(batch->exclude));
+        memset(batch->marks, 0, sizeof(batch->marks));
         result = reader->driver->read(&reader->link, batch);
         distribute(reader);
         if (result < 0)
@@ -251,6 +254,7 @@ static void begin_stop(struct aw_reader *reader, struct aw_mail *mail)
     AW_ON(reader)
 {
     reader->stop = mail;
+    aw_sender_limit(reader);
     aw_sender_pump(reader, aw_mailbox_close_sends(&reader->mailbox));
 }
 
@@ -291,7 +295,7 @@ static void serve_mailbox(struct aw_reader *reader) AW_ON(reader)
     aw_eventfd_clear(reader->mailbox.fd);
     mail = aw_mailbox_take_mails(&reader->mailbox);
     sends = aw_mailbox_take_sends(&reader->mailbox);
-    if (sends || reader->sends)
+    if (sends || aw_sender_busy(reader))
         aw_sender_pump(reader, sends);
     while (mail) {
         struct aw_mail *next = mail->next;
@@ -387,7 +391,7 @@ static void *reader_main(void *argument)
     if (reader->link.start == AW_START_OPEN)
         start(reader);
     /* A stop waits for what was accepted for sending. */
-    while (!reader->stop || reader->sends) {
+    while (!reader->stop || aw_sender_busy(reader)) {
         bool readable = wait_for_work(reader);
 
         serve_mailbox(reader);
@@ -416,7 +420,7 @@ int aw_reader_start(struct aw_reader *reader,
 {
     int result;
 
-    reader->sends_end = &reader->sends;
+    aw_sender_init(reader);
     reader->batch.slot_bytes = aw_slot_bytes(reader->link.payload_bytes);
     reader->batch.slots = calloc(AW_BATCH_FRAMES, reader->batch.slot_bytes);
     if (!reader->batch.slots)

@@ -24,7 +24,12 @@ struct aw_reader {
     struct aw_channels channels;
     struct aw_mailbox mailbox;
     uint64_t send_timeout_ns;
+    uint32_t send_depth;
     pthread_t thread;
+
+    /* Frames accepted for sending and not done: raised by the sender, lowered
+     * by the reader. */
+    _Atomic(uint32_t) sends_under_way;
 
     /* The reader's own from here on. */
     struct aw_queue **queues;
@@ -40,7 +45,12 @@ struct aw_reader {
 
     /* Frames waiting for the kernel, oldest first (sender.c). */
     struct aw_send *sends, **sends_end;
-    int send_blocked; /* 0, -EAGAIN or -ENOBUFS: why the oldest waits */
+    int send_blocked; /* 0, -EAGAIN, -ENOBUFS or -ENETDOWN: why the oldest waits
+                       */
+    uint64_t sends_due_ns; /* no deadline and no expiry is before it */
+    /* Frames that the kernel has and whose echo has not come (confirm.c). */
+    struct aw_send *confirms, **confirms_end;
+    bool echo_wanted; /* want_echo() has been called */
     struct aw_send_stats send_stats;
     struct aw_ledger_side send_ledger; /* the published copy of these */
 };
@@ -52,12 +62,46 @@ int aw_reader_start(struct aw_reader *reader,
 
 /* ---- sender.c: the sending half, on the reader's thread ---- */
 
-/* Takes newly posted frames over and hands the kernel what it accepts. */
+/* Before the thread starts: nothing to send. */
+void aw_sender_init(struct aw_reader *reader);
+
+/* Takes newly posted frames over, hands the kernel what it accepts, and settles
+ * those whose time is up. */
 void aw_sender_pump(struct aw_reader *reader, struct aw_send *posted)
     AW_ON(reader);
 
-/* When the oldest waiting frame wants attention (CLOCK_MONOTONIC), or
- * UINT64_MAX. */
+/* Is any frame under way? */
+static inline bool aw_sender_busy(const struct aw_reader *reader)
+{
+    return reader->sends || reader->confirms;
+}
+
+/* When a frame under way wants attention (CLOCK_MONOTONIC), or UINT64_MAX. */
 uint64_t aw_sender_due_ns(const struct aw_reader *reader) AW_ON(reader);
+
+/* Nothing waits for longer than send_timeout_s from now on. */
+void aw_sender_limit(struct aw_reader *reader) AW_ON(reader);
+
+/* Takes `*place` out of `sends` or `confirms`, counts what became of it and
+ * tells its sender: it is gone after this. */
+void aw_sender_settle(struct aw_reader *reader, struct aw_send **place,
+                      int result) AW_ON(reader);
+
+/* ---- confirm.c ---- */
+
+/* A frame is to be confirmed: has the driver mark echoes. Returns 0 or why that
+ * cannot be. */
+int aw_confirm_prepare(struct aw_reader *reader) AW_ON(reader);
+
+/* The kernel has this frame: it is done when its echo comes. */
+void aw_confirm_expect(struct aw_reader *reader, struct aw_send *send)
+    AW_ON(reader);
+
+/* No echo will come any more: settles them all. */
+void aw_confirm_fail(struct aw_reader *reader, int result) AW_ON(reader);
+
+/* Settles the sends whose echoes are in the batch. */
+void aw_confirm_batch(struct aw_reader *reader, struct aw_batch *batch)
+    AW_ON(reader);
 
 #endif

@@ -382,8 +382,7 @@ static int read_udp(struct aw_link *link, struct aw_batch *batch) AW_ON(reader)
     return 0;
 }
 
-static int send_udp(struct aw_link *link, struct aw_send *send)
-    AW_ON(reader)
+static int send_udp(struct aw_link *link, struct aw_send *send) AW_ON(reader)
 {
     const struct udp *udp = link->state;
     const void *slot = send->frame;

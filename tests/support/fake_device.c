@@ -29,6 +29,7 @@ static int fake_driver_open(struct aw_link *link, const struct aw_value *values,
     link->start = fake->start;
     link->paced = fake->paced;
     link->can_send = fake->driver.send != NULL;
+    link->can_confirm = fake->can_confirm;
     (void)aw_channels_index(link->channels, "fake0");
     return 0;
 }
@@ -64,6 +65,7 @@ static void fake_fill(struct fake *fake, struct aw_batch *batch)
     };
     if (unit->exclude)
         batch->exclude[batch->count] = unit->exclude;
+    batch->marks[batch->count] = unit->marks;
     batch->count++;
 }
 
@@ -154,6 +156,7 @@ static void fake_configure(struct fake *fake)
     fake->config.driver = &fake->driver;
     fake->config.values = &fake->address;
     fake->config.common[AW_COMMON_SEND_TIMEOUT].number = FAKE_DEADLINE_S;
+    fake->config.common[AW_COMMON_SEND_DEPTH].integer = 1000;
 }
 
 struct fake *fake_new(void)
@@ -236,7 +239,8 @@ void fake_add(struct fake *fake, uint32_t id, uint32_t lost,
 {
     pthread_mutex_lock(&fake->lock);
     assert_true(fake->head < FAKE_UNITS_MAX);
-    fake->units[fake->head++] = (struct fake_unit){id, lost, exclude};
+    fake->units[fake->head++] =
+        (struct fake_unit){.id = id, .lost_before = lost, .exclude = exclude};
     pthread_mutex_unlock(&fake->lock);
 }
 
@@ -253,6 +257,15 @@ void fake_receive(struct fake *fake, uint32_t first, uint32_t count)
 void fake_receive_after(struct fake *fake, uint32_t id, uint32_t lost)
 {
     fake_add(fake, id, lost, NULL);
+    fake_ring(fake);
+}
+
+void fake_receive_marked(struct fake *fake, uint32_t id, uint8_t marks)
+{
+    fake_add(fake, id, 0, NULL);
+    pthread_mutex_lock(&fake->lock);
+    fake->units[fake->head - 1].marks = marks;
+    pthread_mutex_unlock(&fake->lock);
     fake_ring(fake);
 }
 

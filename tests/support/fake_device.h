@@ -22,6 +22,7 @@ struct fake_unit {
     uint32_t id;
     uint32_t lost_before;
     const char *exclude;
+    uint8_t marks; /* enum aw_mark */
 };
 
 /* What the reader's thread looked like from inside. */
@@ -38,6 +39,7 @@ struct fake {
     struct aw_device_config config;
     enum aw_start start;
     bool paced;
+    bool can_confirm;
     int open_result;
 
     struct aw_device *device;
@@ -93,6 +95,9 @@ void fake_receive_after(struct fake *fake, uint32_t id, uint32_t lost);
 void fake_add(struct fake *fake, uint32_t id, uint32_t lost,
               const char *exclude);
 void fake_ring(struct fake *fake);
+
+/* One unit with these marks. */
+void fake_receive_marked(struct fake *fake, uint32_t id, uint8_t marks);
 
 /* From now on losses() says this. */
 void fake_lose(struct fake *fake, uint64_t lost);

@@ -47,22 +47,16 @@ static int wire_check(const struct aw_value *values, struct aw_error *error)
 }
 
 static const struct aw_driver wire = {
-    AW_DRIVER_HEAD,
-    .name = "wire",
-    .main_option = "port",
-    .help = "frames from a wire",
-    .options = wire_options,
-    .option_count = FAKE_WIRE_COUNT,
+    AW_DRIVER_HEAD,          .name = "wire",
+    .main_option = "port",   .help = "frames from a wire",
+    .options = wire_options, .option_count = FAKE_WIRE_COUNT,
     .check = wire_check,
 };
 
 static const struct aw_driver tape = {
-    AW_DRIVER_HEAD,
-    .name = "tape",
-    .main_option = "file",
-    .help = "frames from a tape",
-    .options = tape_options,
-    .option_count = FAKE_TAPE_COUNT,
+    AW_DRIVER_HEAD,          .name = "tape",
+    .main_option = "file",   .help = "frames from a tape",
+    .options = tape_options, .option_count = FAKE_TAPE_COUNT,
 };
 
 static const struct aw_driver bare = {
