@@ -59,8 +59,9 @@ static inline struct aw_frame *aw_batch_at(struct aw_batch *batch,
     return slot;
 }
 
-/* Adds an event to the batch, with both clocks of this moment. Returns false
- * when the batch is full: keep it for the next call. The reader. */
+/* Adds an event to the batch, with both clocks of this moment, `channel` as in
+ * a frame (0 for a device of one). Returns false when the batch is full: keep
+ * it for the next call. The reader. */
 bool aw_batch_add_event(struct aw_batch *batch, enum aw_event_kind kind,
                         int32_t value, uint32_t detail, uint16_t channel);
 

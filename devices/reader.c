@@ -37,6 +37,13 @@ static void place_losses(struct aw_queue *queue, uint64_t from, uint64_t to)
         aw_queue_gap(queue, to - from, AW_LOSS_KERNEL);
 }
 
+/* Is it of the device's stream, so that it has a number of its own? */
+static bool is_unit(struct aw_batch *batch, uint32_t index)
+{
+    return !(batch->marks[index] & AW_MARK_HIDDEN) &&
+           aw_batch_at(batch, index)->kind != AW_KIND_EVENT;
+}
+
 /* Gives every frame its sequence number, and charges the losses between. */
 static void number_batch(struct aw_reader *reader, struct aw_batch *batch)
     AW_ON(reader)
@@ -48,7 +55,9 @@ static void number_batch(struct aw_reader *reader, struct aw_batch *batch)
 
         lost += frame->lost_before;
         reader->seq += frame->lost_before;
-        frame->seq = reader->seq++;
+        frame->seq = reader->seq;
+        if (is_unit(batch, i))
+            reader->seq++;
     }
     charge_losses(reader, lost);
 }
@@ -65,6 +74,8 @@ static void offer_batch(const struct aw_reader *reader, struct aw_queue *queue,
         if (frame->lost_before)
             place_losses(queue, lost, lost + frame->lost_before);
         lost += frame->lost_before;
+        if (batch->marks[i] & AW_MARK_HIDDEN)
+            continue;
         if (!exclude || !exclude[0] || strcmp(exclude, queue->owner) != 0)
             aw_queue_offer(queue, frame);
     }

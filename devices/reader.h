@@ -60,6 +60,12 @@ struct aw_reader {
 int aw_reader_start(struct aw_reader *reader,
                     const struct aw_device_config *config);
 
+/* ---- events.c ---- */
+
+/* Gives an event of the reader's own to each queue that asked for events. */
+void aw_reader_tell(struct aw_reader *reader, enum aw_event_kind kind,
+                    int32_t value, uint32_t detail) AW_ON(reader);
+
 /* ---- sender.c: the sending half, on the reader's thread ---- */
 
 /* Before the thread starts: nothing to send. */

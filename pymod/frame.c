@@ -174,16 +174,12 @@ static PyObject *frame_get_timestamp(PyObject *self, void *closure)
 
 const char *aw_frame_loss_name(const struct aw_frame *frame)
 {
-    switch (frame->lost_cause) {
-    case AW_LOSS_NONE:
-        return "";
-    case AW_LOSS_KERNEL:
-        return "kernel";
-    case AW_LOSS_OVERFLOW:
-        return "overflow";
-    default:
-        return "kernel+overflow";
-    }
+    static const char *const names[] = {
+        "",     "kernel",      "overflow",      "kernel+overflow",
+        "away", "kernel+away", "overflow+away", "kernel+overflow+away",
+    };
+
+    return names[frame->lost_cause & 7u];
 }
 
 static PyObject *frame_get_lost_cause(PyObject *self, void *closure)

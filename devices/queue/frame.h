@@ -144,16 +144,18 @@ _Static_assert(sizeof(struct aw_event) == 8, "fits every slot class");
 _Static_assert(sizeof(struct aw_xl_head) == 8, "pointer-free, packed");
 _Static_assert(sizeof(struct aw_address) == 24, "pointer-free, packed");
 
-/* Tells a frame what was lost before it, by cause. */
+/* Tells a frame what was lost before it, by cause; `away`: how often the device
+ * was away, and so what nobody could count. */
 static inline void aw_frame_tell(struct aw_frame *frame, uint64_t kernel,
-                                 uint64_t overflow)
+                                 uint64_t overflow, uint64_t away)
 {
     uint64_t lost = kernel + overflow;
 
     frame->lost_before = lost < UINT32_MAX ? (uint32_t)lost : UINT32_MAX;
     frame->lost_cause =
         (uint8_t)((kernel > 0 ? AW_LOSS_KERNEL : AW_LOSS_NONE) |
-                  (overflow > 0 ? AW_LOSS_OVERFLOW : AW_LOSS_NONE));
+                  (overflow > 0 ? AW_LOSS_OVERFLOW : AW_LOSS_NONE) |
+                  (away > 0 ? AW_LOSS_AWAY : AW_LOSS_NONE));
 }
 
 /* Slot classes: the payload bytes a slot has room for. */

@@ -41,6 +41,17 @@ static struct aw_key key_of_datagram(const struct aw_frame *frame)
     return aw_key_of_address(&address);
 }
 
+static struct aw_key key_of_event(const struct aw_frame *frame)
+{
+    bool watched =
+        frame->id == AW_EVENT_TIMEOUT || frame->id == AW_EVENT_CHANGED;
+    struct aw_event event = {0};
+
+    memcpy(&event, frame->payload, sizeof(event));
+    return (struct aw_key){
+        {AW_KIND_EVENT, frame->id, watched ? event.detail : 0}};
+}
+
 struct aw_key aw_key_of(const struct aw_frame *frame)
 {
     switch (frame->kind) {
@@ -50,6 +61,8 @@ struct aw_key aw_key_of(const struct aw_frame *frame)
         return aw_key_of_can_xl(frame->id);
     case AW_KIND_DATAGRAM:
         return key_of_datagram(frame);
+    case AW_KIND_EVENT:
+        return key_of_event(frame);
     default:
         return (struct aw_key){{AW_KIND_BYTES}};
     }

@@ -3,7 +3,8 @@
  * A CAN frame's key is its id with the extended flag, whatever its format and
  * whether remote or not; error frames and CAN XL frames are classes of their
  * own. A datagram's key is its sender. All bytes of a device without ids have
- * one key. */
+ * one key. An event's is its kind, and with it the id of a frame that was
+ * watched. */
 #ifndef AW_KEY_H
 #define AW_KEY_H
 

@@ -161,8 +161,9 @@ static inline int aw_queue_failure(const struct aw_queue *queue)
 
 /* Offers one frame: counts it, filters it, and copies it into the ring, or
  * drops it, or what its policy gives up for it. A payload longer than the slot
- * is cut and flagged AW_FRAME_TRUNCATED. Visible to the consumer with the next
- * publish. */
+ * is cut and flagged AW_FRAME_TRUNCATED. An event is nothing to a queue that
+ * has not asked for events, and passes every filter of one that has. Visible to
+ * the consumer with the next publish. */
 void aw_queue_offer(struct aw_queue *queue, const struct aw_frame *frame)
     AW_ON(reader);
 
@@ -170,7 +171,8 @@ void aw_queue_offer(struct aw_queue *queue, const struct aw_frame *frame)
 void aw_queue_charge(struct aw_queue *queue, uint64_t count) AW_ON(reader);
 
 /* Says that `count` frames are missing at this place of the stream, for the
- * next frame's `lost_before`. */
+ * next frame's `lost_before`; or, with AW_LOSS_AWAY, that the device was away
+ * so often. */
 void aw_queue_gap(struct aw_queue *queue, uint64_t count, enum aw_loss cause)
     AW_ON(reader);
 
