@@ -1,10 +1,11 @@
 /* A datagram socket, read in batches: what `can` and `udp` share.
  *
- * Each message comes with the kernel's timestamp (SO_TIMESTAMPNS) and with the
- * number of messages that the kernel had dropped when it queued this one
- * (SO_RXQ_OVFL). That number has 32 bits and wraps; here it is kept with 64. It
- * is absent from a message while it is zero, so an absent one says nothing.
- * Drops behind the last message are found by SO_MEMINFO.
+ * Each message comes with the kernel's timestamp (SO_TIMESTAMPNS), if asked for
+ * with the hardware's as well (SO_TIMESTAMPING), and with the number of
+ * messages that the kernel had dropped when it queued this one (SO_RXQ_OVFL).
+ * That number has 32 bits and wraps; here it is kept with 64. It is absent from
+ * a message while it is zero, so an absent one says nothing. Drops behind the
+ * last message are found by SO_MEMINFO.
  *
  * What a message means is the drivers' business. */
 #ifndef AW_SOCKET_H
@@ -50,6 +51,7 @@ union aw_socket_address {
 union aw_socket_control {
     struct cmsghdr header; /* its alignment */
     unsigned char bytes[CMSG_SPACE(sizeof(struct timespec)) +
+                        CMSG_SPACE(3 * sizeof(struct timespec)) +
                         CMSG_SPACE(sizeof(uint32_t))];
 };
 
@@ -79,6 +81,11 @@ void aw_socket_free(struct aw_socket *socket);
  * Any thread. */
 int aw_socket_set_buffer(const struct aw_socket *socket, const char *device,
                          int bytes);
+
+/* Has messages come with the hardware's timestamp too, where their interface
+ * takes one. The slots need AW_HW_STAMP_BYTES more. Returns 0 or a negative
+ * errno. Any thread, before the first message. */
+int aw_socket_take_hw_timestamps(const struct aw_socket *socket);
 
 /* Where the payload of the `index`-th message of a batch goes. Stays until it
  * is set again. The reader, or open(). */
@@ -114,7 +121,8 @@ aw_socket_sender(const struct aw_socket *socket, uint32_t index)
 }
 
 /* Fills in the frame's clocks and `lost_before`, and clears what comes with
- * them. Once for each message received, in order. */
+ * them. Once for each message received, in order, and after the frame's
+ * `length` and `flags`. */
 void aw_socket_stamp(struct aw_socket *socket, uint32_t index,
                      struct aw_frame *frame) AW_ON(reader);
 
