@@ -235,6 +235,7 @@ static int attach(struct aw_reader *reader, struct aw_queue *queue)
             return result;
     }
     reader->queues[reader->queue_count++] = aw_queue_ref(queue);
+    aw_filters_tell(reader);
     if (reader->link.start == AW_START_ATTACHED)
         start(reader);
     return 0;
@@ -260,6 +261,7 @@ static int detach(struct aw_reader *reader, struct aw_queue *queue)
     reader->queue_count--;
     memmove(&reader->queues[place], &reader->queues[place + 1],
             (reader->queue_count - place) * sizeof(struct aw_queue *));
+    aw_filters_tell(reader);
     aw_queue_finish(queue, AW_QUEUE_CLOSED, 0);
     aw_queue_unref(queue);
     return 0;
@@ -271,6 +273,7 @@ static int set_filters(struct aw_reader *reader, struct aw_mail *mail)
     if (find(reader, mail->queue) == reader->queue_count)
         return -ENODEV;
     aw_queue_set_filters(mail->queue, mail->filters, mail->filter_count);
+    aw_filters_tell(reader);
     return 0;
 }
 

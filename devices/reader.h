@@ -128,6 +128,12 @@ static inline uint64_t aw_reopen_due_ns(const struct aw_reader *reader)
 /* Opens it if it is time to. */
 void aw_reopen_try(struct aw_reader *reader, uint64_t now_ns) AW_ON(reader);
 
+/* ---- filters.c ---- */
+
+/* Tells the driver what all queues want together: they have changed, or the
+ * device was opened. */
+void aw_filters_tell(struct aw_reader *reader) AW_ON(reader);
+
 /* ---- events.c ---- */
 
 /* Gives an event of the reader's own to each queue that asked for events. */

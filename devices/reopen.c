@@ -111,6 +111,7 @@ static void come_back(struct aw_reader *reader, uint64_t now_ns) AW_ON(reader)
     reader->away = false;
     aw_log(AW_LOG_INFO, "device %s is there, after %u.%03u s",
            reader->link.name, ms / 1000, ms % 1000);
+    aw_filters_tell(reader);
     aw_status_publish(reader);
     if (reader->started && reader->driver->start)
         reader->driver->start(&reader->link);
