@@ -66,7 +66,7 @@ static void note_due(struct aw_reader *reader, const struct aw_send *send,
 
 /* ---- in ---- */
 
-static void append(struct aw_reader *reader, struct aw_send *send)
+static void append(struct aw_reader *reader, struct aw_send *send) AW_ON(reader)
 {
     uint64_t now_ns = aw_clock_monotonic_ns();
 

@@ -57,8 +57,8 @@ static void test_echo_that_is_not_hidden_is_delivered(void **state)
 
 /* ---- the second descriptor ---- */
 
-/* What aux() is to do, for a fake whose aux_fd is an eventfd. One test at a
- * time: the driver's table has no room for it. */
+/* What aux() is to do, for a fake whose aux_fd is an eventfd; under its lock.
+ */
 static struct {
     int result;
     uint32_t events;
@@ -68,6 +68,10 @@ static struct {
 
 static int play_aux(struct aw_link *link, struct aw_batch *batch)
 {
+    struct fake *fake = link->state;
+    int result;
+
+    pthread_mutex_lock(&fake->lock);
     plan.limits[plan.calls++ % 8] = (uint16_t)batch->limit;
     while (plan.events > 0 && aw_batch_add_event(batch, AW_EVENT_BUS_STATE,
                                                  AW_BUS_OFF, plan.events, 0))
@@ -77,7 +81,19 @@ static int play_aux(struct aw_link *link, struct aw_batch *batch)
     link->status.bus_state = AW_BUS_OFF;
     link->status.state = AW_LINK_DOWN;
     link->status.tx_errors = 256;
-    return plan.result;
+    result = plan.result;
+    pthread_mutex_unlock(&fake->lock);
+    return result;
+}
+
+/* There are so many events to be read, and then this result. */
+static void ring_aux(struct fake *fake, uint32_t events, int result)
+{
+    pthread_mutex_lock(&fake->lock);
+    plan.events = events;
+    plan.result = result;
+    pthread_mutex_unlock(&fake->lock);
+    aw_eventfd_ring(fake->aux_fd);
 }
 
 static int set_up_aux(void **state)
@@ -116,8 +132,7 @@ static void test_aux_events_reach_queues_that_ask(void **state)
     frames = attach_queue(fake, "2", 8);
     fake_receive(fake, 1, 1);
     take_frame(fake, events, 1);
-    plan.events = 1;
-    aw_eventfd_ring(fake->aux_fd);
+    ring_aux(fake, 1, 0);
     taken = take_event(fake, events, AW_EVENT_BUS_STATE);
     assert_int_equal(taken.event.value, AW_BUS_OFF);
     assert_int_equal(taken.seq, 1);
@@ -138,8 +153,7 @@ static void test_aux_changes_the_status(void **state)
     fake_open(fake);
     assert_int_equal(status_of(fake).state, AW_LINK_UP);
     queue = attach_event_queue(fake, "1");
-    plan.events = 1;
-    aw_eventfd_ring(fake->aux_fd);
+    ring_aux(fake, 1, 0);
     take_event(fake, queue, AW_EVENT_BUS_STATE);
     go_round(fake);
     assert_int_equal(status_of(fake).state, AW_LINK_DOWN);
@@ -161,8 +175,7 @@ static void test_aux_more_events_than_a_batch_all_come(void **state)
     fake_open(fake);
     assert_int_equal(aw_queue_new(&config, &queue), 0);
     assert_int_equal(aw_device_attach(fake->device, queue), 0);
-    plan.events = AW_BATCH_FRAMES + 1;
-    aw_eventfd_ring(fake->aux_fd);
+    ring_aux(fake, AW_BATCH_FRAMES + 1, 0);
     wait_frames(fake, queue, AW_BATCH_FRAMES + 1);
     assert_int_equal(plan.limits[0], AW_BATCH_FRAMES);
     retire_queue(fake, queue);
@@ -182,8 +195,7 @@ static void test_aux_waits_for_a_blocking_queue_that_wants_events(void **state)
     fake_open(fake);
     assert_int_equal(aw_queue_new(&config, &queue), 0);
     assert_int_equal(aw_device_attach(fake->device, queue), 0);
-    plan.events = 5;
-    aw_eventfd_ring(fake->aux_fd);
+    ring_aux(fake, 5, 0);
     for (int i = 0; i < 5; i++)
         take_event(fake, queue, AW_EVENT_BUS_STATE);
     assert_int_equal(queue_stats(queue).dropped_overflow, 0);
@@ -197,8 +209,7 @@ static void test_aux_failing_loses_the_device(void **state)
 
     fake_open(fake);
     queue = attach_queue(fake, "1", 8);
-    plan.result = -ENODEV;
-    aw_eventfd_ring(fake->aux_fd);
+    ring_aux(fake, 0, -ENODEV);
     wait_state(fake, queue, AW_QUEUE_LOST);
     assert_int_equal(aw_queue_failure(queue), ENODEV);
     assert_int_equal(plan.calls, 1);
@@ -215,7 +226,7 @@ static void test_aux_lets_what_waits_for_the_link_try_again(void **state)
     parcel_init(&parcel, 3);
     parcel.send->wait = true;
     assert_int_equal(aw_device_send(fake->device, parcel.send), 0);
-    aw_eventfd_ring(fake->aux_fd);
+    ring_aux(fake, 0, 0);
     assert_int_equal(finish_parcel(&parcel), 0);
     assert_int_equal(fake->sent_id[0], 3);
 }

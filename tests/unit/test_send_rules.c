@@ -260,6 +260,7 @@ static void test_send_limit_ends_what_would_wait_for_ever(void **state)
     bench->answer = -ENETDOWN;
     pump(bench, send);
     bench->reader.send_timeout_ns = 0;
+    aw_role_assume(&aw_role_reader);
     aw_sender_limit(&bench->reader);
     pump(bench, NULL);
     assert_int_equal(bench->done_result[0], -ETIMEDOUT);
