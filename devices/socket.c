@@ -157,6 +157,7 @@ void aw_socket_stamp(struct aw_socket *socket, uint32_t index,
     frame->monotonic_ns = socket->monotonic_ns;
     frame->lost_before = 0;
     frame->lost_cause = AW_LOSS_NONE;
+    aw_frame_set_stamp(frame, AW_STAMP_OWN);
     for (control = CMSG_FIRSTHDR(header); control;
          control = CMSG_NXTHDR(header, control)) {
         struct timespec stamp;
@@ -167,6 +168,7 @@ void aw_socket_stamp(struct aw_socket *socket, uint32_t index,
         if (control->cmsg_type == SCM_TIMESTAMPNS) {
             memcpy(&stamp, CMSG_DATA(control), sizeof(stamp));
             stamp_clocks(socket, &stamp, frame);
+            aw_frame_set_stamp(frame, AW_STAMP_KERNEL);
         } else if (control->cmsg_type == SO_RXQ_OVFL) {
             memcpy(&dropped, CMSG_DATA(control), sizeof(dropped));
             stamp_losses(socket, dropped, frame);
