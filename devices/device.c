@@ -381,6 +381,18 @@ int aw_device_send(struct aw_device *device, struct aw_send *send)
     return aw_device_send_list(device, send);
 }
 
+int aw_device_control(struct aw_device *device, uint32_t request,
+                      void *argument)
+{
+    struct aw_mail mail = {
+        .kind = AW_MAIL_CONTROL,
+        .request = request,
+        .argument = argument,
+    };
+
+    return aw_mailbox_ask(&device->reader.mailbox, &mail);
+}
+
 void aw_device_release(struct aw_device *device)
 {
     (void)ask(device, AW_MAIL_RELEASE, NULL);

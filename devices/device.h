@@ -239,6 +239,15 @@ struct aw_driver {
     void (*filter)(struct aw_link *link, const struct aw_filter *filters,
                    size_t count, bool joined);
 
+    /* Something of this driver's own, which a thread asks for by
+     * aw_device_control() and waits for: a cyclic transmission, a setting.
+     * `request` is a number of the driver's, `argument` the caller's memory.
+     * Returns what the caller gets: zero or positive, or a negative errno.
+     * Short, as it holds up the reader. NULL: there is nothing of the kind.
+     * What a script has asked for must end when it is asked to, and with
+     * close(). */
+    int (*control)(struct aw_link *link, uint32_t request, void *argument);
+
     /* How many frames the kernel has lost since open(), those in the
      * lost_before of frames read so far included. May be NULL. */
     uint64_t (*losses)(struct aw_link *link);
@@ -351,6 +360,12 @@ int aw_device_send(struct aw_device *device, struct aw_send *send);
 /* The same for a list of frames, linked by `next`, oldest first: all of them or
  * none, with one wake of the reader. */
 int aw_device_send_list(struct aw_device *device, struct aw_send *oldest);
+
+/* Asks the driver for something of its own: see aw_driver.control. Waits for
+ * the reader. Returns what the driver does, -EOPNOTSUPP (it has nothing of the
+ * kind), -ENETDOWN (the device is away) or -ENODEV (it is closed or lost). */
+int aw_device_control(struct aw_device *device, uint32_t request,
+                      void *argument);
 
 /* Lets the frames of a device with AW_START_RELEASED begin. */
 void aw_device_release(struct aw_device *device);

@@ -277,6 +277,19 @@ static int set_filters(struct aw_reader *reader, struct aw_mail *mail)
     return 0;
 }
 
+static int control(struct aw_reader *reader, const struct aw_mail *mail)
+    AW_ON(reader)
+{
+    if (!reader->driver->control)
+        return -EOPNOTSUPP;
+    if (reader->state == AW_QUEUE_LOST)
+        return -ENODEV;
+    if (reader->away)
+        return -ENETDOWN;
+    return reader->driver->control(&reader->link, mail->request,
+                                   mail->argument);
+}
+
 /* From here on nothing more is accepted for sending. Each frame that was has a
  * deadline, so that flushing them ends. */
 static void begin_stop(struct aw_reader *reader, struct aw_mail *mail)
@@ -304,6 +317,9 @@ static void serve(struct aw_reader *reader, struct aw_mail *mail) AW_ON(reader)
         break;
     case AW_MAIL_SYNC:
         sync_losses(reader);
+        break;
+    case AW_MAIL_CONTROL:
+        result = control(reader, mail);
         break;
     case AW_MAIL_RELEASE:
         if (reader->link.start == AW_START_RELEASED)
