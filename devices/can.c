@@ -172,6 +172,9 @@ static int choose_fd(struct can *can, const struct aw_link *link,
                             link->name, can->interface, can->interface,
                             can->interface);
     can->fd = option->set ? option->flag : capable;
+    /* It comes back, and there are queues for classic frames only. */
+    if (link->payload_limit > 0 && link->payload_limit < AW_PAYLOAD_FD)
+        can->fd = false;
     return 0;
 }
 
@@ -233,6 +236,17 @@ static void fill_link(struct can *can, struct aw_link *link)
     }
     for (uint32_t i = 0; i < AW_BATCH_FRAMES; i++)
         aw_socket_place(can->socket, i, &can->wires[i], sizeof(can->wires[i]));
+}
+
+/* An interface that is not there may come with FD. */
+static void describe(struct aw_link *link, const struct aw_value *values)
+{
+    bool classic = values[FD].set && !values[FD].flag;
+
+    link->payload_bytes = classic ? AW_PAYLOAD_CAN : AW_PAYLOAD_FD;
+    link->kind = AW_KIND_CAN;
+    link->start = AW_START_OPEN;
+    link->can_send = strcmp(values[INTERFACE].text, "any") != 0;
 }
 
 static void free_can(struct can *can)
@@ -376,6 +390,7 @@ const struct aw_driver aw_can_driver = {
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .check = check,
+    .describe = describe,
     .open = open_can,
     .read = read_can,
     .send = send_can,

@@ -52,7 +52,8 @@ static int copy_values(struct aw_device *device,
 
 static bool is_missing(int result)
 {
-    return result == -ENODEV || result == -ENOENT || result == -ENXIO;
+    return result == -ENODEV || result == -ENOENT || result == -ENXIO ||
+           result == -EADDRNOTAVAIL;
 }
 
 /* A missing device is waited for if it may be, and if its driver knows what

@@ -184,11 +184,11 @@ struct aw_driver {
 
     /* Opens the device and fills `link`, `link->status` included; on failure
      * nothing is left open. Returns 0 or a negative errno with a sentence for
-     * the user: -ENODEV, -ENOENT or -ENXIO when it is missing (it may be
-     * waited for), -EACCES or -EPERM when it is refused. On the reader's
-     * thread, where it may be called again and again after close(), it is to
-     * take milliseconds at most; kind and start must be those of the first
-     * time, and payload_bytes at most link->payload_limit. */
+     * the user: -ENODEV, -ENOENT, -ENXIO or -EADDRNOTAVAIL when it is
+     * missing (it may be waited for), -EACCES or -EPERM when it is refused. On
+     * the reader's thread, where it may be called again and again after
+     * close(), it is to take milliseconds at most; kind and start must be those
+     * of the first time, and payload_bytes at most link->payload_limit. */
     int (*open)(struct aw_link *link, const struct aw_value *values,
                 struct aw_error *error);
 
