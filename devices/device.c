@@ -14,7 +14,8 @@
 struct aw_device {
     char name[64];
     bool mlock, allow_block, wakes_by_fd;
-    struct aw_link facts; /* as it was opened: the reader has its own */
+    struct aw_link facts;    /* as it was opened: the reader has its own */
+    struct aw_value *values; /* of the driver's options, for open() */
     _Atomic(unsigned) references;
     _Atomic(unsigned) numbered; /* unnamed queues so far */
     atomic_bool closed;
@@ -24,6 +25,56 @@ struct aw_device {
     struct aw_ledger_book book;
     struct aw_reader reader;
 };
+
+static void free_values(struct aw_device *device)
+{
+    size_t count = device->reader.driver->option_count;
+
+    for (size_t i = 0; device->values && i < count; i++)
+        aw_value_deinit(&device->values[i]);
+    free(device->values);
+}
+
+static int copy_values(struct aw_device *device,
+                       const struct aw_device_config *config)
+{
+    size_t count = config->driver->option_count;
+    int result = 0;
+
+    device->values = calloc(count + 1, sizeof(*device->values));
+    if (!device->values)
+        return -ENOMEM;
+    for (size_t i = 0; result == 0 && i < count; i++)
+        result = aw_value_copy(&config->values[i], &device->values[i]);
+    device->reader.values = device->values;
+    return result;
+}
+
+static bool is_missing(int result)
+{
+    return result == -ENODEV || result == -ENOENT || result == -ENXIO ||
+           result == -EADDRNOTAVAIL;
+}
+
+/* A missing device is waited for if it may be, and if its driver knows what
+ * queues of it need. */
+static int open_or_wait(struct aw_device *device,
+                        const struct aw_device_config *config,
+                        struct aw_error *error)
+{
+    const struct aw_value *required = &config->common[AW_COMMON_REQUIRED];
+    struct aw_reader *reader = &device->reader;
+    int result = config->driver->open(&reader->link, device->values, error);
+
+    if (!is_missing(result) || !required->set || required->flag ||
+        !config->driver->describe)
+        return result;
+    aw_log(AW_LOG_WARNING, "device %s is waited for: %s", device->name,
+           strerror(-result));
+    config->driver->describe(&reader->link, device->values);
+    aw_reopen_init(reader, -result);
+    return 0;
+}
 
 static int open_link(struct aw_device *device,
                      const struct aw_device_config *config,
@@ -41,7 +92,24 @@ static int open_link(struct aw_device *device,
         .aux_fd = -1,
         .channels = &reader->channels,
     };
-    return config->driver->open(&reader->link, config->values, error);
+    reader->reopens =
+        config->common[AW_COMMON_ON_LOSS].integer == AW_ON_LOSS_WAIT;
+    if (copy_values(device, config) < 0)
+        return aw_error_set(error, ENOMEM, "device %s: out of memory",
+                            device->name);
+    return open_or_wait(device, config, error);
+}
+
+/* A device that is away has been closed. */
+static void close_link(struct aw_device *device)
+{
+    struct aw_reader *reader = &device->reader;
+
+    if (reader->away)
+        return;
+    if (reader->driver->account)
+        reader->driver->account(&reader->link, &device->account);
+    reader->driver->close(&reader->link);
 }
 
 static int start_reader(struct aw_device *device,
@@ -86,9 +154,10 @@ int aw_device_open(const struct aw_device_config *config,
     if (result == 0) {
         result = start_reader(device, config, error);
         if (result < 0)
-            config->driver->close(&device->reader.link);
+            close_link(device);
     }
     if (result < 0) {
+        free_values(device);
         free(device);
         return result;
     }
@@ -117,6 +186,7 @@ void aw_device_unref(struct aw_device *device)
     aw_mailbox_deinit(&device->reader.mailbox);
     free(device->reader.batch.slots);
     free(device->reader.queues);
+    free_values(device);
     free(device);
 }
 
@@ -158,6 +228,17 @@ bool aw_device_wakes_by_fd(const struct aw_device *device)
 enum aw_start aw_device_start(const struct aw_device *device)
 {
     return device->facts.start;
+}
+
+void aw_device_status(const struct aw_device *device,
+                      struct aw_link_status *ret_status)
+{
+    uint64_t words[AW_LEDGER_FIELDS] = {0};
+
+    (void)aw_ledger_read(&device->reader.status_side, words);
+    memcpy(ret_status, words, sizeof(*ret_status));
+    if (aw_device_closed(device))
+        ret_status->state = AW_LINK_CLOSED;
 }
 
 const char *aw_device_channel(const struct aw_device *device, uint16_t index)
@@ -301,6 +382,18 @@ int aw_device_send(struct aw_device *device, struct aw_send *send)
     return aw_device_send_list(device, send);
 }
 
+int aw_device_control(struct aw_device *device, uint32_t request,
+                      void *argument)
+{
+    struct aw_mail mail = {
+        .kind = AW_MAIL_CONTROL,
+        .request = request,
+        .argument = argument,
+    };
+
+    return aw_mailbox_ask(&device->reader.mailbox, &mail);
+}
+
 void aw_device_release(struct aw_device *device)
 {
     (void)ask(device, AW_MAIL_RELEASE, NULL);
@@ -312,10 +405,7 @@ void aw_device_close(struct aw_device *device)
     if (!atomic_load_explicit(&device->closed, memory_order_relaxed)) {
         (void)ask(device, AW_MAIL_STOP, NULL);
         pthread_join(device->reader.thread, NULL);
-        if (device->reader.driver->account)
-            device->reader.driver->account(&device->reader.link,
-                                           &device->account);
-        device->reader.driver->close(&device->reader.link);
+        close_link(device);
         atomic_store_explicit(&device->closed, true, memory_order_release);
     }
     pthread_mutex_unlock(&device->closing);

@@ -184,11 +184,11 @@ struct aw_driver {
 
     /* Opens the device and fills `link`, `link->status` included; on failure
      * nothing is left open. Returns 0 or a negative errno with a sentence for
-     * the user: -ENODEV, -ENOENT or -ENXIO when it is missing (it may be
-     * waited for), -EACCES or -EPERM when it is refused. On the reader's
-     * thread, where it may be called again and again after close(), it is to
-     * take milliseconds at most; kind and start must be those of the first
-     * time, and payload_bytes at most link->payload_limit. */
+     * the user: -ENODEV, -ENOENT, -ENXIO or -EADDRNOTAVAIL when it is
+     * missing (it may be waited for), -EACCES or -EPERM when it is refused. On
+     * the reader's thread, where it may be called again and again after
+     * close(), it is to take milliseconds at most; kind and start must be those
+     * of the first time, and payload_bytes at most link->payload_limit. */
     int (*open)(struct aw_link *link, const struct aw_value *values,
                 struct aw_error *error);
 
@@ -230,13 +230,23 @@ struct aw_driver {
     int (*want_echo)(struct aw_link *link);
 
     /* The frames that anybody wants: those that pass any of these filters (with
-     * `joined`, all of them); count 0: every frame. Called when that changes,
-     * and after open(); `filters` is only good during the call. The driver may
+     * `joined`, all of them); count 0: every frame. Called when a queue comes,
+     * goes or changes its filters, and when the device is back; `filters` is
+     * only good during the call. The driver may
      * have the kernel keep the others back, if that is exact, and then sets
      * link->status.kernel_filter. Echoes that want_echo() asked for must come
      * all the same. May be NULL. */
     void (*filter)(struct aw_link *link, const struct aw_filter *filters,
                    size_t count, bool joined);
+
+    /* Something of this driver's own, which a thread asks for by
+     * aw_device_control() and waits for: a cyclic transmission, a setting.
+     * `request` is a number of the driver's, `argument` the caller's memory.
+     * Returns what the caller gets: zero or positive, or a negative errno.
+     * Short, as it holds up the reader. NULL: there is nothing of the kind.
+     * What a script has asked for must end when it is asked to, and with
+     * close(). */
+    int (*control)(struct aw_link *link, uint32_t request, void *argument);
 
     /* How many frames the kernel has lost since open(), those in the
      * lost_before of frames read so far included. May be NULL. */
@@ -350,6 +360,12 @@ int aw_device_send(struct aw_device *device, struct aw_send *send);
 /* The same for a list of frames, linked by `next`, oldest first: all of them or
  * none, with one wake of the reader. */
 int aw_device_send_list(struct aw_device *device, struct aw_send *oldest);
+
+/* Asks the driver for something of its own: see aw_driver.control. Waits for
+ * the reader. Returns what the driver does, -EOPNOTSUPP (it has nothing of the
+ * kind), -ENETDOWN (the device is away) or -ENODEV (it is closed or lost). */
+int aw_device_control(struct aw_device *device, uint32_t request,
+                      void *argument);
 
 /* Lets the frames of a device with AW_START_RELEASED begin. */
 void aw_device_release(struct aw_device *device);

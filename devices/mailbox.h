@@ -18,6 +18,7 @@ enum aw_mail_kind {
     AW_MAIL_DETACH,
     AW_MAIL_SET_FILTERS,
     AW_MAIL_SYNC,
+    AW_MAIL_CONTROL,
     AW_MAIL_RELEASE,
     AW_MAIL_STOP,
 };
@@ -29,6 +30,8 @@ struct aw_mail {
     struct aw_queue *queue;    /* ATTACH, DETACH, SET_FILTERS */
     struct aw_filter *filters; /* SET_FILTERS: handed over if result is 0 */
     size_t filter_count;
+    uint32_t request; /* CONTROL */
+    void *argument;
     int result;
     sem_t answered;
 };

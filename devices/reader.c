@@ -82,7 +82,7 @@ static void offer_batch(const struct aw_reader *reader, struct aw_queue *queue,
     aw_queue_publish(queue);
 }
 
-static void distribute(struct aw_reader *reader) AW_ON(reader)
+void aw_reader_distribute(struct aw_reader *reader)
 {
     struct aw_batch *batch = &reader->batch;
 
@@ -104,10 +104,15 @@ static void finish_queues(struct aw_reader *reader, enum aw_queue_state state,
         aw_queue_finish(reader->queues[i], state, failure);
 }
 
-static void lose_device(struct aw_reader *reader, int failure) AW_ON(reader)
+void aw_reader_lose(struct aw_reader *reader, int failure)
 {
     aw_log(AW_LOG_ERROR, "device %s is lost: %s", reader->link.name,
            strerror(failure));
+    reader->link.status.state = AW_LINK_LOST;
+    reader->link.status.failure = failure;
+    reader->link.status.lost++;
+    aw_status_publish(reader);
+    aw_reader_tell(reader, AW_EVENT_LOST, failure, 0);
     finish_queues(reader, AW_QUEUE_LOST, failure);
     /* What waits to be sent fails now. */
     aw_sender_pump(reader, NULL);
@@ -128,7 +133,7 @@ static uint32_t frames_wanted(struct aw_reader *reader) AW_ON(reader)
 {
     uint64_t wanted = AW_BATCH_FRAMES;
 
-    if (!reader->started || reader->state != AW_QUEUE_OPEN ||
+    if (!reader->started || reader->state != AW_QUEUE_OPEN || reader->away ||
         (reader->link.paced && reader->queue_count == 0))
         return 0;
     for (size_t i = 0; i < reader->queue_count; i++) {
@@ -147,18 +152,16 @@ static void read_device(struct aw_reader *reader) AW_ON(reader)
     struct aw_batch *batch = &reader->batch;
 
     for (int i = 0; i < BATCHES_PER_TURN; i++) {
+        uint32_t wanted = frames_wanted(reader);
         int result;
 
-        batch->limit = frames_wanted(reader);
-        batch->count = 0;
-        if (batch->limit == 0)
+        if (wanted == 0)
             return;
-        memset(batch->exclude, 0, sizeof(batch->exclude));
-        memset(batch->marks, 0, sizeof(batch->marks));
+        aw_batch_begin(batch, wanted);
         result = reader->driver->read(&reader->link, batch);
-        distribute(reader);
+        aw_reader_distribute(reader);
         if (result < 0)
-            lose_device(reader, -result);
+            aw_reopen_lost(reader, -result);
         else if (batch->ended)
             finish_queues(reader, AW_QUEUE_END, 0);
         if (batch->count < batch->limit)
@@ -168,11 +171,23 @@ static void read_device(struct aw_reader *reader) AW_ON(reader)
 
 static void sync_losses(struct aw_reader *reader) AW_ON(reader)
 {
-    if (!reader->driver->losses || reader->state == AW_QUEUE_LOST)
+    if (!reader->driver->losses || reader->state == AW_QUEUE_LOST ||
+        reader->away)
         return;
-    charge_losses(reader, reader->driver->losses(&reader->link));
+    charge_losses(reader,
+                  reader->losses_base + reader->driver->losses(&reader->link));
     for (size_t i = 0; i < reader->queue_count; i++)
         aw_queue_publish(reader->queues[i]);
+}
+
+void aw_reader_settle_losses(struct aw_reader *reader)
+{
+    sync_losses(reader);
+    for (size_t i = 0; i < reader->queue_count; i++)
+        place_losses(reader->queues[i], reader->placed, reader->charged);
+    reader->seq += reader->charged - reader->placed;
+    reader->placed = reader->charged;
+    reader->losses_base = reader->charged;
 }
 
 static void start(struct aw_reader *reader) AW_ON(reader)
@@ -180,7 +195,7 @@ static void start(struct aw_reader *reader) AW_ON(reader)
     if (reader->started)
         return;
     reader->started = true;
-    if (reader->driver->start)
+    if (reader->driver->start && !reader->away)
         reader->driver->start(&reader->link);
 }
 
@@ -220,6 +235,7 @@ static int attach(struct aw_reader *reader, struct aw_queue *queue)
             return result;
     }
     reader->queues[reader->queue_count++] = aw_queue_ref(queue);
+    aw_filters_tell(reader);
     if (reader->link.start == AW_START_ATTACHED)
         start(reader);
     return 0;
@@ -245,6 +261,7 @@ static int detach(struct aw_reader *reader, struct aw_queue *queue)
     reader->queue_count--;
     memmove(&reader->queues[place], &reader->queues[place + 1],
             (reader->queue_count - place) * sizeof(struct aw_queue *));
+    aw_filters_tell(reader);
     aw_queue_finish(queue, AW_QUEUE_CLOSED, 0);
     aw_queue_unref(queue);
     return 0;
@@ -256,7 +273,21 @@ static int set_filters(struct aw_reader *reader, struct aw_mail *mail)
     if (find(reader, mail->queue) == reader->queue_count)
         return -ENODEV;
     aw_queue_set_filters(mail->queue, mail->filters, mail->filter_count);
+    aw_filters_tell(reader);
     return 0;
+}
+
+static int control(struct aw_reader *reader, const struct aw_mail *mail)
+    AW_ON(reader)
+{
+    if (!reader->driver->control)
+        return -EOPNOTSUPP;
+    if (reader->state == AW_QUEUE_LOST)
+        return -ENODEV;
+    if (reader->away)
+        return -ENETDOWN;
+    return reader->driver->control(&reader->link, mail->request,
+                                   mail->argument);
 }
 
 /* From here on nothing more is accepted for sending. Each frame that was has a
@@ -286,6 +317,9 @@ static void serve(struct aw_reader *reader, struct aw_mail *mail) AW_ON(reader)
         break;
     case AW_MAIL_SYNC:
         sync_losses(reader);
+        break;
+    case AW_MAIL_CONTROL:
+        result = control(reader, mail);
         break;
     case AW_MAIL_RELEASE:
         if (reader->link.start == AW_START_RELEASED)
@@ -330,11 +364,14 @@ static int timeout_until(uint64_t due_ns, struct timespec *ret_timeout)
     return 1;
 }
 
-/* When a frame to be sent, or a wake that was put off, wants attention. */
+/* When a frame to be sent, a wake that was put off, or a device that is away
+ * wants attention. */
 static uint64_t next_due_ns(const struct aw_reader *reader) AW_ON(reader)
 {
     uint64_t due_ns = aw_sender_due_ns(reader);
 
+    if (aw_reopen_due_ns(reader) < due_ns)
+        due_ns = aw_reopen_due_ns(reader);
     for (size_t i = 0; i < reader->queue_count; i++) {
         uint64_t wake_ns = aw_queue_due_ns(reader->queues[i]);
 
@@ -352,9 +389,14 @@ static void wake_due(struct aw_reader *reader) AW_ON(reader)
     }
 }
 
-/* Sleeps until the device, the mailbox or what is due wants attention. True if
- * the device can be read (an error shows itself there, too). */
-static bool wait_for_work(struct aw_reader *reader) AW_ON(reader)
+/* What there is to do. */
+struct work {
+    bool readable; /* the device can be read (an error shows there, too) */
+    bool aux;      /* and so can its second descriptor */
+};
+
+/* Sleeps until the device, the mailbox or what is due wants attention. */
+static struct work wait_for_work(struct aw_reader *reader) AW_ON(reader)
 {
     bool wanted = frames_wanted(reader) > 0;
     short events = (short)((wanted ? POLLIN : 0) |
@@ -362,13 +404,18 @@ static bool wait_for_work(struct aw_reader *reader) AW_ON(reader)
     struct pollfd fds[] = {
         {.fd = reader->mailbox.fd, .events = POLLIN},
         {.fd = events ? reader->link.fd : -1, .events = events},
+        {.fd = aw_aux_wanted(reader) ? reader->link.aux_fd : -1,
+         .events = POLLIN},
     };
     struct timespec timeout;
     bool bounded = timeout_until(next_due_ns(reader), &timeout);
 
-    if (ppoll(fds, 2, bounded ? &timeout : NULL, NULL) < 0)
-        return false;
-    return wanted && (fds[1].revents & ~POLLOUT) != 0;
+    if (ppoll(fds, 3, bounded ? &timeout : NULL, NULL) < 0)
+        return (struct work){false, false};
+    return (struct work){
+        .readable = wanted && (fds[1].revents & ~POLLOUT) != 0,
+        .aux = fds[2].revents != 0,
+    };
 }
 
 /* The end: what the kernel lost, the queues, and whoever still asks. */
@@ -403,12 +450,17 @@ static void *reader_main(void *argument)
         start(reader);
     /* A stop waits for what was accepted for sending. */
     while (!reader->stop || aw_sender_busy(reader)) {
-        bool readable = wait_for_work(reader);
+        struct work work = wait_for_work(reader);
 
         serve_mailbox(reader);
-        if (readable)
+        if (work.aux)
+            aw_aux_read(reader);
+        if (work.readable)
             read_device(reader);
+        if (reader->away)
+            aw_reopen_try(reader, aw_clock_monotonic_ns());
         wake_due(reader);
+        aw_status_publish(reader);
     }
     wind_up(reader);
     return NULL;
@@ -432,6 +484,8 @@ int aw_reader_start(struct aw_reader *reader,
     int result;
 
     aw_sender_init(reader);
+    reader->first = reader->link;
+    aw_status_publish(reader);
     reader->batch.slot_bytes = aw_slot_bytes(reader->link.payload_bytes);
     reader->batch.slots = calloc(AW_BATCH_FRAMES, reader->batch.slot_bytes);
     if (!reader->batch.slots)

@@ -66,7 +66,7 @@ static void note_due(struct aw_reader *reader, const struct aw_send *send,
 
 /* ---- in ---- */
 
-static void append(struct aw_reader *reader, struct aw_send *send)
+static void append(struct aw_reader *reader, struct aw_send *send) AW_ON(reader)
 {
     uint64_t now_ns = aw_clock_monotonic_ns();
 
@@ -280,11 +280,18 @@ static int attempt(struct aw_reader *reader) AW_ON(reader)
 
     if (reader->state == AW_QUEUE_LOST)
         return -reader->failure;
+    if (reader->away)
+        return -ENETDOWN;
     if (expired_by_now(reader->sends))
         return -ECANCELED;
     if (reader->sends->confirm)
         result = aw_confirm_prepare(reader);
-    return result < 0 ? result : offer_oldest(reader);
+    if (result == 0)
+        result = offer_oldest(reader);
+    /* It is about to be lost, and waited for. */
+    if (reader->reopens && (result == -ENODEV || result == -ENXIO))
+        return -ENETDOWN;
+    return result;
 }
 
 /* The oldest waits. True if it does not any more. */
@@ -331,7 +338,7 @@ uint64_t aw_sender_due_ns(const struct aw_reader *reader)
 
     if (!aw_sender_busy(reader))
         return UINT64_MAX;
-    if (!reader->sends || reader->send_blocked == -EAGAIN)
+    if (!reader->sends || reader->send_blocked == -EAGAIN || reader->away)
         return reader->sends_due_ns;
     if (reader->send_blocked == 0)
         return 0;

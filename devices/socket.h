@@ -120,9 +120,9 @@ aw_socket_sender(const struct aw_socket *socket, uint32_t index)
     return &socket->senders[index];
 }
 
-/* Fills in the frame's clocks and `lost_before`, and clears what comes with
- * them. Once for each message received, in order, and after the frame's
- * `length` and `flags`. */
+/* Fills in the frame's clocks, their source (so `length` and `flags` come
+ * first) and `lost_before`, and clears what comes with them. Once for each
+ * message received, in order. */
 void aw_socket_stamp(struct aw_socket *socket, uint32_t index,
                      struct aw_frame *frame) AW_ON(reader);
 

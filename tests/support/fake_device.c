@@ -20,11 +20,21 @@ static int fake_driver_open(struct aw_link *link, const struct aw_value *values,
 {
     struct fake *fake = (struct fake *)(intptr_t)values[0].integer;
 
-    if (fake->open_result < 0)
-        return aw_error_set(error, -fake->open_result, "no such fake");
+    int result;
+
+    pthread_mutex_lock(&fake->lock);
+    fake_moved(fake, &fake->opens);
+    result = fake->open_result;
+    fake->failure = 0;
+    fake->payload_limit = link->payload_limit;
+    link->payload_bytes = fake->payload_bytes;
+    link->status = fake->status;
+    pthread_mutex_unlock(&fake->lock);
+    if (result < 0)
+        return aw_error_set(error, -result, "no such fake");
     link->state = fake;
     link->fd = fake->device_fd;
-    link->payload_bytes = AW_PAYLOAD_CAN;
+    link->aux_fd = fake->aux_fd;
     link->kind = AW_KIND_CAN;
     link->start = fake->start;
     link->paced = fake->paced;
@@ -136,6 +146,10 @@ static void fake_driver_close(struct aw_link *link)
     pthread_mutex_unlock(&fake->lock);
 }
 
+static const struct aw_option fake_options[] = {
+    {.name = "address", .type = AW_OPTION_INT, .help = "of the fake"},
+};
+
 /* ---- its life ---- */
 
 static void fake_configure(struct fake *fake)
@@ -144,6 +158,8 @@ static void fake_configure(struct fake *fake)
         AW_DRIVER_HEAD,
         .name = "fake",
         .main_option = "address",
+        .options = fake_options,
+        .option_count = 1,
         .open = fake_driver_open,
         .start = fake_driver_start,
         .read = fake_driver_read,
@@ -154,6 +170,8 @@ static void fake_configure(struct fake *fake)
     fake->address.integer = (intptr_t)fake;
     strcpy(fake->config.name, "bench");
     fake->config.driver = &fake->driver;
+    fake->aux_fd = -1;
+    fake->payload_bytes = AW_PAYLOAD_CAN;
     fake->config.values = &fake->address;
     fake->config.common[AW_COMMON_SEND_TIMEOUT].number = FAKE_DEADLINE_S;
     fake->config.common[AW_COMMON_SEND_DEPTH].integer = 1000;
@@ -283,6 +301,13 @@ void fake_end(struct fake *fake, int failure)
     fake->failure = -failure;
     pthread_mutex_unlock(&fake->lock);
     fake_ring(fake);
+}
+
+void fake_missing(struct fake *fake, int result)
+{
+    pthread_mutex_lock(&fake->lock);
+    fake->open_result = result;
+    pthread_mutex_unlock(&fake->lock);
 }
 
 void fake_refuse(struct fake *fake, int result, uint32_t times)

@@ -52,6 +52,32 @@ static void test_can_receive_buffer_out_of_range_is_refused(void **state)
     assert_false(fixture_takes(&aw_can_driver, "receive_buffer", "2048M"));
 }
 
+/* What is known of an interface that is not there. */
+static struct aw_link described(const char *interface, const char *fd)
+{
+    struct fixture *can = configure(interface);
+    struct aw_link link;
+
+    if (fd)
+        fixture_set(can, "fd", fd);
+    aw_can_driver.describe(&can->link, can->values);
+    link = can->link;
+    fixture_free(can);
+    return link;
+}
+
+static void test_can_not_there_may_come_with_fd_unless_told(void **state)
+{
+    (void)state;
+    assert_int_equal(described("can0", NULL).payload_bytes, AW_PAYLOAD_FD);
+    assert_int_equal(described("can0", "yes").payload_bytes, AW_PAYLOAD_FD);
+    assert_int_equal(described("can0", "no").payload_bytes, AW_PAYLOAD_CAN);
+    assert_int_equal(described("can0", NULL).kind, AW_KIND_CAN);
+    assert_int_equal(described("can0", NULL).fd, -1);
+    assert_true(described("can0", NULL).can_send);
+    assert_false(described("any", NULL).can_send);
+}
+
 static void test_can_interface_names_that_can_be_are_accepted(void **state)
 {
     const char *const names[] = {"can0", "vcan0", "any", "fifteen-chars--"};
@@ -133,6 +159,7 @@ int main(void)
         cmocka_unit_test(test_can_interface_is_the_main_option_and_required),
         cmocka_unit_test(test_can_fd_without_a_word_is_left_to_the_interface),
         cmocka_unit_test(test_can_receive_buffer_out_of_range_is_refused),
+        cmocka_unit_test(test_can_not_there_may_come_with_fd_unless_told),
         cmocka_unit_test(test_can_interface_names_that_can_be_are_accepted),
         cmocka_unit_test(test_can_interface_names_that_cannot_be_are_refused),
         cmocka_unit_test(test_can_without_can_sockets_names_the_module),

@@ -121,6 +121,70 @@ static void test_drivers_find_gives_each_by_its_name(void **state)
     assert_null(aw_driver_find(""));
 }
 
+/* ---- tables from elsewhere ---- */
+
+static void test_drivers_all_pass_the_check(void **state)
+{
+    struct aw_error error = {""};
+
+    (void)state;
+    for (size_t i = 0; aw_drivers[i]; i++) {
+        if (aw_driver_check(aw_drivers[i], &error) < 0)
+            fail_msg("%s: %s", aw_drivers[i]->name, error.text);
+    }
+}
+
+static void refuse(const struct aw_driver *driver, const char *reason)
+{
+    struct aw_error error = {""};
+
+    assert_int_equal(aw_driver_check(driver, &error), -EINVAL);
+    if (!strstr(error.text, reason))
+        fail_msg("\"%s\" does not say \"%s\"", error.text, reason);
+}
+
+static void test_drivers_of_another_version_are_refused(void **state)
+{
+    struct aw_driver driver = *aw_drivers[0];
+
+    (void)state;
+    driver.version = AW_DRIVER_VERSION + 1;
+    driver.name = NULL;
+    refuse(&driver, "version");
+}
+
+static void test_drivers_of_another_size_are_refused(void **state)
+{
+    struct aw_driver driver = *aw_drivers[0];
+
+    (void)state;
+    driver.size -= 8;
+    refuse(&driver, "bytes");
+}
+
+static void test_drivers_with_gaps_are_refused(void **state)
+{
+    struct aw_driver driver = *aw_drivers[0];
+
+    (void)state;
+    driver.read = NULL;
+    refuse(&driver, "read()");
+    driver = *aw_drivers[0];
+    driver.help = NULL;
+    refuse(&driver, "help");
+    driver = *aw_drivers[0];
+    driver.options = NULL;
+    refuse(&driver, "options");
+}
+
+/* Where they are in every version, so that a newer one can be told so. */
+static void test_drivers_version_and_size_come_first(void **state)
+{
+    (void)state;
+    assert_int_equal(offsetof(struct aw_driver, version), 0);
+    assert_int_equal(offsetof(struct aw_driver, size), 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +194,11 @@ int main(void)
         cmocka_unit_test(test_drivers_same_key_has_the_same_type),
         cmocka_unit_test(test_drivers_main_option_is_an_option),
         cmocka_unit_test(test_drivers_find_gives_each_by_its_name),
+        cmocka_unit_test(test_drivers_all_pass_the_check),
+        cmocka_unit_test(test_drivers_of_another_version_are_refused),
+        cmocka_unit_test(test_drivers_of_another_size_are_refused),
+        cmocka_unit_test(test_drivers_with_gaps_are_refused),
+        cmocka_unit_test(test_drivers_version_and_size_come_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

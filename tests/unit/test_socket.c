@@ -68,6 +68,7 @@ static void stamp(const struct pair *pair, uint32_t index,
 {
     frame->lost_before = 77;
     frame->lost_cause = 77;
+    frame->flags = AW_FRAME_STAMP_MASK;
     aw_role_assume(&aw_role_reader);
     aw_socket_stamp(pair->receiver, index, frame);
 }
@@ -138,6 +139,7 @@ test_socket_stamp_is_the_time_of_arrival_on_both_clocks(void **state)
     assert_in_range(frame.timestamp_ns - real_ns + SLACK_NS,
                     frame.monotonic_ns - monotonic_ns,
                     frame.monotonic_ns - monotonic_ns + 2 * SLACK_NS);
+    assert_int_equal(aw_frame_stamp(&frame), AW_STAMP_KERNEL);
 }
 
 static void
