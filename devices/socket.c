@@ -199,27 +199,10 @@ void aw_socket_stamp(struct aw_socket *socket, uint32_t index,
     aw_frame_set_stamp(frame, AW_STAMP_OWN);
     frame->lost_before = 0;
     frame->lost_cause = AW_LOSS_NONE;
-    aw_frame_set_stamp(frame, AW_STAMP_OWN);
     for (control = CMSG_FIRSTHDR(header); control;
          control = CMSG_NXTHDR(header, control)) {
-<<<<<<< HEAD
         if (control->cmsg_level == SOL_SOCKET)
             read_control(socket, control, frame);
-=======
-        struct timespec stamp;
-        uint32_t dropped;
-
-        if (control->cmsg_level != SOL_SOCKET)
-            continue;
-        if (control->cmsg_type == SCM_TIMESTAMPNS) {
-            memcpy(&stamp, CMSG_DATA(control), sizeof(stamp));
-            stamp_clocks(socket, &stamp, frame);
-            aw_frame_set_stamp(frame, AW_STAMP_KERNEL);
-        } else if (control->cmsg_type == SO_RXQ_OVFL) {
-            memcpy(&dropped, CMSG_DATA(control), sizeof(dropped));
-            stamp_losses(socket, dropped, frame);
-        }
->>>>>>> i5
     }
 }
 

@@ -69,9 +69,12 @@ static struct aw_link described(const char *interface, const char *fd)
 static void test_can_not_there_may_come_with_fd_unless_told(void **state)
 {
     (void)state;
-    assert_int_equal(described("can0", NULL).payload_bytes, AW_PAYLOAD_FD);
-    assert_int_equal(described("can0", "yes").payload_bytes, AW_PAYLOAD_FD);
-    assert_int_equal(described("can0", "no").payload_bytes, AW_PAYLOAD_CAN);
+    assert_int_equal(described("can0", NULL).payload_bytes,
+                     AW_PAYLOAD_FD + AW_HW_STAMP_BYTES);
+    assert_int_equal(described("can0", "yes").payload_bytes,
+                     AW_PAYLOAD_FD + AW_HW_STAMP_BYTES);
+    assert_int_equal(described("can0", "no").payload_bytes,
+                     AW_PAYLOAD_CAN + AW_HW_STAMP_BYTES);
     assert_int_equal(described("can0", NULL).kind, AW_KIND_CAN);
     assert_int_equal(described("can0", NULL).fd, -1);
     assert_true(described("can0", NULL).can_send);
