@@ -1,0 +1,69 @@
+/* A controller on a serial line that is no line: the kernel's slcan at one end
+ * of a pseudo terminal, the test at the other, where it says what the
+ * controller's firmware would. So rtnetlink has a real controller to tell of:
+ * with bit rates, states and bus-off. */
+#ifndef SLCAN_H
+#define SLCAN_H
+
+#include <fcntl.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+
+#include "can_fixture.h"
+
+#define SLCAN_DISCIPLINE 17 /* N_SLCAN of linux/tty.h */
+
+struct slcan {
+    int firmware; /* the test's end */
+    int line;
+    char name[IFNAMSIZ];
+};
+
+static inline struct slcan slcan_open(void)
+{
+    int discipline = SLCAN_DISCIPLINE;
+    struct termios raw;
+    struct ifreq answer;
+    struct slcan slcan = {.firmware = posix_openpt(O_RDWR | O_NOCTTY)};
+
+    assert_true(slcan.firmware >= 0);
+    assert_int_equal(grantpt(slcan.firmware), 0);
+    assert_int_equal(unlockpt(slcan.firmware), 0);
+    slcan.line = open(ptsname(slcan.firmware), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(slcan.line >= 0);
+    assert_int_equal(tcgetattr(slcan.line, &raw), 0);
+    cfmakeraw(&raw);
+    assert_int_equal(tcsetattr(slcan.line, TCSANOW, &raw), 0);
+    assert_int_equal(ioctl(slcan.line, TIOCSETD, &discipline), 0);
+    assert_int_equal(ioctl(slcan.line, SIOCGIFNAME, &answer), 0);
+    memcpy(slcan.name, answer.ifr_name, sizeof(slcan.name));
+    return slcan;
+}
+
+static inline void slcan_close(struct slcan *slcan)
+{
+    close(slcan->line);
+    close(slcan->firmware);
+}
+
+/* The firmware says something: "sp128000" is error-passive, 128 receive errors
+ * and no transmit errors. */
+static inline void slcan_say(const struct slcan *slcan, const char *text)
+{
+    char line[64];
+    int length = snprintf(line, sizeof(line), "%s\r", text);
+
+    assert_int_equal(write(slcan->firmware, line, (size_t)length), length);
+}
+
+/* ip link set NAME …, as `ip(1)` has it. */
+static inline void slcan_set(const struct slcan *slcan, const char *how)
+{
+    char arguments[128];
+
+    snprintf(arguments, sizeof(arguments), "link set %s %s", slcan->name, how);
+    ip(arguments);
+}
+
+#endif
