@@ -229,17 +229,29 @@ static int read_can(struct aw_link *link, struct aw_batch *batch) AW_ON(reader)
 
 /* ---- the second descriptor ---- */
 
+/* Changes were lost, the latest: those before them would only mislead. How the
+ * interface is now says enough. */
+static int ask_anew(const struct aw_can *can, struct aw_can_facts *ret)
+    AW_ON(reader)
+{
+    int result;
+
+    do
+        result = aw_can_route_hear(can->changes_fd, can->index, ret);
+    while (result > AW_CAN_NEWS_NONE || result == -ENOBUFS);
+    if (result == AW_CAN_NEWS_NONE)
+        result = aw_can_route_ask(can->route_fd, can->index, "", ret);
+    return result < 0 ? result : AW_CAN_NEWS_LINK;
+}
+
 /* Returns 1 if there was something, 0 if not, or why the device is lost. */
 static int hear_change(struct aw_can *can) AW_ON(reader)
 {
     struct aw_can_facts facts;
     int news = aw_can_route_hear(can->changes_fd, can->index, &facts);
 
-    if (news == -ENOBUFS) {
-        /* Changes were lost: how it is now says enough. */
-        news = aw_can_route_ask(can->route_fd, can->index, "", &facts);
-        news = news < 0 ? news : AW_CAN_NEWS_LINK;
-    }
+    if (news == -ENOBUFS)
+        news = ask_anew(can, &facts);
     if (news == AW_CAN_NEWS_LINK && facts.gone)
         return -ENODEV;
     if (news == AW_CAN_NEWS_LINK)

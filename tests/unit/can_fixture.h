@@ -99,6 +99,13 @@ static inline void can_read_ids(struct fixture *can, uint32_t *ids,
     }
 }
 
+static inline bool fixture_aux_polls(const struct fixture *can)
+{
+    struct pollfd wait = {.fd = can->link.aux_fd, .events = POLLIN};
+
+    return poll(&wait, 1, 0) == 1;
+}
+
 /* Calls aux() once, if there is something by the deadline. */
 static inline int can_aux(struct fixture *can, uint32_t limit)
 {
@@ -187,6 +194,16 @@ static inline void peer_read(int fd, struct can_frame *ret)
 
     assert_int_equal(poll(&wait, 1, DEADLINE_MS), 1);
     assert_int_equal(read(fd, ret, sizeof(*ret)), sizeof(*ret));
+}
+
+/* A peer that takes everything has `count` frames; then those before the last
+ * are with everybody, since the kernel delivers frame by frame. */
+static inline void wait_witness(int witness, uint32_t count)
+{
+    struct can_frame frame;
+
+    while (count-- > 0)
+        peer_read(witness, &frame);
 }
 
 #endif

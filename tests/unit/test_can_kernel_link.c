@@ -112,21 +112,26 @@ static void test_can_other_interfaces_are_no_news(void **state)
     fixture_free(can);
 }
 
-/* More changes of links than the socket can hold: the last one counts. */
+/* More changes of links than the socket can hold: how it is now counts. */
 static void test_can_news_that_are_lost_are_asked_for(void **state)
 {
+    unsigned changes = 0;
     struct fixture *can;
 
     (void)state;
     want_guest();
     can = can_open(NULL);
     assert_int_equal(
-        system("for i in $(seq 150); do echo link set dev " CAN_NAME
+        system("for i in $(seq 500); do echo link set dev " CAN_NAME
                " down; echo link set dev " CAN_NAME " up; done | ip -batch -"),
         0);
     ip("link set " CAN_NAME " down");
-    while (can->link.status.state != AW_LINK_DOWN || can->batch.count != 0)
+    while (fixture_aux_polls(can)) {
         assert_int_equal(can_aux(can, AW_BATCH_FRAMES), 0);
+        changes += can->batch.count;
+    }
+    assert_int_equal(can->link.status.state, AW_LINK_DOWN);
+    assert_in_range(changes, 1, 999);
     fixture_free(can);
 }
 
@@ -196,23 +201,30 @@ static void test_can_interface_of_another_kind_is_refused(void **state)
 
 /* ---- error frames ---- */
 
+static void read_some(struct fixture *can)
+{
+    assert_true(fixture_polls(can, POLLIN, DEADLINE_MS));
+    assert_int_equal(fixture_read(can, AW_BATCH_FRAMES), 0);
+}
+
 static void test_can_error_frames_move_the_bus_state(void **state)
 {
     struct fixture *can;
     const struct aw_event *event;
-    int peer;
+    int peer, witness;
 
     (void)state;
     want_guest();
     can = can_open(NULL);
+    witness = peer_open(CAN_NAME);
     peer = peer_open(CAN_NAME);
     peer_send(peer, 0x100, 0);
     peer_send_error(peer, CAN_ERR_CRTL | CAN_ERR_CNT, CAN_ERR_CRTL_TX_WARNING,
                     97, 3);
     peer_send(peer, 0x101, 0);
-    assert_true(fixture_polls(can, POLLIN, DEADLINE_MS));
-    assert_int_equal(fixture_read(can, AW_BATCH_FRAMES), 0);
     /* Behind the error frame, and before what came later. */
+    wait_witness(witness, 3);
+    read_some(can);
     assert_int_equal(can->batch.count, 4);
     event = can_event(can, 2, AW_EVENT_BUS_STATE);
     assert_int_equal(event->value, AW_BUS_WARNING);
@@ -221,6 +233,7 @@ static void test_can_error_frames_move_the_bus_state(void **state)
     assert_int_equal(can->link.status.bus_state, AW_BUS_WARNING);
     assert_int_equal(can->link.status.tx_errors, 97);
     assert_int_equal(can->link.status.state, AW_LINK_UP);
+    close(witness);
     close(peer);
     fixture_free(can);
 }
@@ -236,12 +249,12 @@ test_can_bus_off_by_error_frame_refuses_until_restarted(void **state)
     can = can_open(NULL);
     peer = peer_open(CAN_NAME);
     peer_send_error(peer, CAN_ERR_BUSOFF, 0, 0, 0);
-    assert_int_equal(fixture_read(can, AW_BATCH_FRAMES), 0);
+    read_some(can);
     assert_int_equal(can_event(can, 1, AW_EVENT_BUS_STATE)->value, AW_BUS_OFF);
     (void)can_event(can, 2, AW_EVENT_LINK_DOWN);
     assert_int_equal(can_send(can, 0x123, 0, 0), -ENETDOWN);
     peer_send_error(peer, CAN_ERR_RESTARTED, 0, 0, 0);
-    assert_int_equal(fixture_read(can, AW_BATCH_FRAMES), 0);
+    read_some(can);
     (void)can_event(can, 1, AW_EVENT_RESTARTED);
     assert_int_equal(can_event(can, 2, AW_EVENT_BUS_STATE)->value,
                      AW_BUS_ERROR_ACTIVE);
@@ -263,8 +276,7 @@ static void test_can_events_without_room_come_by_the_second_fd(void **state)
     can = can_open(NULL);
     peer = peer_open(CAN_NAME);
     peer_send_error(peer, CAN_ERR_BUSOFF, 0, 0, 0);
-    assert_int_equal(fixture_read(can, 1), 0);
-    assert_int_equal(can->batch.count, 1);
+    (void)fixture_next(can);
     assert_int_equal(can_aux(can, 1), 0);
     assert_int_equal(can_event(can, 0, AW_EVENT_BUS_STATE)->value, AW_BUS_OFF);
     assert_int_equal(can_aux(can, 1), 0);
@@ -344,39 +356,39 @@ static void test_can_frames_cross_a_pair_and_its_end_is_no_carrier(void **state)
 static void test_can_controller_tells_its_bit_rate_and_state(void **state)
 {
     struct fixture *can;
-    struct slcan slcan;
+    struct slcan *slcan;
 
     (void)state;
     want_guest();
     slcan = slcan_open();
-    slcan_set(&slcan, "type can bitrate 500000");
-    slcan_set(&slcan, "up");
-    can = can_configure(slcan.name, NULL);
+    slcan_set(slcan, "type can bitrate 500000");
+    slcan_set(slcan, "up");
+    can = can_configure(slcan->name, NULL);
     assert_int_equal(fixture_open(can), 0);
     assert_int_equal(can->link.status.bitrate, 500000);
     assert_int_equal(can->link.status.bus_state, AW_BUS_ERROR_ACTIVE);
     assert_int_equal(can->link.status.state, AW_LINK_UP);
-    slcan_say(&slcan, "sp128000");
+    slcan_say(slcan, "sp128000");
     assert_int_equal(fixture_next(can)->id & CAN_ERR_CRTL, CAN_ERR_CRTL);
     assert_int_equal(can->link.status.bus_state, AW_BUS_PASSIVE);
     assert_int_equal(can->link.status.rx_errors, 128);
     fixture_free(can);
-    slcan_close(&slcan);
+    slcan_close(slcan);
 }
 
 static void test_can_controller_bus_off_takes_the_carrier(void **state)
 {
     struct fixture *can;
-    struct slcan slcan;
+    struct slcan *slcan;
 
     (void)state;
     want_guest();
     slcan = slcan_open();
-    slcan_set(&slcan, "type can bitrate 500000");
-    slcan_set(&slcan, "up");
-    can = can_configure(slcan.name, NULL);
+    slcan_set(slcan, "type can bitrate 500000");
+    slcan_set(slcan, "up");
+    can = can_configure(slcan->name, NULL);
     assert_int_equal(fixture_open(can), 0);
-    slcan_say(&slcan, "sb256256");
+    slcan_say(slcan, "sb256256");
     /* By rtnetlink alone: the error frame is not read. */
     assert_int_equal(can_wait_event(can, AW_EVENT_BUS_STATE)->value,
                      AW_BUS_OFF);
@@ -389,21 +401,21 @@ static void test_can_controller_bus_off_takes_the_carrier(void **state)
     assert_int_equal(can->batch.count, 1);
     assert_int_equal(can->link.status.bus_offs, 1);
     fixture_free(can);
-    slcan_close(&slcan);
+    slcan_close(slcan);
 }
 
 static void test_can_controller_unplugged_is_a_device_lost(void **state)
 {
     struct fixture *can;
-    struct slcan slcan;
+    struct slcan *slcan;
     int result;
 
     (void)state;
     want_guest();
     slcan = slcan_open();
-    can = can_configure(slcan.name, NULL);
+    can = can_configure(slcan->name, NULL);
     assert_int_equal(fixture_open(can), 0);
-    slcan_close(&slcan);
+    slcan_close(slcan);
     do
         result = can_aux(can, AW_BATCH_FRAMES);
     while (result == 0);
@@ -424,20 +436,22 @@ static int fill(struct fixture *can, int count)
 static void test_can_full_transmit_queue_is_to_be_waited_out(void **state)
 {
     struct fixture *can;
-    struct slcan slcan;
+    struct slcan *slcan;
 
     (void)state;
     want_guest();
     slcan = slcan_open();
-    slcan_set(&slcan, "type can bitrate 500000");
-    slcan_set(&slcan, "up");
-    /* A line that stands still. */
-    assert_int_equal(tcflow(slcan.line, TCOOFF), 0);
-    can = can_configure(slcan.name, NULL);
+    slcan_set(slcan, "type can bitrate 500000");
+    slcan_set(slcan, "up");
+    can = can_configure(slcan->name, NULL);
     assert_int_equal(fixture_open(can), 0);
+    slcan_halt(slcan);
     assert_int_equal(fill(can, 10000), -ENOBUFS);
+    slcan_go_on(slcan);
+    while (can_send(can, 0x123, 8, 0) == -ENOBUFS)
+        ;
     fixture_free(can);
-    slcan_close(&slcan);
+    slcan_close(slcan);
 }
 
 /* ---- bit rates ---- */
@@ -447,62 +461,62 @@ static const char *const wanted[] = {"bitrate", "250000", NULL};
 static void test_can_bitrate_is_set_on_a_controller_that_is_down(void **state)
 {
     struct fixture *can;
-    struct slcan slcan;
+    struct slcan *slcan;
 
     (void)state;
     want_guest();
     slcan = slcan_open();
-    can = can_configure(slcan.name, wanted);
+    can = can_configure(slcan->name, wanted);
     assert_int_equal(fixture_open(can), 0);
     assert_int_equal(can->link.status.bitrate, 250000);
     assert_int_equal(can->link.status.state, AW_LINK_UP);
     fixture_free(can);
-    slcan_close(&slcan);
+    slcan_close(slcan);
 }
 
 static void test_can_bitrate_of_a_controller_in_use_is_left_alone(void **state)
 {
     struct fixture *can;
-    struct slcan slcan;
+    struct slcan *slcan;
     char line[160];
 
     (void)state;
     want_guest();
     slcan = slcan_open();
-    slcan_set(&slcan, "type can bitrate 500000");
-    slcan_set(&slcan, "up");
-    can = can_configure(slcan.name, wanted);
+    slcan_set(slcan, "type can bitrate 500000");
+    slcan_set(slcan, "up");
+    can = can_configure(slcan->name, wanted);
     assert_int_equal(fixture_open(can), -EBUSY);
     snprintf(line, sizeof(line),
              "`ip link set %s down && ip link set %s type can bitrate 250000 "
              "&& ip link set %s up`",
-             slcan.name, slcan.name, slcan.name);
+             slcan->name, slcan->name, slcan->name);
     assert_non_null(strstr(can->error.text, line));
     assert_non_null(strstr(can->error.text, "has bitrate 500000"));
     fixture_free(can);
-    slcan_close(&slcan);
+    slcan_close(slcan);
 }
 
 static void test_can_bitrate_that_may_not_be_set_names_the_command(void **state)
 {
     struct fixture *can;
-    struct slcan slcan;
+    struct slcan *slcan;
     char line[160];
 
     (void)state;
     want_guest();
     slcan = slcan_open();
-    can = can_configure(slcan.name, wanted);
+    can = can_configure(slcan->name, wanted);
     set_capability(CAP_NET_ADMIN, false);
     assert_int_equal(fixture_open(can), -EPERM);
     set_capability(CAP_NET_ADMIN, true);
     snprintf(line, sizeof(line),
              "`ip link set %s type can bitrate 250000 && ip link set %s up`",
-             slcan.name, slcan.name);
+             slcan->name, slcan->name);
     assert_non_null(strstr(can->error.text, line));
     assert_non_null(strstr(can->error.text, "CAP_NET_ADMIN"));
     fixture_free(can);
-    slcan_close(&slcan);
+    slcan_close(slcan);
 }
 
 static void test_can_bitrate_of_a_virtual_interface_is_no_matter(void **state)
