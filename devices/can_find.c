@@ -150,18 +150,21 @@ static bool has_value(const struct aw_can_places *places, const char *name,
 }
 
 /* Drivers number their channels in the one attribute or in the other. */
-static bool has_channel(const struct aw_can_places *places, const char *name,
-                        long channel)
+static long channel_of(const struct aw_can_places *places, const char *name)
 {
     char port[16], id[16];
 
-    if (channel < 0)
-        return true;
     read_attribute(places, name, "dev_port", port, sizeof(port));
     read_attribute(places, name, "dev_id", id, sizeof(id));
-    return strtol(port, NULL, 10) == channel ||
-           (strtol(port, NULL, 10) == 0 && strtol(id, NULL, 16) == channel &&
-            channel != 0);
+    return strtol(port, NULL, 10) != 0 ? strtol(port, NULL, 10)
+                                       : strtol(id, NULL, 16);
+}
+
+static bool is_wanted(const struct aw_can_places *places, const char *name,
+                      const struct wanted *wanted)
+{
+    return has_value(places, name, wanted) &&
+           (wanted->channel < 0 || channel_of(places, name) == wanted->channel);
 }
 
 /* ---- the search ---- */
@@ -210,8 +213,7 @@ int aw_can_find(const struct aw_can_places *places, const char *text,
     parse(text, &wanted);
     aw_can_interfaces(places->interfaces, all, sizeof(all));
     while ((name = strsep(&rest, ", "))) {
-        if (!*name || !has_value(places, name, &wanted) ||
-            !has_channel(places, name, wanted.channel))
+        if (!*name || !is_wanted(places, name, &wanted))
             continue;
         if (count++ == 0)
             snprintf(ret_name, AW_CAN_NAME_BYTES, "%s", name);
