@@ -137,6 +137,21 @@ static PyObject *import_attribute(const char *module_name, const char *name)
     return attribute;
 }
 
+PyObject *aw_module_running_loop(struct aw_module *module)
+{
+    PyObject *loop = PyObject_CallNoArgs(module->get_running_loop), *running;
+
+    if (loop || !PyDict_GetItemString(PyImport_GetModuleDict(), "trio"))
+        return loop;
+    PyErr_Clear();
+    running = import_attribute("awaitd._trio", "running_loop");
+    loop = running ? PyObject_CallNoArgs(running) : NULL;
+    Py_XDECREF(running);
+    if (loop)
+        Py_XSETREF(module->trio_type, (PyTypeObject *)PyObject_Type(loop));
+    return loop;
+}
+
 /* Has a function of the module called when something happens; `keyword` may be
  * NULL. */
 static int register_call(PyObject *module, const char *function_name,
@@ -232,9 +247,14 @@ static int traverse(PyObject *module, visitproc visit, void *arg)
 
 static int clear(PyObject *module)
 {
+    struct aw_module *state = aw_module_state(module);
     size_t count;
-    PyObject **members = objects(aw_module_state(module), &count);
+    PyObject **members = objects(state, &count);
 
+    /* Freeing memory of a type's object looks at the type: while it lives. */
+    if (state->spare_get)
+        PyObject_GC_Del(state->spare_get);
+    state->spare_get = NULL;
     for (size_t i = 0; i < count; i++)
         Py_CLEAR(members[i]);
     return 0;
@@ -242,10 +262,6 @@ static int clear(PyObject *module)
 
 static void free_module(void *module)
 {
-    struct aw_module *state = aw_module_state(module);
-
-    if (state->spare_get)
-        PyObject_GC_Del(state->spare_get);
     clear(module);
 }
 

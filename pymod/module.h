@@ -46,6 +46,7 @@ struct aw_module {
     PyTypeObject *batch_type;      /* batch.c: Batch */
     PyTypeObject *waiter_type;     /* waiter.c: what these yield to a task */
     PyTypeObject *doorbell_type;   /* doorbell.c: an fd that a loop watches */
+    PyTypeObject *trio_type;       /* awaitd/_trio.py: TrioLoop, or NULL */
 
     /* Interned and imported once (module.c). */
     PyObject *get_running_loop;                      /* asyncio's own */
@@ -78,6 +79,10 @@ PyObject *aw_module_owner(struct aw_module *module) AW_WITH_GIL;
 /* Its name, "" where there is none. 0, or -1 with an exception. */
 int aw_module_owner_name(struct aw_module *module, char *name,
                          size_t size) AW_WITH_GIL;
+
+/* What runs on this thread: asyncio's running loop or, as a loop of trio_type,
+ * trio's run. A new reference, or NULL with RuntimeError. */
+PyObject *aw_module_running_loop(struct aw_module *module) AW_WITH_GIL;
 
 /* Set once by the host, before Python starts; NULL in plain Python. */
 void aw_module_set_hosted(const struct aw_hosted *hosted);

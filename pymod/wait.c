@@ -1,9 +1,9 @@
 #include "pymod/wait.h"
 
 PySendResult aw_wait_step(PyObject **waiter, bool resuming, const char *what,
-                          PyObject **ret_value)
+                          PyObject *value, PyObject **ret_value)
 {
-    PySendResult result = aw_waiter_step(*waiter, ret_value);
+    PySendResult result = aw_waiter_step(*waiter, value, ret_value);
 
     if (result != PYGEN_NEXT) {
         if (result == PYGEN_RETURN)

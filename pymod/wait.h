@@ -9,9 +9,10 @@
 /* One step of an awaitable that waits on `*waiter`; `resuming` if it has been
  * yielded before. PYGEN_NEXT: `*ret_value` is to be yielded; PYGEN_RETURN: the
  * wait is over and `*waiter` is NULL; PYGEN_ERROR: it was cancelled, or, with
- * RuntimeError naming `what`, somebody else awaits it already. */
+ * RuntimeError naming `what`, somebody else awaits it already. `value` is what
+ * was sent: None but by trio. */
 PySendResult aw_wait_step(PyObject **waiter, bool resuming, const char *what,
-                          PyObject **ret_value) AW_WITH_GIL;
+                          PyObject *value, PyObject **ret_value) AW_WITH_GIL;
 
 /* The protocol of a coroutine on top of an am_send function. */
 
