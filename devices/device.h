@@ -236,10 +236,9 @@ struct aw_driver {
     /* The frames that anybody wants: those that pass any of these filters (with
      * `joined`, all of them); count 0: every frame. Called when a queue comes,
      * goes or changes its filters, and when the device is back; `filters` is
-     * only good during the call. The driver may
-     * have the kernel keep the others back, if that is exact, and then sets
-     * link->status.kernel_filter. Echoes that want_echo() asked for must come
-     * all the same. May be NULL. */
+     * only good during the call. The driver may have the kernel keep the others
+     * back, if that is exact, and then sets link->status.kernel_filter. Echoes
+     * that want_echo() asked for must come all the same. May be NULL. */
     void (*filter)(struct aw_link *link, const struct aw_filter *filters,
                    size_t count, bool joined);
 
