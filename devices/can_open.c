@@ -293,6 +293,7 @@ static void fill_link(struct aw_can *can, struct aw_link *link)
     link->state = can;
     link->fd = can->socket->fd;
     link->aux_fd = can->aux_fd;
+    link->kept_frames = can->socket->kept_frames;
     link->payload_bytes = payload_bytes(can);
     link->kind = AW_KIND_CAN;
     link->start = AW_START_OPEN;
