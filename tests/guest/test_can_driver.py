@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
-PROGRAMS = ("test_can_kernel_frames", "test_can_kernel_link")
+PROGRAMS = (
+    "test_can_kernel_device",
+    "test_can_kernel_frames",
+    "test_can_kernel_link",
+)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
