@@ -199,7 +199,7 @@ static void take_error(struct aw_can *can, const struct aw_frame *frame,
 {
     uint32_t limit = batch->limit;
 
-    if (can->index == 0 || can->errors_aside)
+    if (can->index == 0)
         return;
     take_state(can, frame);
     batch->limit = limit - messages;
