@@ -336,6 +336,8 @@ static void serve(struct aw_reader *reader, struct aw_mail *mail) AW_ON(reader)
         begin_stop(reader, mail);
         return;
     }
+    /* Who has an answer finds what came of it, as the kernel's filter. */
+    aw_status_publish(reader);
     aw_mail_answer(mail, result);
 }
 
