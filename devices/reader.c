@@ -93,6 +93,8 @@ void aw_reader_distribute(struct aw_reader *reader)
 {
     struct aw_batch *batch = &reader->batch;
 
+    /* Who is told of a change by an event finds it in the status. */
+    aw_status_publish(reader);
     number_batch(reader, batch);
     if (reader->confirms)
         aw_confirm_batch(reader, batch);
