@@ -175,9 +175,8 @@ static int refuse_driver(const char *driver, struct aw_error *error)
                             "\"%s\"? There are: %s",
                             driver, meant, list);
     return aw_error_set(error, ENOENT,
-                        "there is no driver \"%.60s\"; there are: %s; one of "
-                        "your own is named by its path, as ./NAME.so",
-                        driver, list);
+                        "there is no driver \"%.60s\"; there are: %s", driver,
+                        list);
 }
 
 static int refuse_key(const struct aw_driver *driver, const char *key,

@@ -22,6 +22,15 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct loaded loaded[AW_LOADED_MAX];
 static size_t loaded_count;
 
+/* What a driver may call is there wherever one can be loaded, whether anything
+ * else uses it or not. */
+__attribute__((used)) static void (*const shown[])(void) = {
+    (void (*)(void))aw_batch_add_event,
+    (void (*)(void))aw_channels_index,
+    (void (*)(void))aw_error_set,
+    (void (*)(void))aw_log,
+};
+
 bool aw_driver_is_path(const char *text)
 {
     size_t length = strlen(text);
