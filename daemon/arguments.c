@@ -134,6 +134,13 @@ static int parse_version(int argc, char **argv, struct aw_arguments *arguments,
     return 0;
 }
 
+static void take_help_devices(int argc, char **argv,
+                              struct aw_arguments *arguments)
+{
+    arguments->command = AW_COMMAND_HELP_DEVICES;
+    arguments->driver_path = argc > 2 ? argv[2] : NULL;
+}
+
 static int parse_help(int argc, char **argv, struct aw_arguments *arguments,
                       struct aw_error *error)
 {
@@ -142,7 +149,7 @@ static int parse_help(int argc, char **argv, struct aw_arguments *arguments,
     if (!strcmp(topic, "run"))
         arguments->command = AW_COMMAND_HELP_RUN;
     else if (!strcmp(topic, "devices"))
-        arguments->command = AW_COMMAND_HELP_DEVICES;
+        take_help_devices(argc, argv, arguments);
     else if (!strcmp(topic, "") || !strcmp(topic, "check"))
         arguments->command = AW_COMMAND_HELP;
     else

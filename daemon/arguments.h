@@ -22,6 +22,7 @@ enum aw_command {
 struct aw_arguments {
     enum aw_command command;
     const char *config_path; /* run -c FILE, check FILE; or NULL */
+    const char *driver_path; /* help devices FILE.so; or NULL */
     const char **devices;    /* run -d, in order */
     size_t device_count;
     const char **scripts; /* run -s, in order */

@@ -38,6 +38,7 @@ OWNERS = {
     "poll.h": ["devices/queue/eventfd.c", "devices/*.c"],
     "sys/eventfd.h": ["devices/queue/eventfd.c"],
     "sys/mman.h": ["devices/queue/memfd.c", "devices/*.c"],
+    "dlfcn.h": ["devices/driver_load.c"],
     "zlib.h": ["devices/replay.c"],
     "pcap*": ["devices/packet.c"],
     "cyaml/*": ["config/*"],
@@ -92,10 +93,10 @@ def _read(root: Path, path: Path) -> Source:
 
 
 def sources(root: Path) -> dict[str, Source]:
-    """Every C file below the root, but for tests and builds."""
+    """Every C file below the root, but for tests, examples and builds."""
     paths = (path for kind in ("*.c", "*.h") for path in root.rglob(kind))
     found = (_read(root, path) for path in paths)
-    outside = re.compile(r"(tests|build[^/]*|\.[^/]*)/")
+    outside = re.compile(r"(tests|examples|build[^/]*|\.[^/]*)/")
     return {
         source.path: source
         for source in sorted(found, key=lambda source: source.path)
