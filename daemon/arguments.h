@@ -15,6 +15,7 @@ enum aw_command {
     AW_COMMAND_HELP_DEVICES,
     AW_COMMAND_VERSION,
     AW_COMMAND_CHECK,
+    AW_COMMAND_DEVICES,
     AW_COMMAND_RUN,
 };
 
@@ -29,6 +30,8 @@ struct aw_arguments {
     size_t script_count;
     char **script;          /* script.py and what follows it, or NULL */
     const char *stats_path; /* --stats-json; "-" for stdout; or NULL */
+    const char *root_path;  /* devices --root DIR; or NULL */
+    bool json;              /* devices --json */
     bool quiet;
     bool fail_on_drop;
 };

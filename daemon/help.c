@@ -20,6 +20,8 @@ static const char synopsis[] =
     "[ARGUMENT...]\n"
     "  awaitd run -c FILE [OPTION...] [SCRIPT.py [ARGUMENT...]]\n"
     "  awaitd check FILE        is this configuration right? opens nothing\n"
+    "  awaitd devices [--json] [--root DIR]    what is there, and who may open "
+    "it\n"
     "  awaitd help run          the options of run, exit status, stopping\n"
     "  awaitd help devices      every driver and its options\n"
     "  awaitd help devices ./MY_DRIVER.so    those of a driver of one's own\n"

@@ -8,6 +8,7 @@
 #include "daemon/arguments.h"
 #include "daemon/exit_status.h"
 #include "daemon/help.h"
+#include "daemon/list.h"
 #include "daemon/run.h"
 #include "devices/driver_load.h"
 #include "devices/queue/log.h"
@@ -62,6 +63,14 @@ static int help_devices(const char *path)
     return flush_stdout();
 }
 
+static int list_devices(const struct aw_arguments *arguments)
+{
+    int status = aw_list_run(arguments->root_path, arguments->json);
+    int flushed = flush_stdout();
+
+    return status == AW_EXIT_OK ? flushed : status;
+}
+
 static int dispatch(const struct aw_arguments *arguments) AW_ON(main) AW_NO_GIL
 {
     switch (arguments->command) {
@@ -69,6 +78,8 @@ static int dispatch(const struct aw_arguments *arguments) AW_ON(main) AW_NO_GIL
         return aw_run(arguments);
     case AW_COMMAND_CHECK:
         return aw_check(arguments);
+    case AW_COMMAND_DEVICES:
+        return list_devices(arguments);
     case AW_COMMAND_VERSION:
         puts("awaitd " AW_VERSION);
         break;

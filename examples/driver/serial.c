@@ -106,7 +106,7 @@ static int explain(const struct aw_link *link, const char *path, int code,
     const char *remedy = "";
 
     if (code == ENOENT)
-        remedy = ": is it plugged in? `awaitd devices` lists ports";
+        remedy = ": is it plugged in? (`ls /dev/serial/by-id`)";
     else if (code == EACCES)
         remedy = ": the group of the file may (`ls -l`), mostly dialout: "
                  "SupplementaryGroups= of the unit, or `adduser $USER dialout`";
