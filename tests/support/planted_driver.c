@@ -5,6 +5,24 @@
 #include "devices/device.h"
 #include "devices/queue/log.h"
 
+#ifdef PLANT_VERSION
+#define VERSION_OFF 1
+#else
+#define VERSION_OFF 0
+#endif
+
+#ifdef PLANT_SIZE
+#define SIZE_OFF 8
+#else
+#define SIZE_OFF 0
+#endif
+
+#ifdef PLANT_LAYOUT
+#define LAYOUT_OFF 8
+#else
+#define LAYOUT_OFF 0
+#endif
+
 int aw_nobody_has_this(void);
 
 static const struct aw_option options[] = {
@@ -59,16 +77,9 @@ const uint16_t awaitd_driver = sizeof(options) + sizeof(open_planted) +
 #else
 AW_EXPORT extern const struct aw_driver awaitd_driver;
 const struct aw_driver awaitd_driver = {
-    AW_DRIVER_HEAD,
-#ifdef PLANT_VERSION
-    .version = AW_DRIVER_VERSION + 1,
-#endif
-#ifdef PLANT_SIZE
-    .size = sizeof(struct aw_driver) - 8,
-#endif
-#ifdef PLANT_LAYOUT
-    .layout = AW_DRIVER_LAYOUT + 8,
-#endif
+    .version = AW_DRIVER_VERSION + VERSION_OFF,
+    .size = sizeof(struct aw_driver) - SIZE_OFF,
+    .layout = AW_DRIVER_LAYOUT + LAYOUT_OFF,
 #ifdef PLANT_OWN_NAME
     .name = "virtual",
 #else
