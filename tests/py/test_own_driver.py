@@ -225,12 +225,31 @@ def test_what_is_no_port_is_refused(serial_so):
 
 
 @pytest.mark.extension
-def test_two_cannot_have_one_port(serial_so, line):
-    if os.geteuid() == 0:
-        pytest.skip("root may open a port that is in use")
-    with open_serial(serial_so, line):
-        with pytest.raises(awaitd.DeviceError, match="somebody else has it"):
-            open_serial(serial_so, line)
+def test_two_cannot_have_one_port(serial_so, line, python):
+    # Root may all the same: if we are it, the second one is somebody else.
+    os.chmod(line.path, 0o666)
+    process = python(
+        """
+        import os, shutil, sys, tempfile, awaitd
+        driver, port = sys.argv[1:]
+        with tempfile.TemporaryDirectory() as folder:
+            os.chmod(folder, 0o755)
+            options = {"driver": shutil.copy(driver, folder), "path": port}
+            first = awaitd.open({"name": "first", **options})
+            if os.geteuid() == 0:
+                os.seteuid(65534)
+            try:
+                awaitd.open({"name": "second", **options})
+            except awaitd.DeviceError as error:
+                print(error.strerror)
+            finally:
+                if os.getuid() == 0:
+                    os.seteuid(0)
+        """,
+        str(serial_so), line.path,
+    )
+    assert process.finish() == 0, process.stderr
+    assert "somebody else has it" in process.stdout
 
 
 @pytest.mark.extension

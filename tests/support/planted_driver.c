@@ -5,6 +5,21 @@
 #include "devices/device.h"
 #include "devices/queue/log.h"
 
+#if defined(PLANT_FUNCTION)
+
+AW_EXPORT int awaitd_driver(void);
+int awaitd_driver(void)
+{
+    return -ENOSYS;
+}
+
+#elif defined(PLANT_SMALL)
+
+AW_EXPORT extern const uint16_t awaitd_driver;
+const uint16_t awaitd_driver = AW_DRIVER_VERSION;
+
+#else
+
 #ifdef PLANT_VERSION
 #define VERSION_OFF 1
 #else
@@ -61,20 +76,6 @@ static void close_planted(struct aw_link *link)
 #define awaitd_driver another_name
 #endif
 
-#if defined(PLANT_FUNCTION)
-AW_EXPORT int awaitd_driver(struct aw_link *link, struct aw_batch *batch);
-AW_EXPORT int awaitd_driver(struct aw_link *link, struct aw_batch *batch)
-{
-    (void)options;
-    (void)open_planted;
-    (void)close_planted;
-    return read_planted(link, batch);
-}
-#elif defined(PLANT_SMALL)
-AW_EXPORT extern const uint16_t awaitd_driver;
-const uint16_t awaitd_driver = sizeof(options) + sizeof(open_planted) +
-                               sizeof(read_planted) + sizeof(close_planted);
-#else
 AW_EXPORT extern const struct aw_driver awaitd_driver;
 const struct aw_driver awaitd_driver = {
     .version = AW_DRIVER_VERSION + VERSION_OFF,
