@@ -24,6 +24,7 @@
  * now on that end with EIO, and `delay_us` makes each transfer last.
  *
  * It is unplugged by unbinding it from its driver, as any device. */
+#include <asm/unaligned.h>
 #include <linux/delay.h>
 #include <linux/firmware.h>
 #include <linux/gpio/driver.h>
@@ -33,9 +34,8 @@
 #include <linux/platform_device.h>
 #include <linux/sched/signal.h>
 #include <linux/spi/spi.h>
-#include <asm/unaligned.h>
 
-#define NAME "awaitd-sensor"
+#define NAME    "awaitd-sensor"
 #define SAMPLES "awaitd-sensor.bin"
 
 enum {
