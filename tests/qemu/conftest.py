@@ -12,8 +12,6 @@ import sensor_samples
 from can_peers import Candump, ip
 from spidev import Sensor
 
-BITRATE = 500_000
-
 
 @pytest.fixture(autouse=True, scope="session")
 def guest() -> None:
@@ -21,27 +19,23 @@ def guest() -> None:
         pytest.skip("not in the QEMU guest; ./run qemu is")
 
 
-def start_controller(name: str) -> None:
-    ip("link", "set", name, "down")
-    ip(*f"link set {name} up type can bitrate {BITRATE}".split())
-
-
 @pytest.fixture
-def controllers() -> Iterator[tuple[str, str]]:
-    """can0 and can1, up; a test may take them down."""
+def controllers() -> tuple[str, str]:
+    """can0 and can1, at 500 kbit/s; a test may take them down, or do else to them."""
     names = ("can0", "can1")
     for name in names:
-        start_controller(name)
-    yield names
+        ip("link", "set", name, "down")
+        ip(*f"link set {name} up type can bitrate 500000".split())
+    return names
 
 
 @pytest.fixture
 def candump(start_process):
     """candump(interface) -> Candump, listening."""
 
-    def start(interface: str, sender: str) -> Candump:
-        process = start_process(*Candump.command(interface))
-        return Candump(process, interface, sender)
+    def start(interface: str) -> Candump:
+        process = start_process(*Candump.command(interface), deadline_s=60)
+        return Candump(process, interface)
 
     return start
 
