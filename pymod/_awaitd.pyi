@@ -33,7 +33,15 @@ _F = TypeVar("_F", bound=Frame | Gap, covariant=True)
 # What `data` may be: bytes-like, or integers from 0 to 255.
 _Data: TypeAlias = ReadableBuffer | Iterable[SupportsIndex]
 
-_LossCause: TypeAlias = Literal["kernel", "overflow", "kernel+overflow"]
+_LossCause: TypeAlias = Literal[
+    "kernel",
+    "overflow",
+    "kernel+overflow",
+    "away",
+    "kernel+away",
+    "overflow+away",
+    "kernel+overflow+away",
+]
 
 # As the socket module has it: (host, port), and for IPv6 (host, port,
 # flowinfo, scope_id).
@@ -429,6 +437,10 @@ def open_device(
 def parse_device(text: str, /) -> tuple[str, dict[str, str]]: ...
 def read_config(path: StrPath, /) -> dict[str, dict[str, str]]: ...
 def hosted_devices() -> dict[str, Device[Any]] | None: ...
+
+# ---- for extensions in C: a capsule, see awaitd/awaitable.h ----
+
+awaitable: object
 
 # ---- for the daemon's host of scripts ----
 
