@@ -11,15 +11,14 @@ from pathlib import Path
 import gpio_lines
 import pytest
 from gpio_lines import FALLING, RISING, Request
-from spidev import (
+from spi_node import Segment, Spidev
+from spi_sensor import (
     FRESH,
     MISSED,
     NO_SAMPLE,
     READ_SAMPLE,
     Reading,
-    Segment,
     Sensor,
-    Spidev,
 )
 
 EVENT_BUFFER = 16  # events of a line that the kernel keeps, if not told

@@ -1,5 +1,4 @@
-"""spidev by plain ioctls (linux/spi/spidev.h), and the sensor of
-tests/qemu/sensor behind it."""
+"""A node of spidev, by plain ioctls (linux/spi/spidev.h)."""
 
 from __future__ import annotations
 
@@ -7,10 +6,7 @@ import ctypes
 import fcntl
 import os
 import struct
-from pathlib import Path
 from typing import NamedTuple
-
-# ---- any device ----
 
 _MODE32_READ, _MODE32_WRITE = 0x80046B05, 0x40046B05
 _BITS_WRITE = 0x40016B03
@@ -79,69 +75,3 @@ class Spidev:
 
     def set_speed(self, speed_hz: int) -> None:
         fcntl.ioctl(self.fd, _SPEED_WRITE, struct.pack("=I", speed_hz))
-
-
-# ---- the sensor ----
-
-READ_SAMPLE = b"\x80" + bytes(11)
-MARKER = 0x5A
-FRESH, MISSED = 1, 2
-NO_SAMPLE = 0xFFFFFFFF
-
-
-class Reading(NamedTuple):
-    """An answer to READ_SAMPLE."""
-
-    status: int
-    number: int
-    sample: bytes
-
-    @classmethod
-    def parse(cls, reply: bytes) -> Reading:
-        assert reply[0] == MARKER, reply.hex()
-        return cls(reply[1], int.from_bytes(reply[2:6], "big"), reply[6:])
-
-
-class Sensor:
-    """The other end: what the tests make it do. See awaitd_sensor.c."""
-
-    NODE = "/dev/spidev0.0"
-    LOOP_BACK = "/dev/spidev0.1"
-    DATA_READY = "awaitd-data-ready"
-    IDLE = "awaitd-idle"
-
-    _device = Path("/sys/bus/platform/devices/awaitd-sensor")
-    _driver = Path("/sys/bus/platform/drivers/awaitd-sensor")
-
-    def _write(self, attribute: str, value: object) -> None:
-        (self._device / attribute).write_text(str(value), encoding="ascii")
-
-    def play(self, count: int, period_us: int = 0) -> None:
-        """`count` samples, one a period; without a period they have all come,
-        and whoever listens to the line was told of each, at the return."""
-        self._write("play", f"{count} {period_us}")
-
-    @property
-    def produced(self) -> int:
-        return int((self._device / "produced").read_text(encoding="ascii"))
-
-    def fail(self, transfers: int) -> None:
-        """So many from now on end with EIO."""
-        self._write("fail", transfers)
-
-    def delay(self, delay_us: int) -> None:
-        """Each transfer lasts so long."""
-        self._write("delay_us", delay_us)
-
-    def unplug(self) -> None:
-        """The bus, its devices and the lines are gone."""
-        (self._driver / "unbind").write_text(self._device.name)
-
-    def plug(self) -> None:
-        """New, it begins with its first sample."""
-        (self._driver / "bind").write_text(self._device.name)
-
-    def reset(self) -> None:
-        if (self._driver / self._device.name).exists():
-            self.unplug()
-        self.plug()
