@@ -4,7 +4,6 @@ one bus, and the sensor."""
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -59,11 +58,10 @@ def both_controllers() -> Controllers:
 
 
 @pytest.fixture
-def controllers(both_controllers: Controllers) -> Iterator[Controllers]:
+def controllers(both_controllers: Controllers) -> Controllers:
     """Up, at 500 kbit/s; a test may do anything to them."""
     both_controllers.reset()
-    yield both_controllers
-    both_controllers.reset()
+    return both_controllers
 
 
 @pytest.fixture
@@ -78,11 +76,11 @@ def candump(start_process):
 
 
 @pytest.fixture
-def sensor() -> Iterator[Sensor]:
+def sensor() -> Sensor:
     """Just plugged in."""
     sensor = Sensor()
     sensor.reset()
-    yield sensor
+    return sensor
 
 
 @pytest.fixture(scope="session")
