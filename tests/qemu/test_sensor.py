@@ -36,7 +36,7 @@ def data_ready(edges: int = RISING, **options: int) -> Request:
 # ---- the bus ----
 
 
-@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("bits", [8, 16, 32])
 def test_loop_back_returns_what_was_sent(sensor, bits):
     print(f"AWAITD_SEED={SEED}")
     sent = random.Random(SEED).randbytes(4096)
@@ -48,6 +48,12 @@ def test_loop_back_returns_what_was_sent(sensor, bits):
 def test_sensor_returns_what_is_no_command(sensor):
     with Spidev(sensor.NODE) as device:
         assert device.transfer(b"\x01\x80\x00") == b"\x01\x80\x00"
+
+
+def test_looped_sensor_returns_its_command(sensor):
+    with Spidev(sensor.NODE) as device:
+        device.mode = 0x20
+        assert device.transfer(READ_SAMPLE) == READ_SAMPLE
 
 
 def test_command_and_answer_may_be_two_segments(sensor, samples):
@@ -213,8 +219,15 @@ def test_unplugged_sensor_shuts_what_is_open(sensor):
             device.transfer(b"abc")
     assert caught.value.errno == errno.ESHUTDOWN
     assert not Path(sensor.NODE).exists()
-    with pytest.raises(LookupError):
-        gpio_lines.find(Sensor.DATA_READY)
+
+
+def test_line_stays_when_the_sensor_goes_and_falls(sensor):
+    with data_ready(edges=FALLING) as line:
+        sensor.play(1)
+        sensor.unplug()
+        assert line.read().edge == FALLING
+        sensor.plug()
+        assert line.values() == 0
 
 
 def test_sensor_comes_back_new(sensor, samples):

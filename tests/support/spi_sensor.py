@@ -56,7 +56,7 @@ class Sensor:
         self._write("delay_us", delay_us)
 
     def unplug(self) -> None:
-        """The bus, its devices and the lines are gone."""
+        """The bus and its devices are gone; the line stays, and falls."""
         (self._driver / "unbind").write_text(self._device.name)
 
     def plug(self) -> None:

@@ -15,7 +15,8 @@
  *     2-5  the sample's number, big-endian, from 0; all ones: there is none yet
  *     6-11 the sample
  *
- * What else it is sent it sends back, as chip select 1 does with everything.
+ * What else it is sent it sends back, as chip select 1 does with everything,
+ * and either of them with words of 16 or 32 bits, or in the mode SPI_LOOP.
  *
  * Of its attributes in sysfs (/sys/bus/platform/devices/awaitd-sensor),
  * `play` takes "COUNT PERIOD_US": COUNT samples, one a period; with period 0
@@ -23,7 +24,10 @@
  * before. "0 0" stops. `produced` counts samples, `fail` the transfers from
  * now on that end with EIO, and `delay_us` makes each transfer last.
  *
- * It is unplugged by unbinding it from its driver, as any device. */
+ * It is unplugged by unbinding it from its driver, as any device. The line is
+ * not the sensor's but the machine's, as on most boards, and stays: a GPIO chip
+ * that goes while somebody has a line of it makes Linux 6.1 follow a null
+ * pointer when the next chip comes. */
 #include <asm/unaligned.h>
 #include <linux/delay.h>
 #include <linux/firmware.h>
@@ -50,9 +54,22 @@ enum {
     DATA_READY = 0, /* the offset of the line; the other one never moves */
 };
 
+/* The data-ready line. */
+struct line {
+    struct gpio_chip gpio;
+    bool ready; /* its level */
+
+    /* Set by gpiolib with the interrupt's own lock held, which is taken inside
+     * the sensor's when the line moves: so these have none, but are read once.
+     */
+    bool armed;
+    unsigned int trigger;
+};
+
+static struct line line;
+
 struct sensor {
     const struct firmware *samples;
-    struct gpio_chip gpio;
     struct hrtimer timer;
     struct mutex playing; /* one writer of `play` at a time */
 
@@ -62,41 +79,32 @@ struct sensor {
     u32 to_play;
     u32 read; /* `produced` at the last read */
     u64 period_ns;
-    bool ready; /* the line's level */
 
     /* Of the message that is on the bus; the core has one at a time. */
     unsigned int position; /* in bytes since the chip was selected */
     bool answering;
     u8 reply[REPLY_SIZE];
 
-    /* Set by gpiolib with the interrupt's own lock held, which is taken inside
-     * ours when a line moves: so these have none, but are read once. */
-    bool armed;
-    unsigned int trigger;
-
     unsigned int fail, delay_us;
 };
 
 /* ---- the line ---- */
 
-/* Under the lock, so that edges are told in the order they happen. */
-static void set_ready(struct sensor *sensor, bool level)
+/* Under the sensor's lock, so that edges are told in the order they happen. */
+static void set_ready(bool level)
 {
     unsigned int edge = level ? IRQ_TYPE_EDGE_RISING : IRQ_TYPE_EDGE_FALLING;
 
-    lockdep_assert_held(&sensor->lock);
-    if (sensor->ready == level)
+    if (line.ready == level)
         return;
-    WRITE_ONCE(sensor->ready, level);
-    if (READ_ONCE(sensor->armed) && (READ_ONCE(sensor->trigger) & edge))
-        generic_handle_domain_irq_safe(sensor->gpio.irq.domain, DATA_READY);
+    WRITE_ONCE(line.ready, level);
+    if (READ_ONCE(line.armed) && (READ_ONCE(line.trigger) & edge))
+        generic_handle_domain_irq_safe(line.gpio.irq.domain, DATA_READY);
 }
 
 static int line_get(struct gpio_chip *gpio, unsigned int offset)
 {
-    struct sensor *sensor = gpiochip_get_data(gpio);
-
-    return offset == DATA_READY && READ_ONCE(sensor->ready);
+    return offset == DATA_READY && READ_ONCE(line.ready);
 }
 
 static int line_get_direction(struct gpio_chip *gpio, unsigned int offset)
@@ -109,27 +117,18 @@ static int line_direction_input(struct gpio_chip *gpio, unsigned int offset)
     return 0;
 }
 
-static struct sensor *sensor_of_irq(struct irq_data *data)
-{
-    return gpiochip_get_data(irq_data_get_irq_chip_data(data));
-}
-
 static void line_mask(struct irq_data *data)
 {
-    struct sensor *sensor = sensor_of_irq(data);
-
     if (irqd_to_hwirq(data) == DATA_READY)
-        WRITE_ONCE(sensor->armed, false);
-    gpiochip_disable_irq(&sensor->gpio, irqd_to_hwirq(data));
+        WRITE_ONCE(line.armed, false);
+    gpiochip_disable_irq(&line.gpio, irqd_to_hwirq(data));
 }
 
 static void line_unmask(struct irq_data *data)
 {
-    struct sensor *sensor = sensor_of_irq(data);
-
-    gpiochip_enable_irq(&sensor->gpio, irqd_to_hwirq(data));
+    gpiochip_enable_irq(&line.gpio, irqd_to_hwirq(data));
     if (irqd_to_hwirq(data) == DATA_READY)
-        WRITE_ONCE(sensor->armed, true);
+        WRITE_ONCE(line.armed, true);
 }
 
 static int line_set_type(struct irq_data *data, unsigned int type)
@@ -137,7 +136,7 @@ static int line_set_type(struct irq_data *data, unsigned int type)
     if (type & ~IRQ_TYPE_EDGE_BOTH)
         return -EINVAL;
     if (irqd_to_hwirq(data) == DATA_READY)
-        WRITE_ONCE(sensor_of_irq(data)->trigger, type);
+        WRITE_ONCE(line.trigger, type);
     return 0;
 }
 
@@ -153,9 +152,9 @@ static const struct irq_chip line_irq = {
 static const char *const line_names[LINES] = {"awaitd-data-ready",
                                               "awaitd-idle"};
 
-static int add_lines(struct device *device, struct sensor *sensor)
+static int add_lines(struct device *device)
 {
-    struct gpio_chip *gpio = &sensor->gpio;
+    struct gpio_chip *gpio = &line.gpio;
 
     gpio->label = NAME;
     gpio->parent = device;
@@ -169,7 +168,7 @@ static int add_lines(struct device *device, struct sensor *sensor)
     gpio_irq_chip_set_chip(&gpio->irq, &line_irq);
     gpio->irq.handler = handle_simple_irq;
     gpio->irq.default_type = IRQ_TYPE_NONE;
-    return devm_gpiochip_add_data(device, gpio, sensor);
+    return gpiochip_add_data(gpio, NULL);
 }
 
 /* ---- samples ---- */
@@ -178,8 +177,8 @@ static void produce(struct sensor *sensor)
 {
     lockdep_assert_held(&sensor->lock);
     sensor->produced++;
-    set_ready(sensor, false);
-    set_ready(sensor, true);
+    set_ready(false);
+    set_ready(true);
 }
 
 static enum hrtimer_restart tick(struct hrtimer *timer)
@@ -202,9 +201,9 @@ static enum hrtimer_restart tick(struct hrtimer *timer)
 }
 
 /* Returns when those who listen have been told of the line's last edge. */
-static void let_listeners_run(struct sensor *sensor)
+static void let_listeners_run(void)
 {
-    unsigned int irq = irq_find_mapping(sensor->gpio.irq.domain, DATA_READY);
+    unsigned int irq = irq_find_mapping(line.gpio.irq.domain, DATA_READY);
 
     if (irq)
         synchronize_irq(irq);
@@ -216,13 +215,13 @@ static void play_now(struct sensor *sensor, unsigned int count)
 
     while (count-- && !fatal_signal_pending(current)) {
         raw_spin_lock_irqsave(&sensor->lock, flags);
-        set_ready(sensor, false);
+        set_ready(false);
         raw_spin_unlock_irqrestore(&sensor->lock, flags);
-        let_listeners_run(sensor);
+        let_listeners_run();
         raw_spin_lock_irqsave(&sensor->lock, flags);
         produce(sensor);
         raw_spin_unlock_irqrestore(&sensor->lock, flags);
-        let_listeners_run(sensor);
+        let_listeners_run();
         cond_resched();
     }
 }
@@ -277,7 +276,7 @@ static void compose_reply(struct sensor *sensor)
     produced = sensor->produced;
     unread = produced - sensor->read;
     sensor->read = produced;
-    set_ready(sensor, false);
+    set_ready(false);
     raw_spin_unlock_irqrestore(&sensor->lock, flags);
 
     memset(sensor->reply, 0, sizeof(sensor->reply));
@@ -312,7 +311,8 @@ static int sensor_transfer_one(struct spi_controller *bus,
     struct sensor *sensor = spi_controller_get_devdata(bus);
     const u8 *tx = transfer->tx_buf;
     u8 *rx = transfer->rx_buf;
-    bool bytes = device->chip_select == 0 && transfer->bits_per_word == 8;
+    bool answers = device->chip_select == 0 && !(device->mode & SPI_LOOP) &&
+                   transfer->bits_per_word == 8;
     unsigned int i;
 
     if (sensor->delay_us)
@@ -323,7 +323,7 @@ static int sensor_transfer_one(struct spi_controller *bus,
     }
     for (i = 0; i < transfer->len; i++) {
         u8 sent = tx ? tx[i] : 0;
-        u8 received = bytes ? exchange(sensor, sent) : sent;
+        u8 received = answers ? exchange(sensor, sent) : sent;
 
         if (rx)
             rx[i] = received;
@@ -352,8 +352,10 @@ static int add_bus(struct device *device, struct sensor *sensor)
     spi_controller_set_devdata(bus, sensor);
     bus->bus_num = 0;
     bus->num_chipselect = CHIP_SELECTS;
-    bus->mode_bits = SPI_CPOL | SPI_CPHA | SPI_CS_HIGH | SPI_LSB_FIRST;
-    bus->bits_per_word_mask = SPI_BPW_MASK(8) | SPI_BPW_MASK(16);
+    bus->mode_bits =
+        SPI_CPOL | SPI_CPHA | SPI_CS_HIGH | SPI_LSB_FIRST | SPI_LOOP;
+    bus->bits_per_word_mask =
+        SPI_BPW_MASK(8) | SPI_BPW_MASK(16) | SPI_BPW_MASK(32);
     bus->min_speed_hz = 1000;
     bus->max_speed_hz = 10000000;
     bus->transfer_one = sensor_transfer_one;
@@ -415,13 +417,19 @@ static int load_samples(struct device *device, struct sensor *sensor)
     return error;
 }
 
-static void stop_timer(void *timer)
+/* Without power it says nothing. */
+static void power_off(void *data)
 {
-    hrtimer_cancel(timer);
+    struct sensor *sensor = data;
+    unsigned long flags;
+
+    hrtimer_cancel(&sensor->timer);
+    raw_spin_lock_irqsave(&sensor->lock, flags);
+    set_ready(false);
+    raw_spin_unlock_irqrestore(&sensor->lock, flags);
 }
 
-/* What is added last goes first: user space's ways in, then the timer, and
- * only then the line that it moves. */
+/* What is added last goes first: user space's ways in, then the timer. */
 static int sensor_probe(struct platform_device *platform)
 {
     struct device *device = &platform->dev;
@@ -437,9 +445,7 @@ static int sensor_probe(struct platform_device *platform)
     platform_set_drvdata(platform, sensor);
     error = load_samples(device, sensor);
     if (!error)
-        error = add_lines(device, sensor);
-    if (!error)
-        error = devm_add_action_or_reset(device, stop_timer, &sensor->timer);
+        error = devm_add_action_or_reset(device, power_off, sensor);
     if (!error)
         error = add_bus(device, sensor);
     return error;
@@ -450,9 +456,32 @@ static struct platform_driver sensor_driver = {
     .driver = {.name = NAME, .dev_groups = sensor_groups},
 };
 
-static struct platform_device *sensor_device;
+/* ---- the module ---- */
 
-static int __init sensor_init(void)
+static struct platform_device *machine, *sensor_device;
+
+/* Whoever has a line holds the module, so that it cannot go meanwhile. */
+static void remove_machine(void)
+{
+    gpiochip_remove(&line.gpio);
+    platform_device_unregister(machine);
+}
+
+static int add_machine(void)
+{
+    int error;
+
+    machine = platform_device_register_simple("awaitd-machine",
+                                              PLATFORM_DEVID_NONE, NULL, 0);
+    if (IS_ERR(machine))
+        return PTR_ERR(machine);
+    error = add_lines(&machine->dev);
+    if (error)
+        platform_device_unregister(machine);
+    return error;
+}
+
+static int add_sensor(void)
 {
     int error = platform_driver_register(&sensor_driver);
 
@@ -460,11 +489,22 @@ static int __init sensor_init(void)
         return error;
     sensor_device =
         platform_device_register_simple(NAME, PLATFORM_DEVID_NONE, NULL, 0);
-    if (IS_ERR(sensor_device)) {
-        platform_driver_unregister(&sensor_driver);
-        return PTR_ERR(sensor_device);
-    }
-    return 0;
+    if (!IS_ERR(sensor_device))
+        return 0;
+    platform_driver_unregister(&sensor_driver);
+    return PTR_ERR(sensor_device);
+}
+
+static int __init sensor_init(void)
+{
+    int error = add_machine();
+
+    if (error)
+        return error;
+    error = add_sensor();
+    if (error)
+        remove_machine();
+    return error;
 }
 module_init(sensor_init);
 
@@ -472,6 +512,7 @@ static void __exit sensor_exit(void)
 {
     platform_device_unregister(sensor_device);
     platform_driver_unregister(&sensor_driver);
+    remove_machine();
 }
 module_exit(sensor_exit);
 
