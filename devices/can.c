@@ -20,6 +20,7 @@
 
 #include "devices/can_frame.h"
 #include "devices/can_interfaces.h"
+#include "devices/can_periodic.h"
 #include "devices/drivers.h"
 #include "devices/queue/log.h"
 #include "devices/socket.h"
@@ -54,7 +55,8 @@ struct can {
     char interface[IFNAMSIZ];
     int index; /* of the interface; 0: all */
     bool fd;
-    bool down_reported; /* since the last frame */
+    bool down_reported;                 /* since the last frame */
+    struct aw_can_periodics *periodics; /* NULL: none yet */
     uint32_t known_count;
     struct {
         int index;
@@ -252,6 +254,7 @@ static void describe(struct aw_link *link, const struct aw_value *values)
 
 static void free_can(struct can *can)
 {
+    aw_can_periodics_free(can->periodics);
     aw_socket_free(can->socket);
     free(can);
 }
@@ -378,6 +381,18 @@ static uint64_t count_losses(struct aw_link *link) AW_ON(reader)
     return aw_socket_losses(can->socket);
 }
 
+static int control_can(struct aw_link *link, uint32_t request, void *argument)
+    AW_ON(reader)
+{
+    struct can *can = link->state;
+
+    /* On which interface, of all of them? */
+    if (can->index == 0)
+        return -EOPNOTSUPP;
+    return aw_can_periodic_control(&can->periodics, can->index, can->fd,
+                                   request, argument);
+}
+
 static void close_can(struct aw_link *link)
 {
     free_can(link->state);
@@ -395,6 +410,7 @@ const struct aw_driver aw_can_driver = {
     .open = open_can,
     .read = read_can,
     .send = send_can,
+    .control = control_can,
     .losses = count_losses,
     .close = close_can,
 };

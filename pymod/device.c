@@ -303,6 +303,22 @@ static PyType_Spec device_spec = {
     .slots = device_slots,
 };
 
+static PyMethodDef can_device_methods[] = {
+    {"send_periodic", (PyCFunction)(void (*)(void))aw_device_send_periodic,
+     METH_VARARGS | METH_KEYWORDS,
+     "send_periodic($self, /, frame, period)\n--\n\n"
+     "Have the kernel send a frame again and again: a new PeriodicSend.\n\n"
+     "period: seconds, 0.0001 to 86400; the first frame goes at once. It ends\n"
+     "with stop(), with its script, with the device and with the process, "
+     "even\n"
+     "if that is killed. The send ledger does not have these frames: the "
+     "kernel\n"
+     "counts them nowhere.\n\n"
+     "Raises ValueError for what is no good, DeviceError where the driver has\n"
+     "none, or the kernel refuses."},
+    {NULL, NULL, 0, NULL},
+};
+
 /* Adds a kind of device, which differs from Device by its frames and what can
  * be done with them alone; `methods` may be NULL. */
 static PyTypeObject *add_kind(PyObject *module, const char *name,
@@ -335,7 +351,8 @@ int aw_device_setup(PyObject *module)
     if (!state->device_type || PyModule_AddType(module, state->device_type) < 0)
         return -1;
     state->can_device_type =
-        add_kind(module, "awaitd.CanDevice", "A device of CanFrame.", NULL);
+        add_kind(module, "awaitd.CanDevice", "A device of CanFrame.",
+                 can_device_methods);
     state->datagram_device_type = add_kind(module, "awaitd.DatagramDevice",
                                            "A device of Datagram.", NULL);
     state->j1939_device_type = add_kind(module, "awaitd.J1939Device",

@@ -38,6 +38,7 @@ struct aw_module {
     PyTypeObject *device_type;        /* device.c: Device, the base of these: */
     PyTypeObject *can_device_type, *datagram_device_type, *bytes_device_type;
     PyTypeObject *j1939_device_type;
+    PyTypeObject *periodic_type; /* periodic.c: PeriodicSend */
     PyTypeObject *queue_type;    /* queue.c: Queue */
     PyTypeObject *send_type;     /* send.c: what `await device.send()` awaits */
     PyTypeObject *stats_type;    /* stats.c: QueueStats */
@@ -102,6 +103,7 @@ int aw_frame_setup(PyObject *module) AW_WITH_GIL;
 int aw_can_frame_setup(PyObject *module) AW_WITH_GIL;
 int aw_datagram_setup(PyObject *module) AW_WITH_GIL;
 int aw_j1939_setup(PyObject *module) AW_WITH_GIL;
+int aw_periodic_setup(PyObject *module) AW_WITH_GIL;
 int aw_device_setup(PyObject *module) AW_WITH_GIL;
 int aw_queue_setup(PyObject *module) AW_WITH_GIL;
 int aw_get_setup(PyObject *module) AW_WITH_GIL;
