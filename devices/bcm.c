@@ -188,6 +188,7 @@ static int import_message(const struct bcm *bcm, uint32_t index,
     aw_can_frame_import(&wire, frame_bytes, frame);
     aw_socket_stamp(bcm->socket, index, frame);
     frame->channel = 0;
+    /* Not every kernel says it of these (Linux 6.1 does not). */
     if (aw_socket_flags(bcm->socket, index) & (MSG_DONTROUTE | MSG_CONFIRM))
         frame->flags |= AW_FRAME_SENT;
     batch->count++;
