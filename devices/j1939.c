@@ -167,6 +167,22 @@ static int bind_own(struct j1939 *j1939)
     return result == -ENETDOWN ? 0 : result;
 }
 
+/* By a filter, not by bind(): what that says a promiscuous socket ignores. */
+static int choose_pgn(const struct j1939 *j1939, const struct aw_value *pgn)
+{
+    struct j1939_filter filter = {
+        .pgn = (pgn_t)pgn->integer,
+        .pgn_mask = J1939_PGN_MAX,
+    };
+
+    if (!pgn->set)
+        return 0;
+    return setsockopt(j1939->socket->fd, SOL_CAN_J1939, SO_J1939_FILTER,
+                      &filter, sizeof(filter)) < 0
+               ? -errno
+               : 0;
+}
+
 static int set_up(struct j1939 *j1939, const struct aw_link *link,
                   const struct aw_value *values, struct aw_error *error)
 {
@@ -174,6 +190,8 @@ static int set_up(struct j1939 *j1939, const struct aw_link *link,
 
     if (result == 0 && values[PROMISCUOUS].flag)
         result = set_option(j1939, SOL_CAN_J1939, SO_J1939_PROMISC, 1);
+    if (result == 0)
+        result = choose_pgn(j1939, &values[PGN]);
     if (result == 0)
         result = aw_socket_set_buffer(j1939->socket, link->name,
                                       (int)values[RECEIVE_BUFFER].integer);
@@ -207,8 +225,6 @@ static void read_values(struct j1939 *j1939, const struct aw_value *values)
     }
     if (values[ADDRESS].set)
         own->can_addr.j1939.addr = (uint8_t)values[ADDRESS].integer;
-    if (values[PGN].set)
-        own->can_addr.j1939.pgn = (uint32_t)values[PGN].integer;
 }
 
 static void free_j1939(struct j1939 *j1939)
@@ -244,6 +260,7 @@ static int open_j1939(struct aw_link *link, const struct aw_value *values,
         return result;
     }
     describe(link, values);
+    link->status.kernel_filter = values[PGN].set || !values[PROMISCUOUS].flag;
     link->state = j1939;
     link->fd = j1939->socket->fd;
     return 0;
