@@ -233,3 +233,27 @@ int aw_can_net_judge(struct aw_can_net *net, const struct aw_link *link,
     net->reported = -result;
     return 0;
 }
+
+static ssize_t try_to_send(int fd, const void *data, size_t bytes,
+                           const union aw_socket_address *address)
+{
+    ssize_t taken = sendto(fd, data, bytes, MSG_DONTWAIT | MSG_NOSIGNAL,
+                           address ? &address->any : NULL,
+                           address ? sizeof(address->can) : 0);
+
+    return taken < 0 ? -errno : taken;
+}
+
+ssize_t aw_can_net_send(struct aw_can_net *net, const struct aw_link *link,
+                        int fd, const void *data, size_t bytes,
+                        const union aw_socket_address *address)
+{
+    ssize_t first = try_to_send(fd, data, bytes, address), second;
+
+    if (first >= 0 || first == -EAGAIN || first == -ENOBUFS || first == -EBUSY)
+        return first;
+    second = try_to_send(fd, data, bytes, address);
+    if (second != first)
+        (void)aw_can_net_judge(net, link, (int)first);
+    return second;
+}

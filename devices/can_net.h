@@ -10,6 +10,7 @@
 
 #include <net/if.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "devices/device.h"
 #include "devices/socket.h"
@@ -56,6 +57,14 @@ int aw_can_net_aux(struct aw_can_net *net, struct aw_link *link,
  * a transfer failed of is told once, until aw_can_net_received(). */
 int aw_can_net_judge(struct aw_can_net *net, const struct aw_link *link,
                      int result) AW_ON(reader);
+
+/* Sends a message, to `address` if that is not NULL. A failure may be that of
+ * an earlier message, which the socket tells by the next call: then it is told
+ * as above, and the message sent all the same. Returns the bytes taken or a
+ * negative errno, which is this message's own. */
+ssize_t aw_can_net_send(struct aw_can_net *net, const struct aw_link *link,
+                        int fd, const void *data, size_t bytes,
+                        const union aw_socket_address *address) AW_ON(reader);
 
 static inline void aw_can_net_received(struct aw_can_net *net)
 {

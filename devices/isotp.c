@@ -10,7 +10,6 @@
 #include <linux/can/isotp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "devices/can_net.h"
 #include "devices/drivers.h"
@@ -391,21 +390,24 @@ static int read_isotp(struct aw_link *link, struct aw_batch *batch)
 
 static int send_isotp(struct aw_link *link, struct aw_send *send) AW_ON(reader)
 {
-    const struct isotp *isotp = link->state;
+    struct isotp *isotp = link->state;
     const void *slot = send->frame;
     const struct aw_frame *frame = slot;
+    ssize_t taken;
 
     if (frame->kind != AW_KIND_BYTES)
         return -EINVAL;
     if (!isotp->net.up)
         return -ENETDOWN;
-    if (write(isotp->socket->fd, frame->payload, frame->length) >= 0)
-        return 0;
+    taken = aw_can_net_send(&isotp->net, link, isotp->socket->fd,
+                            frame->payload, frame->length, NULL);
     /* The message before this one is under way. Before Linux 6.4 poll() does
      * not wait for it, so neither can the reader. */
-    if (errno == EAGAIN)
+    if (taken == -EAGAIN)
         return -ENOBUFS;
-    return errno == EADDRNOTAVAIL ? -ENODEV : -errno;
+    if (taken == -EADDRNOTAVAIL)
+        return -ENODEV;
+    return taken < 0 ? (int)taken : 0;
 }
 
 static int aux_isotp(struct aw_link *link, struct aw_batch *batch) AW_ON(reader)

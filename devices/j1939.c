@@ -407,20 +407,24 @@ static size_t bytes_begun(const struct j1939 *j1939, const struct aw_send *send)
 
 /* The kernel may take but a part of a long message; it wants the rest then,
  * before any other. If that never comes it gives up after about a second. */
-static int transmit(struct j1939 *j1939, const struct aw_send *send,
-                    const struct aw_frame *frame,
-                    const struct aw_j1939_head *head)
+static int transmit(struct j1939 *j1939, const struct aw_link *link,
+                    const struct aw_send *send,
+                    const struct aw_j1939_head *head) AW_ON(reader)
 {
+    const void *slot = send->frame;
+    const struct aw_frame *frame = slot;
     union aw_socket_address address = destination_of(j1939, head);
     size_t before = bytes_begun(j1939, send);
     size_t rest = frame->length - HEAD_BYTES - before;
     ssize_t taken =
-        sendto(j1939->socket->fd, frame->payload + HEAD_BYTES + before, rest,
-               MSG_DONTWAIT | MSG_NOSIGNAL, &address.any, sizeof(address.can));
+        aw_can_net_send(&j1939->net, link, j1939->socket->fd,
+                        frame->payload + HEAD_BYTES + before, rest, &address);
 
+    /* Another's message is on its way between the same two. */
+    if (taken == -EBUSY)
+        return -ENOBUFS;
     if (taken < 0)
-        /* Another's message is on its way between the same two. */
-        return errno == EBUSY ? -ENOBUFS : -errno;
+        return (int)taken;
     j1939->begun = NULL;
     if ((size_t)taken == rest)
         return 0;
@@ -444,7 +448,7 @@ static int send_j1939(struct aw_link *link, struct aw_send *send) AW_ON(reader)
         return -ENETDOWN;
     memcpy(&head, frame->payload, sizeof(head));
     result = choose_priority(j1939, head.priority);
-    return result < 0 ? result : transmit(j1939, send, frame, &head);
+    return result < 0 ? result : transmit(j1939, link, send, &head);
 }
 
 static uint64_t count_losses(struct aw_link *link) AW_ON(reader)

@@ -25,6 +25,7 @@ static int parse_number(const char *name, PyObject *object, uint64_t limit,
                         uint64_t none, uint64_t *ret)
 {
     unsigned long long number;
+    char most[24];
 
     if (object == Py_None) {
         *ret = none;
@@ -37,8 +38,9 @@ static int parse_number(const char *name, PyObject *object, uint64_t limit,
     }
     number = PyLong_AsUnsignedLongLong(object);
     if (PyErr_Occurred() || number > limit) {
-        PyErr_Format(PyExc_ValueError, "%s is 0 to 0x%llX, not %R", name,
-                     (unsigned long long)limit, object);
+        snprintf(most, sizeof(most), "0x%llX", (unsigned long long)limit);
+        PyErr_Format(PyExc_ValueError, "%s is 0 to %s, not %R", name, most,
+                     object);
         return -1;
     }
     *ret = number;

@@ -7,7 +7,8 @@ import subprocess
 
 import awaitd
 import pytest
-from can_peers import CAN_BCM, cansend, ip, require_protocol
+from can_peers import cansend, ip
+from can_protocols import CAN_BCM, require_protocol
 
 DEADLINE_S = 10.0
 

@@ -8,14 +8,8 @@ import subprocess
 
 import awaitd
 import pytest
-from can_peers import (
-    CAN_J1939,
-    EXTENDED,
-    cansend,
-    ip,
-    require_protocol,
-    send_raw,
-)
+from can_peers import EXTENDED, cansend, ip, send_raw
+from can_protocols import CAN_J1939, require_protocol
 
 DEADLINE_S = 10.0
 BROADCAST_PGN = 0xFEF1

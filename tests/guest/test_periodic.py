@@ -9,7 +9,8 @@ import textwrap
 
 import awaitd
 import pytest
-from can_peers import CAN_BCM, cansend, ip, require_protocol
+from can_peers import cansend, ip
+from can_protocols import CAN_BCM, require_protocol
 
 DEADLINE_S = 10.0
 PERIOD_S = 0.005

@@ -3,12 +3,10 @@ can-utils cannot send."""
 
 from __future__ import annotations
 
-import os
 import socket
 import struct
 import subprocess
 
-import pytest
 from process import Process
 
 # As in linux/can.h.
@@ -16,30 +14,6 @@ EXTENDED = 0x80000000
 ERROR = 0x20000000
 
 PROBE_ID = 0x7FE
-
-# Protocols of AF_CAN's datagram sockets, and which guest must have them, by
-# what its environment says.
-CAN_BCM, CAN_ISOTP, CAN_J1939 = 2, 6, 7
-MUST_HAVE = {
-    "AWAITD_GUEST": {CAN_BCM, CAN_J1939},
-    "AWAITD_QEMU_GUEST": {CAN_BCM, CAN_ISOTP, CAN_J1939},
-}
-
-
-def require_protocol(protocol: int) -> None:
-    """Skips, with the reason, where the kernel lacks it and may."""
-    try:
-        socket.socket(socket.AF_CAN, socket.SOCK_DGRAM, protocol).close()
-    except OSError as error:
-        for guest, protocols in MUST_HAVE.items():
-            if os.environ.get(guest) and protocol in protocols:
-                raise
-        names = {
-            CAN_BCM: "can-bcm",
-            CAN_ISOTP: "can-isotp",
-            CAN_J1939: "can-j1939",
-        }
-        pytest.skip(f"this kernel has no {names[protocol]} ({error})")
 
 
 def ip(*arguments: str) -> None:
