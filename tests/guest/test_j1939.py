@@ -106,6 +106,27 @@ def test_extended_transport_carries_more_than_1785_bytes():
     assert got.data == data
 
 
+def test_more_than_the_send_buffer_holds_goes_out_in_parts():
+    """The kernel takes but a part of some of these at first."""
+    data = [bytes([number]) * 50_000 for number in range(6)]
+
+    async def main():
+        with (
+            open_j1939(address=0x20, send_timeout_s=60) as sender,
+            open_j1939(address=0x30, max_payload=65504) as receiver,
+            receiver.queue() as queue,
+        ):
+            sending = [
+                asyncio.create_task(sender.send(message(one, PEER_PGN, 0x30)))
+                for one in data
+            ]
+            got = [await queue.get(timeout=60) for _ in data]
+            await asyncio.gather(*sending)
+            return [one.data for one in got]
+
+    assert asyncio.run(main()) == data
+
+
 def test_message_longer_than_max_payload_is_cut_and_flagged():
     got = asyncio.run(
         exchange(
