@@ -470,6 +470,18 @@ static uint64_t count_losses(struct aw_link *link) AW_ON(reader)
     return aw_socket_losses(can->socket);
 }
 
+static int control_can(struct aw_link *link, uint32_t request, void *argument)
+    AW_ON(reader)
+{
+    struct aw_can *can = link->state;
+
+    /* On which interface, of all of them? */
+    if (can->index == 0)
+        return -EOPNOTSUPP;
+    return aw_can_periodic_control(&can->periodics, can->index, can->fd,
+                                   request, argument);
+}
+
 const struct aw_driver aw_can_driver = {
     AW_DRIVER_HEAD,
     .name = "can",
@@ -486,6 +498,7 @@ const struct aw_driver aw_can_driver = {
     .send_many = send_many,
     .want_echo = want_echo,
     .filter = filter_can,
+    .control = control_can,
     .losses = count_losses,
     .close = aw_can_close,
 };

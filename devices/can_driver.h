@@ -9,6 +9,7 @@
 
 #include "devices/can_filter.h"
 #include "devices/can_frame.h"
+#include "devices/can_periodic.h"
 #include "devices/can_status.h"
 #include "devices/device.h"
 #include "devices/socket.h"
@@ -46,13 +47,14 @@ struct aw_can {
 
     bool fd;
     bool hw_timestamps;
-    bool error_frames;           /* for the queues */
-    bool receive_own;            /* for the queues */
-    bool echo;                   /* own frames come to be confirmed */
-    bool may_filter;             /* kernel_filter: auto */
-    bool errors_aside;           /* error frames come by errors_fd */
-    bool down_reported;          /* since the last frame */
-    struct aw_can_filter filter; /* the kernel's */
+    bool error_frames;                  /* for the queues */
+    bool receive_own;                   /* for the queues */
+    bool echo;                          /* own frames come to be confirmed */
+    bool may_filter;                    /* kernel_filter: auto */
+    bool errors_aside;                  /* error frames come by errors_fd */
+    bool down_reported;                 /* since the last frame */
+    struct aw_can_filter filter;        /* the kernel's */
+    struct aw_can_periodics *periodics; /* NULL: none yet */
 
     uint32_t known_count;
     struct {

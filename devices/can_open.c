@@ -357,6 +357,7 @@ static void close_fd(int fd)
 
 static void free_can(struct aw_can *can)
 {
+    aw_can_periodics_free(can->periodics);
     close_fd(can->aux_fd);
     close_fd(can->bell_fd);
     close_fd(can->errors_fd);

@@ -49,6 +49,8 @@ int aw_socket_new(int domain, int type, int protocol,
         return result;
     }
     made->used = AW_BATCH_FRAMES;
+    /* MSG_TRUNC: report the length sent, not the length that fitted. */
+    made->receive_flags = MSG_TRUNC;
     for (uint32_t i = 0; i < AW_BATCH_FRAMES; i++) {
         struct msghdr *header = &made->messages[i].msg_hdr;
 
@@ -135,9 +137,8 @@ int aw_socket_receive(struct aw_socket *socket, uint32_t count)
 
     AW_ASSERT_ROLE(READER);
     renew_headers(socket);
-    /* MSG_TRUNC: report the length sent, not the length that fitted. */
     received = recvmmsg(socket->fd, socket->messages, count,
-                        MSG_DONTWAIT | MSG_TRUNC, NULL);
+                        MSG_DONTWAIT | socket->receive_flags, NULL);
     if (received < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -errno;
     socket->used = (uint32_t)received;

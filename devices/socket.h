@@ -12,6 +12,7 @@
 #define AW_SOCKET_H
 
 #include <linux/can.h>
+#include <linux/can/j1939.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -53,11 +54,15 @@ union aw_socket_control {
     struct cmsghdr header; /* its alignment */
     unsigned char bytes[CMSG_SPACE(sizeof(struct timespec)) +
                         CMSG_SPACE(3 * sizeof(struct timespec)) +
-                        CMSG_SPACE(sizeof(uint32_t))];
+                        CMSG_SPACE(sizeof(uint32_t)) +
+                        CMSG_SPACE(sizeof(name_t)) + /* of j1939 */
+                        2 * CMSG_SPACE(sizeof(uint8_t))];
 };
 
 struct aw_socket {
     int fd;
+    int receive_flags;    /* of recvmmsg(); MSG_TRUNC unless a driver whose
+                             protocol does not know it takes that away */
     uint32_t kept_frames; /* aw_link.kept_frames */
     uint32_t used;        /* messages that the kernel has written to */
     uint64_t lost;        /* dropped by the kernel before the last message */

@@ -117,10 +117,9 @@ static PyObject *device_get_driver(PyObject *self, void *Py_UNUSED(closure))
 static PyObject *device_get_kind(PyObject *self, void *Py_UNUSED(closure))
 {
     static const char *const names[] = {
-        [AW_KIND_BYTES] = "bytes",
-        [AW_KIND_CAN] = "can",
-        [AW_KIND_CAN_XL] = "can",
-        [AW_KIND_DATAGRAM] = "datagram",
+        [AW_KIND_BYTES] = "bytes", [AW_KIND_CAN] = "can",
+        [AW_KIND_CAN_XL] = "can",  [AW_KIND_DATAGRAM] = "datagram",
+        [AW_KIND_J1939] = "j1939",
     };
 
     return PyUnicode_FromString(
@@ -159,6 +158,8 @@ static PyTypeObject *type_for(const struct aw_module *module,
         return module->can_device_type;
     case AW_KIND_DATAGRAM:
         return module->datagram_device_type;
+    case AW_KIND_J1939:
+        return module->j1939_device_type;
     case AW_KIND_BYTES:
     case AW_KIND_EVENT:
         break;
@@ -273,7 +274,8 @@ static PyMemberDef device_members[] = {
 
 static PyGetSetDef device_getset[] = {
     {"driver", device_get_driver, NULL, "The driver's name.", NULL},
-    {"kind", device_get_kind, NULL, "'can', 'datagram' or 'bytes'.", NULL},
+    {"kind", device_get_kind, NULL, "'can', 'datagram', 'j1939' or 'bytes'.",
+     NULL},
     {"closed", device_get_closed, NULL, "True after close().", NULL},
     {"_held", device_get_held, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
@@ -301,12 +303,30 @@ static PyType_Spec device_spec = {
     .slots = device_slots,
 };
 
-/* Adds a kind of device, which differs from Device by its frames alone. */
+static PyMethodDef can_device_methods[] = {
+    {"send_periodic", (PyCFunction)(void (*)(void))aw_device_send_periodic,
+     METH_VARARGS | METH_KEYWORDS,
+     "send_periodic($self, /, frame, period)\n--\n\n"
+     "Have the kernel send a frame again and again: a new PeriodicSend.\n\n"
+     "period: seconds, 0.0001 to 86400; the first frame goes at once. It ends\n"
+     "with stop(), with its script, with the device and with the process, "
+     "even\n"
+     "if that is killed. The send ledger does not have these frames: the "
+     "kernel\n"
+     "counts them nowhere.\n\n"
+     "Raises ValueError for what is no good, DeviceError where the driver has\n"
+     "none, or the kernel refuses."},
+    {NULL, NULL, 0, NULL},
+};
+
+/* Adds a kind of device, which differs from Device by its frames and what can
+ * be done with them alone; `methods` may be NULL. */
 static PyTypeObject *add_kind(PyObject *module, const char *name,
-                              const char *doc)
+                              const char *doc, PyMethodDef *methods)
 {
     PyType_Slot slots[] = {
         {Py_tp_doc, (void *)doc},
+        {methods ? Py_tp_methods : 0, methods},
         {0, NULL},
     };
     PyType_Spec spec = {
@@ -331,13 +351,16 @@ int aw_device_setup(PyObject *module)
     if (!state->device_type || PyModule_AddType(module, state->device_type) < 0)
         return -1;
     state->can_device_type =
-        add_kind(module, "awaitd.CanDevice", "A device of CanFrame.");
-    state->datagram_device_type =
-        add_kind(module, "awaitd.DatagramDevice", "A device of Datagram.");
-    state->bytes_device_type = add_kind(module, "awaitd.BytesDevice",
-                                        "A device of Frame: plain bytes.");
+        add_kind(module, "awaitd.CanDevice", "A device of CanFrame.",
+                 can_device_methods);
+    state->datagram_device_type = add_kind(module, "awaitd.DatagramDevice",
+                                           "A device of Datagram.", NULL);
+    state->j1939_device_type = add_kind(module, "awaitd.J1939Device",
+                                        "A device of J1939Message.", NULL);
+    state->bytes_device_type = add_kind(
+        module, "awaitd.BytesDevice", "A device of Frame: plain bytes.", NULL);
     return state->can_device_type && state->datagram_device_type &&
-                   state->bytes_device_type
+                   state->bytes_device_type && state->j1939_device_type
                ? 0
                : -1;
 }

@@ -28,6 +28,10 @@ PyObject *aw_device_channel_name(DeviceObject *self,
 PyObject *aw_device_queue(PyObject *self, PyObject *arguments,
                           PyObject *keywords) AW_WITH_GIL;
 
+/* The method send_periodic() of CanDevice (periodic.c). */
+PyObject *aw_device_send_periodic(PyObject *self, PyObject *arguments,
+                                  PyObject *keywords) AW_WITH_GIL;
+
 /* A new awaitable that sends `frame` when awaited (send.c). */
 PyObject *aw_send_new(DeviceObject *device, PyObject *frame) AW_WITH_GIL;
 

@@ -24,6 +24,8 @@ static inline size_t aw_frame_head_bytes(enum aw_kind kind)
         return sizeof(struct aw_xl_head);
     case AW_KIND_DATAGRAM:
         return sizeof(struct aw_address);
+    case AW_KIND_J1939:
+        return sizeof(struct aw_j1939_head);
     case AW_KIND_BYTES:
     case AW_KIND_EVENT:
     case AW_KIND_CAN:

@@ -76,6 +76,8 @@ static const char *wanted(enum aw_kind kind)
         return "a CanFrame";
     case AW_KIND_DATAGRAM:
         return "a Datagram or bytes";
+    case AW_KIND_J1939:
+        return "a J1939Message";
     case AW_KIND_BYTES:
     case AW_KIND_EVENT:
         break;

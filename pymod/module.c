@@ -241,6 +241,8 @@ static int execute(PyObject *module)
         aw_capsule_setup,
         aw_completion_wait_setup,
         aw_fd_wait_setup,
+        aw_j1939_setup,
+        aw_periodic_setup,
     };
     struct aw_module *state = aw_module_state(module);
 

@@ -34,11 +34,14 @@ struct aw_module {
     PyTypeObject *frame_type;     /* frame.c: Frame, the base of the others */
     PyTypeObject *can_frame_type; /* can_frame.c: CanFrame */
     PyTypeObject *datagram_type;  /* datagram.c: Datagram */
-    PyTypeObject *device_type;    /* device.c: Device, the base of these: */
+    PyTypeObject *j1939_message_type; /* j1939.c: J1939Message */
+    PyTypeObject *device_type;        /* device.c: Device, the base of these: */
     PyTypeObject *can_device_type, *datagram_device_type, *bytes_device_type;
-    PyTypeObject *queue_type; /* queue.c: Queue */
-    PyTypeObject *send_type;  /* send.c: what `await device.send()` awaits */
-    PyTypeObject *stats_type; /* stats.c: QueueStats */
+    PyTypeObject *j1939_device_type;
+    PyTypeObject *periodic_type; /* periodic.c: PeriodicSend */
+    PyTypeObject *queue_type;    /* queue.c: Queue */
+    PyTypeObject *send_type;     /* send.c: what `await device.send()` awaits */
+    PyTypeObject *stats_type;    /* stats.c: QueueStats */
     PyTypeObject *send_stats_type; /* stats.c: SendStats */
     PyTypeObject *get_type;        /* get.c: what `await queue.get()` awaits */
     PyTypeObject *gap_type;        /* gap.c: Gap */
@@ -104,6 +107,8 @@ int aw_errors_setup(PyObject *module) AW_WITH_GIL;
 int aw_frame_setup(PyObject *module) AW_WITH_GIL;
 int aw_can_frame_setup(PyObject *module) AW_WITH_GIL;
 int aw_datagram_setup(PyObject *module) AW_WITH_GIL;
+int aw_j1939_setup(PyObject *module) AW_WITH_GIL;
+int aw_periodic_setup(PyObject *module) AW_WITH_GIL;
 int aw_device_setup(PyObject *module) AW_WITH_GIL;
 int aw_queue_setup(PyObject *module) AW_WITH_GIL;
 int aw_get_setup(PyObject *module) AW_WITH_GIL;

@@ -36,6 +36,9 @@ static PyObject *key_of(QueueObject *self, const struct aw_frame *frame,
         return key_of_can(frame);
     case AW_KIND_DATAGRAM:
         return PyObject_GetAttrString(object, "address");
+    case AW_KIND_J1939:
+        return Py_BuildValue("II", (unsigned)frame->id >> 8,
+                             (unsigned)frame->id & 0xff);
     case AW_KIND_BYTES:
     case AW_KIND_EVENT:
         break;
@@ -95,6 +98,23 @@ static int parse_device(QueueObject *self, PyObject *object,
     return same == 1 ? 0 : -1;
 }
 
+/* (pgn, source_address), as a snapshot has it. */
+static int parse_j1939(PyObject *object, struct aw_key *ret_key)
+{
+    unsigned pgn, source;
+
+    if (!PyTuple_Check(object)) {
+        PyErr_Format(PyExc_TypeError,
+                     "a key is a tuple (pgn, source_address), not %R", object);
+        return -1;
+    }
+    if (!PyArg_ParseTuple(object, "II;a key is (pgn, source_address)", &pgn,
+                          &source))
+        return -1;
+    *ret_key = aw_key_of_j1939(pgn << 8 | (source & 0xff));
+    return 0;
+}
+
 static int parse_key(QueueObject *self, PyObject *object,
                      struct aw_key *ret_key)
 {
@@ -104,6 +124,8 @@ static int parse_key(QueueObject *self, PyObject *object,
         return parse_can(object, ret_key);
     case AW_KIND_DATAGRAM:
         return parse_sender(self, object, ret_key);
+    case AW_KIND_J1939:
+        return parse_j1939(object, ret_key);
     case AW_KIND_BYTES:
     case AW_KIND_EVENT:
         break;

@@ -17,6 +17,8 @@ enum aw_kind {
     AW_KIND_CAN_XL, /* payload: struct aw_xl_head, 1..2048 bytes; id: 11 bit */
     AW_KIND_DATAGRAM, /* payload: struct aw_address, bytes; id: length sent */
     AW_KIND_EVENT,    /* payload: struct aw_event; id: enum aw_event_kind */
+    AW_KIND_J1939, /* payload: struct aw_j1939_head, bytes; id: PGN << 8 | the
+                      source's address */
 };
 
 /* What happened to a device, told in its stream between the frames it happened
@@ -134,6 +136,21 @@ struct aw_address {
     uint8_t reserved;
 };
 
+/* Head of a J1939 message's payload (SAE J1939-21 and -81; linux/can/j1939.h).
+ */
+struct aw_j1939_head {
+    uint64_t name;             /* the source's NAME; 0: none, or unknown */
+    uint64_t destination_name; /* to which NAME; 0: none */
+    uint32_t pgn;
+    uint8_t source_address;      /* 0xFF: none, or unknown */
+    uint8_t destination_address; /* 0xFF: all */
+    uint8_t priority; /* 0 (first) to 7; AW_J1939_DEFAULT on send: the device's
+                       */
+    uint8_t defaults; /* on send: 1, the device's destination */
+};
+
+#define AW_J1939_DEFAULT 0xffu
+
 /* Payload of an event; what the two mean depends on the frame's `id`. */
 struct aw_event {
     int32_t value;
@@ -143,6 +160,7 @@ struct aw_event {
 _Static_assert(sizeof(struct aw_event) == 8, "fits every slot class");
 _Static_assert(sizeof(struct aw_xl_head) == 8, "pointer-free, packed");
 _Static_assert(sizeof(struct aw_address) == 24, "pointer-free, packed");
+_Static_assert(sizeof(struct aw_j1939_head) == 24, "pointer-free, packed");
 
 /* Tells a frame what was lost before it, by cause; `away`: how often the device
  * was away, and so what nobody could count. */
@@ -261,6 +279,8 @@ static inline bool aw_frame_plausible(const struct aw_frame *frame,
         return length >= sizeof(struct aw_xl_head);
     case AW_KIND_DATAGRAM:
         return length >= sizeof(struct aw_address);
+    case AW_KIND_J1939:
+        return length >= sizeof(struct aw_j1939_head);
     case AW_KIND_EVENT:
         return length == sizeof(struct aw_event);
     default:

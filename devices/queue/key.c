@@ -20,6 +20,11 @@ struct aw_key aw_key_of_can_xl(uint32_t id)
     return (struct aw_key){{AW_KIND_CAN_XL, id}};
 }
 
+struct aw_key aw_key_of_j1939(uint32_t id)
+{
+    return (struct aw_key){{AW_KIND_J1939, id}};
+}
+
 /* What a family does not use does not set two senders apart. */
 struct aw_key aw_key_of_address(const struct aw_address *address)
 {
@@ -61,6 +66,8 @@ struct aw_key aw_key_of(const struct aw_frame *frame)
         return aw_key_of_can_xl(frame->id);
     case AW_KIND_DATAGRAM:
         return key_of_datagram(frame);
+    case AW_KIND_J1939:
+        return aw_key_of_j1939(frame->id);
     case AW_KIND_EVENT:
         return key_of_event(frame);
     default:
