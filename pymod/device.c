@@ -117,10 +117,9 @@ static PyObject *device_get_driver(PyObject *self, void *Py_UNUSED(closure))
 static PyObject *device_get_kind(PyObject *self, void *Py_UNUSED(closure))
 {
     static const char *const names[] = {
-        [AW_KIND_BYTES] = "bytes",
-        [AW_KIND_CAN] = "can",
-        [AW_KIND_CAN_XL] = "can",
-        [AW_KIND_DATAGRAM] = "datagram",
+        [AW_KIND_BYTES] = "bytes",       [AW_KIND_CAN] = "can",
+        [AW_KIND_CAN_XL] = "can",        [AW_KIND_DATAGRAM] = "datagram",
+        [AW_KIND_ETHERNET] = "ethernet",
     };
 
     return PyUnicode_FromString(
@@ -159,6 +158,8 @@ static PyTypeObject *type_for(const struct aw_module *module,
         return module->can_device_type;
     case AW_KIND_DATAGRAM:
         return module->datagram_device_type;
+    case AW_KIND_ETHERNET:
+        return module->ethernet_device_type;
     case AW_KIND_BYTES:
     case AW_KIND_EVENT:
         break;
@@ -273,7 +274,8 @@ static PyMemberDef device_members[] = {
 
 static PyGetSetDef device_getset[] = {
     {"driver", device_get_driver, NULL, "The driver's name.", NULL},
-    {"kind", device_get_kind, NULL, "'can', 'datagram' or 'bytes'.", NULL},
+    {"kind", device_get_kind, NULL, "'can', 'datagram', 'ethernet' or 'bytes'.",
+     NULL},
     {"closed", device_get_closed, NULL, "True after close().", NULL},
     {"_held", device_get_held, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
@@ -334,10 +336,12 @@ int aw_device_setup(PyObject *module)
         add_kind(module, "awaitd.CanDevice", "A device of CanFrame.");
     state->datagram_device_type =
         add_kind(module, "awaitd.DatagramDevice", "A device of Datagram.");
+    state->ethernet_device_type =
+        add_kind(module, "awaitd.EthernetDevice", "A device of EthernetFrame.");
     state->bytes_device_type = add_kind(module, "awaitd.BytesDevice",
                                         "A device of Frame: plain bytes.");
     return state->can_device_type && state->datagram_device_type &&
-                   state->bytes_device_type
+                   state->ethernet_device_type && state->bytes_device_type
                ? 0
                : -1;
 }

@@ -34,8 +34,10 @@ struct aw_module {
     PyTypeObject *frame_type;     /* frame.c: Frame, the base of the others */
     PyTypeObject *can_frame_type; /* can_frame.c: CanFrame */
     PyTypeObject *datagram_type;  /* datagram.c: Datagram */
-    PyTypeObject *device_type;    /* device.c: Device, the base of these: */
-    PyTypeObject *can_device_type, *datagram_device_type, *bytes_device_type;
+    PyTypeObject *ethernet_frame_type; /* ethernet_frame.c: EthernetFrame */
+    PyTypeObject *device_type; /* device.c: Device, the base of these: */
+    PyTypeObject *can_device_type, *datagram_device_type, *bytes_device_type,
+        *ethernet_device_type;
     PyTypeObject *queue_type; /* queue.c: Queue */
     PyTypeObject *send_type;  /* send.c: what `await device.send()` awaits */
     PyTypeObject *stats_type; /* stats.c: QueueStats */
@@ -94,6 +96,7 @@ int aw_errors_setup(PyObject *module) AW_WITH_GIL;
 int aw_frame_setup(PyObject *module) AW_WITH_GIL;
 int aw_can_frame_setup(PyObject *module) AW_WITH_GIL;
 int aw_datagram_setup(PyObject *module) AW_WITH_GIL;
+int aw_ethernet_frame_setup(PyObject *module) AW_WITH_GIL;
 int aw_device_setup(PyObject *module) AW_WITH_GIL;
 int aw_queue_setup(PyObject *module) AW_WITH_GIL;
 int aw_get_setup(PyObject *module) AW_WITH_GIL;

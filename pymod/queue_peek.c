@@ -37,6 +37,7 @@ static PyObject *key_of(QueueObject *self, const struct aw_frame *frame,
     case AW_KIND_DATAGRAM:
         return PyObject_GetAttrString(object, "address");
     case AW_KIND_BYTES:
+    case AW_KIND_ETHERNET:
     case AW_KIND_EVENT:
         break;
     }
@@ -105,6 +106,7 @@ static int parse_key(QueueObject *self, PyObject *object,
     case AW_KIND_DATAGRAM:
         return parse_sender(self, object, ret_key);
     case AW_KIND_BYTES:
+    case AW_KIND_ETHERNET:
     case AW_KIND_EVENT:
         break;
     }

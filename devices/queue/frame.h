@@ -17,6 +17,9 @@ enum aw_kind {
     AW_KIND_CAN_XL, /* payload: struct aw_xl_head, 1..2048 bytes; id: 11 bit */
     AW_KIND_DATAGRAM, /* payload: struct aw_address, bytes; id: length sent */
     AW_KIND_EVENT,    /* payload: struct aw_event; id: enum aw_event_kind */
+    AW_KIND_ETHERNET, /* payload: the frame as on the wire, from the destination
+                         address on, VLAN tags included, without FCS; id: its
+                         length on the wire */
 };
 
 /* What happened to a device, told in its stream between the frames it happened
@@ -254,6 +257,7 @@ static inline bool aw_frame_plausible(const struct aw_frame *frame,
         return false;
     switch (frame->kind) {
     case AW_KIND_BYTES:
+    case AW_KIND_ETHERNET:
         return true;
     case AW_KIND_CAN:
         return length <= AW_PAYLOAD_FD;
