@@ -20,6 +20,7 @@ import subprocess
 from collections.abc import Iterator
 from typing import Any
 
+SO_RCVBUFFORCE = 33
 _libc = ctypes.CDLL(None, use_errno=True)
 _numbers = itertools.count()
 
@@ -103,6 +104,7 @@ class Pair:
         with self.far:
             raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
                                 socket.htons(3))
+            raw.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
             raw.bind(("far0", 3))
             raw.settimeout(10)
             return raw
