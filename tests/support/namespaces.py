@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from typing import Any
 
 SO_RCVBUFFORCE = 33
+ETH_P_ALL = 3
 _libc = ctypes.CDLL(None, use_errno=True)
 _numbers = itertools.count()
 
@@ -76,6 +77,17 @@ def mac(host: int) -> str:
     return f"02:00:00:00:00:{host:02x}"
 
 
+def _raw_socket(
+    space: Namespace, interface: str, buffer_bytes: int
+) -> socket.socket:
+    with space:
+        raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    raw.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, buffer_bytes)
+    raw.bind((interface, ETH_P_ALL))
+    raw.settimeout(10)
+    return raw
+
+
 class Pair:
     """near0 in `near`, far0 in `far`."""
 
@@ -99,15 +111,13 @@ class Pair:
     def unplug(self) -> None:
         self.near.ip("link", "delete", "near0")
 
-    def far_socket(self) -> socket.socket:
+    def near_socket(self, buffer_bytes: int = 16 << 20) -> socket.socket:
+        """A raw socket on near0."""
+        return _raw_socket(self.near, "near0", buffer_bytes)
+
+    def far_socket(self, buffer_bytes: int = 16 << 20) -> socket.socket:
         """A raw socket on far0."""
-        with self.far:
-            raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
-                                socket.htons(3))
-            raw.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
-            raw.bind(("far0", 3))
-            raw.settimeout(10)
-            return raw
+        return _raw_socket(self.far, "far0", buffer_bytes)
 
 
 def refusal() -> str | None:
