@@ -224,6 +224,7 @@ static void fill_link(struct can *can, struct aw_link *link)
 {
     link->state = can;
     link->fd = can->socket->fd;
+    link->kept_frames = can->socket->kept_frames;
     link->payload_bytes = can->fd ? AW_PAYLOAD_FD : AW_PAYLOAD_CAN;
     link->kind = AW_KIND_CAN;
     link->start = AW_START_OPEN;

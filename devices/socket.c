@@ -47,6 +47,7 @@ int aw_socket_new(int domain, int type, int protocol,
         free(made);
         return result;
     }
+    made->used = AW_BATCH_FRAMES;
     for (uint32_t i = 0; i < AW_BATCH_FRAMES; i++) {
         struct msghdr *header = &made->messages[i].msg_hdr;
 
@@ -67,7 +68,7 @@ void aw_socket_free(struct aw_socket *socket)
     free(socket);
 }
 
-int aw_socket_set_buffer(const struct aw_socket *socket, const char *device,
+int aw_socket_set_buffer(struct aw_socket *socket, const char *device,
                          int bytes)
 {
     int given;
@@ -81,6 +82,9 @@ int aw_socket_set_buffer(const struct aw_socket *socket, const char *device,
     if (getsockopt(socket->fd, SOL_SOCKET, SO_RCVBUF, &given, &length) < 0)
         return -errno;
     given /= 2; /* socket(7): what it tells is doubled */
+    /* That half of it which may still be charged for frames read is not counted
+     * on. */
+    socket->kept_frames = (uint32_t)given / AW_SOCKET_FRAME_CHARGE;
     if (given < bytes)
         aw_log(AW_LOG_WARNING,
                "device %s: the kernel gave %d of %d bytes of receive buffer, "
@@ -102,23 +106,30 @@ static void read_clocks(struct aw_socket *socket)
         before_ns + (aw_clock_monotonic_ns() - before_ns) / 2;
 }
 
-int aw_socket_receive(struct aw_socket *socket, uint32_t count)
+/* The kernel has overwritten these with what the last batch needed; the others
+ * are as they were. */
+static void renew_headers(struct aw_socket *socket)
 {
-    int received;
-
-    AW_ASSERT_ROLE(READER);
-    /* The kernel has overwritten these with what the last batch needed. */
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < socket->used; i++) {
         struct msghdr *header = &socket->messages[i].msg_hdr;
 
         header->msg_namelen = sizeof(socket->senders[i]);
         header->msg_controllen = sizeof(socket->controls[i]);
     }
+}
+
+int aw_socket_receive(struct aw_socket *socket, uint32_t count)
+{
+    int received;
+
+    AW_ASSERT_ROLE(READER);
+    renew_headers(socket);
     /* MSG_TRUNC: report the length sent, not the length that fitted. */
     received = recvmmsg(socket->fd, socket->messages, count,
                         MSG_DONTWAIT | MSG_TRUNC, NULL);
     if (received < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+    socket->used = (uint32_t)received;
     read_clocks(socket);
     return received;
 }

@@ -26,6 +26,7 @@
  * 1 Mbit/s can carry in 2 s with frames of no data, and in 4 s with full ones.
  * Nothing is allocated before it is needed. */
 #define AW_SOCKET_BUFFER_DEFAULT "16M"
+#define AW_SOCKET_FRAME_CHARGE   1024
 #define AW_SOCKET_BUFFER_MINIMUM 4096
 #define AW_SOCKET_BUFFER_MAXIMUM 1073741823 /* the kernel doubles an int */
 
@@ -55,6 +56,8 @@ union aw_socket_control {
 
 struct aw_socket {
     int fd;
+    uint32_t kept_frames; /* aw_link.kept_frames */
+    uint32_t used;        /* messages that the kernel has written to */
     uint64_t lost;        /* dropped by the kernel before the last message */
     uint64_t realtime_ns; /* both clocks when the batch was read */
     uint64_t monotonic_ns;
@@ -77,7 +80,7 @@ void aw_socket_free(struct aw_socket *socket);
  * process may (CAP_NET_ADMIN). Where the kernel gave less, warns once, for
  * `device`, with the remedy. Returns the bytes it gave, or a negative errno.
  * Any thread. */
-int aw_socket_set_buffer(const struct aw_socket *socket, const char *device,
+int aw_socket_set_buffer(struct aw_socket *socket, const char *device,
                          int bytes);
 
 /* Where the payload of the `index`-th message of a batch goes. Stays until it

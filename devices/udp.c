@@ -406,6 +406,7 @@ static int open_udp(struct aw_link *link, const struct aw_value *values,
     }
     link->state = udp;
     link->fd = udp->socket->fd;
+    link->kept_frames = udp->socket->kept_frames;
     link->payload_bytes = HEAD_BYTES + udp->max_payload;
     link->kind = AW_KIND_DATAGRAM;
     link->start = AW_START_OPEN;

@@ -47,7 +47,7 @@ static int begin(SendObject *self)
 
     if (!bridge)
         return -1;
-    loop = PyObject_CallNoArgs(module->get_running_loop);
+    loop = aw_module_running_loop(module);
     if (!loop)
         return -1;
     self->waiter = aw_waiter_new(module, loop);
@@ -91,7 +91,7 @@ static PySendResult outcome(SendObject *self, PyObject **ret_value)
     return PYGEN_RETURN;
 }
 
-static PySendResult send_send(PyObject *object, PyObject *Py_UNUSED(value),
+static PySendResult send_send(PyObject *object, PyObject *value,
                               PyObject **ret_value)
 {
     SendObject *self = (SendObject *)object;
@@ -108,7 +108,7 @@ static PySendResult send_send(PyObject *object, PyObject *Py_UNUSED(value),
         leave(self);
         return PYGEN_ERROR;
     }
-    step = aw_wait_step(&self->waiter, resuming, "send()", ret_value);
+    step = aw_wait_step(&self->waiter, resuming, "send()", value, ret_value);
     if (step == PYGEN_RETURN)
         return outcome(self, ret_value);
     /* An error with the waiter still there is another awaiter's. */
@@ -133,7 +133,8 @@ static PyObject *send_throw(PyObject *self, PyObject *const *arguments,
                             Py_ssize_t count)
 {
     leave((SendObject *)self);
-    return aw_wait_raise(arguments, count);
+    aw_wait_raise(arguments, count);
+    return NULL;
 }
 
 static PyObject *send_close(PyObject *self, PyObject *Py_UNUSED(unused))
