@@ -34,10 +34,8 @@ struct aw_module {
     PyTypeObject *frame_type;     /* frame.c: Frame, the base of the others */
     PyTypeObject *can_frame_type; /* can_frame.c: CanFrame */
     PyTypeObject *datagram_type;  /* datagram.c: Datagram */
-    PyTypeObject *ethernet_frame_type; /* ethernet_frame.c: EthernetFrame */
-    PyTypeObject *device_type; /* device.c: Device, the base of these: */
-    PyTypeObject *can_device_type, *datagram_device_type, *bytes_device_type,
-        *ethernet_device_type;
+    PyTypeObject *device_type;    /* device.c: Device, the base of these: */
+    PyTypeObject *can_device_type, *datagram_device_type, *bytes_device_type;
     PyTypeObject *queue_type; /* queue.c: Queue */
     PyTypeObject *send_type;  /* send.c: what `await device.send()` awaits */
     PyTypeObject *stats_type; /* stats.c: QueueStats */
@@ -46,8 +44,9 @@ struct aw_module {
     PyTypeObject *gap_type;        /* gap.c: Gap */
     PyTypeObject *lease_type;      /* lease.c: what queue.lease() gives */
     PyTypeObject *batch_type;      /* batch.c: Batch */
-    PyTypeObject *waiter_type;     /* waiter.c: what these yield to a task */
-    PyTypeObject *doorbell_type;   /* doorbell.c: an fd that a loop watches */
+    PyTypeObject *ethernet_frame_type, *ethernet_device_type; /* Ethernet's */
+    PyTypeObject *waiter_type;   /* waiter.c: what these yield to a task */
+    PyTypeObject *doorbell_type; /* doorbell.c: an fd that a loop watches */
     PyTypeObject *completion_wait_type; /* coroutine/completion_wait.c */
     PyTypeObject *fd_wait_type;         /* coroutine/fd_wait.c */
     PyObject *fd_claims;                /* the same: which fds are awaited */

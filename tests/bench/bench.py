@@ -32,7 +32,7 @@ import paced
 import plots
 import senders
 import wires
-from common import ROOT, Page, free_port
+from common import ROOT, Page, free_port, namespaces
 from listeners import LISTENERS
 from receivers import BASE
 
@@ -97,7 +97,7 @@ def bench_udp(run: Run) -> None:
 
 def refused(bench: str) -> bool:
     """Says so where this machine does not permit it."""
-    reason = wires.namespaces.refusal()
+    reason = namespaces.refusal()
     if reason:
         print(f"\nbench {bench}: left out: {reason}")
     return reason is not None

@@ -16,9 +16,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, NamedTuple
 
 import awaitd
-from common import DEADLINE_S, free_port, no_garbage_collection, program
+from common import (DEADLINE_S, free_port, namespaces, no_garbage_collection,
+                    program)
 from flooded import ended, stop
-from wires import namespaces
 
 FRAME_BYTES = 128
 SEND_S = 0.3

@@ -7,18 +7,15 @@ import asyncio
 import contextlib
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 
 import awaitd
-from common import (DEADLINE_S, ROOT, cpu_s, no_garbage_collection,
+from common import (DEADLINE_S, cpu_s, namespaces, no_garbage_collection,
                     on_last_processor, program)
 from flooded import Flooded, ended, stop
 from receivers import BUFFER_BYTES
-
-sys.path.insert(0, str(ROOT / "tests" / "support"))
-import namespaces
 
 FRAME_BYTES = 128
 FLOOD_S = 0.5
@@ -31,8 +28,9 @@ Result = tuple[int, float]  # frames, seconds from the first to the last
 
 
 @contextlib.contextmanager
-def open_queue(pair: namespaces.Pair) -> Iterator[
-        awaitd.Queue[awaitd.EthernetFrame]]:
+def open_queue(
+    pair: Any,
+) -> Iterator[awaitd.Queue[awaitd.EthernetFrame]]:
     with pair.near:
         device = awaitd.open({"driver": "packet", "interface": "near0",
                               "max_payload": FRAME_BYTES})
@@ -40,7 +38,7 @@ def open_queue(pair: namespaces.Pair) -> Iterator[
         yield device.queue(depth=65_536)
 
 
-async def awaitd_get(pair: namespaces.Pair, ready: Ready) -> Result:
+async def awaitd_get(pair: Any, ready: Ready) -> Result:
     with open_queue(pair) as queue:
         ready()
         count = 1
@@ -52,7 +50,7 @@ async def awaitd_get(pair: namespaces.Pair, ready: Ready) -> Result:
         return count, end - begin
 
 
-async def awaitd_get_many(pair: namespaces.Pair, ready: Ready) -> Result:
+async def awaitd_get_many(pair: Any, ready: Ready) -> Result:
     with open_queue(pair) as queue:
         ready()
         count = len(await queue.get_many(256))
@@ -65,7 +63,7 @@ async def awaitd_get_many(pair: namespaces.Pair, ready: Ready) -> Result:
             end = time.perf_counter()
 
 
-async def awaitd_get_batch(pair: namespaces.Pair, ready: Ready) -> Result:
+async def awaitd_get_batch(pair: Any, ready: Ready) -> Result:
     with open_queue(pair) as queue:
         ready()
         count = len(await queue.get_batch(256))
@@ -78,7 +76,7 @@ async def awaitd_get_batch(pair: namespaces.Pair, ready: Ready) -> Result:
             end = time.perf_counter()
 
 
-async def sock_recv(pair: namespaces.Pair, ready: Ready) -> Result:
+async def sock_recv(pair: Any, ready: Ready) -> Result:
     loop = asyncio.get_running_loop()
     with pair.near_socket(BUFFER_BYTES) as receiver:
         receiver.setblocking(False)
@@ -92,7 +90,7 @@ async def sock_recv(pair: namespaces.Pair, ready: Ready) -> Result:
         return count, end - begin
 
 
-RECEIVERS: dict[str, Callable[[namespaces.Pair, Ready], Awaitable[Result]]] = {
+RECEIVERS: dict[str, Callable[[Any, Ready], Awaitable[Result]]] = {
     BASE: sock_recv,
     "awaitd queue.get()": awaitd_get,
     "awaitd queue.get_many(256)": awaitd_get_many,
@@ -100,7 +98,7 @@ RECEIVERS: dict[str, Callable[[namespaces.Pair, Ready], Awaitable[Result]]] = {
 }
 
 
-def start_flood(pair: namespaces.Pair) -> subprocess.Popen[str]:
+def start_flood(pair: Any) -> subprocess.Popen[str]:
     with pair.far:
         return subprocess.Popen(
             on_last_processor(program("packet_flood"), "far0", FLOOD_S,
@@ -108,7 +106,7 @@ def start_flood(pair: namespaces.Pair) -> subprocess.Popen[str]:
             stdout=subprocess.PIPE, text=True)
 
 
-def receive_flood(name: str, pair: namespaces.Pair) -> Flooded:
+def receive_flood(name: str, pair: Any) -> Flooded:
     before_s = cpu_s()
     floods: list[subprocess.Popen[str]] = []
     with no_garbage_collection(), asyncio.Runner() as runner:
@@ -127,7 +125,7 @@ def receive_flood(name: str, pair: namespaces.Pair) -> Flooded:
                    (cpu_s() - before_s) / count * 1e6)
 
 
-def receive_on_the_floor(pair: namespaces.Pair) -> Flooded:
+def receive_on_the_floor(pair: Any) -> Flooded:
     with pair.near:
         processes = [subprocess.Popen([program("packet_floor"), "near0"],
                                       stdout=subprocess.PIPE, text=True)]

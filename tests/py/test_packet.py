@@ -305,18 +305,18 @@ def test_link_that_was_down_goes_on(veth, wire, far):
     queue = wire.queue()
     far.send(to_near(b"before"))
     assert take(queue).data == to_near(b"before")
-    veth.near.ip("link", "set", "near0", "down")
-    veth.near.ip("link", "set", "near0", "up")
+    veth.take_down()
+    veth.take_up()
     far.send(to_near(b"after"))
     assert take(queue).data == to_near(b"after")
 
 
 def test_send_while_the_link_is_down_says_so(veth, wire, far, run):
     async def main() -> None:
-        veth.near.ip("link", "set", "near0", "down")
+        veth.take_down()
         with pytest.raises(awaitd.DeviceDown):
             await wire.send(to_near(b"lost"))
-        veth.near.ip("link", "set", "near0", "up")
+        veth.take_up()
         await wire.send(to_near(b"sent"))
 
     run(main())
@@ -324,11 +324,11 @@ def test_send_while_the_link_is_down_says_so(veth, wire, far, run):
 
 
 def test_opened_while_down_works_when_it_is_up(veth, far, capfd):
-    veth.near.ip("link", "set", "near0", "down")
+    veth.take_down()
     with open_near(veth) as wire:
         queue = wire.queue()
         assert "interface near0 is down" in capfd.readouterr().err
-        veth.near.ip("link", "set", "near0", "up")
+        veth.take_up()
         far.send(to_near(b"hello"))
         assert take(queue).data == to_near(b"hello")
 

@@ -150,8 +150,8 @@ def test_datagrams_that_wait_together_leave_in_order(veth, run):
 def test_device_goes_on_when_its_interface_was_down(veth):
     with open_near(veth) as net, plain(veth.far, "192.0.2.2", 4000) as far:
         queue = net.queue()
-        veth.near.ip("link", "set", "near0", "down")
-        veth.near.ip("link", "set", "near0", "up")
+        veth.take_down()
+        veth.take_up()
         far.sendto(b"after", ("192.0.2.1", PORT))
         assert queue.recv(rig.DEADLINE_S).data == b"after"
 

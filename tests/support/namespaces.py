@@ -17,11 +17,14 @@ import json
 import os
 import socket
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 SO_RCVBUFFORCE = 33
 ETH_P_ALL = 3
+DEADLINE_S = 10.0
 _libc = ctypes.CDLL(None, use_errno=True)
 _numbers = itertools.count()
 
@@ -84,7 +87,7 @@ def _raw_socket(
         raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     raw.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, buffer_bytes)
     raw.bind((interface, ETH_P_ALL))
-    raw.settimeout(10)
+    raw.settimeout(DEADLINE_S)
     return raw
 
 
@@ -107,6 +110,27 @@ class Pair:
             # Nobody has to be asked for.
             space.ip("neigh", "replace", f"192.0.2.{3 - host}", "lladdr",
                      mac(3 - host), "dev", interface)
+        self._wait_until_it_carries()
+
+    def _wait_until_it_carries(self) -> None:
+        """The kernel lets nothing out before it has seen the carrier, some
+        time after both ends were taken up."""
+        deadline = time.monotonic() + DEADLINE_S
+        pause = threading.Event()
+        for space, interface in ((self.near, "near0"), (self.far, "far0")):
+            while space.link(interface)["operstate"] != "UP":
+                assert time.monotonic() < deadline, "the cable carries nothing"
+                pause.wait(0.005)
+
+    def take_down(self) -> None:
+        """At the near end."""
+        self.near.ip("link", "set", "near0", "down")
+
+    def take_up(self) -> None:
+        self.near.ip("link", "set", "near0", "up")
+        self.near.ip("neigh", "replace", "192.0.2.2", "lladdr", mac(2), "dev",
+                     "near0")
+        self._wait_until_it_carries()
 
     def unplug(self) -> None:
         self.near.ip("link", "delete", "near0")
