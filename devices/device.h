@@ -107,8 +107,6 @@ struct aw_link {
     bool can_confirm;   /* read() marks echoes, once want_echo() was called */
     bool blocking_send; /* send() lasts as long as its transfer; the device is
                            not read meanwhile */
-    bool more;          /* set by read(): it has frames left that `fd` does not
-                           tell of, and is called again before the next sleep */
     /* The driver's to keep; published by the reader after each of its calls. */
     struct aw_link_status status;
     struct aw_channels *channels; /* the device's; valid from open() on */

@@ -445,7 +445,6 @@ static struct work wait_for_work(struct aw_reader *reader) AW_ON(reader)
     uint64_t due_ns = next_due_ns(reader);
     uint64_t rest_end_ns = rest_until_ns(reader, due_ns);
     bool wanted = rest_end_ns == 0 && frames_wanted(reader) > 0;
-    bool more = wanted && reader->link.more;
     short events = (short)((wanted ? POLLIN : 0) |
                            (reader->send_blocked == -EAGAIN ? POLLOUT : 0));
     struct pollfd fds[] = {
@@ -459,14 +458,11 @@ static struct work wait_for_work(struct aw_reader *reader) AW_ON(reader)
     struct timespec timeout;
     bool bounded;
 
-    bounded = timeout_until(more          ? 0
-                            : work.rested ? rest_end_ns
-                                          : due_ns,
-                            &timeout);
+    bounded = timeout_until(work.rested ? rest_end_ns : due_ns, &timeout);
     if (ppoll(fds, 3, bounded ? &timeout : NULL, NULL) < 0)
         return work;
     work.mail = fds[0].revents != 0;
-    work.readable = more || (wanted && (fds[1].revents & ~POLLOUT) != 0);
+    work.readable = wanted && (fds[1].revents & ~POLLOUT) != 0;
     work.aux = fds[2].revents != 0;
     return work;
 }

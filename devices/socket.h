@@ -51,8 +51,7 @@ union aw_socket_address {
 union aw_socket_control {
     struct cmsghdr header; /* its alignment */
     unsigned char bytes[CMSG_SPACE(sizeof(struct timespec)) +
-                        CMSG_SPACE(sizeof(uint32_t)) +
-                        CMSG_SPACE(sizeof(int))]; /* the driver's own */
+                        CMSG_SPACE(sizeof(uint32_t))];
 };
 
 struct aw_socket {

@@ -6,6 +6,10 @@
  * or, if that has none, to `peer`. With a peer the socket is connected: only
  * the peer's datagrams come in.
  *
+ * Not UDP_GRO, which hands over many datagrams as one: it helps only where the
+ * sender gave them away so (UDP_SEGMENT), and a message that the kernel drops
+ * counts as one loss, however many datagrams it was.
+ *
  * What the network reports about datagrams sent earlier (ICMP) says nothing
  * about the device: a bound socket is never lost by it. */
 #include <errno.h>
@@ -19,7 +23,6 @@
 #include "devices/queue/log.h"
 #include "devices/send_batch.h"
 #include "devices/socket.h"
-#include "devices/udp_gro.h"
 
 #define HEAD_BYTES ((uint32_t)sizeof(struct aw_address))
 
@@ -35,7 +38,6 @@ enum option {
     MULTICAST_INTERFACE,
     MULTICAST_TTL,
     REUSE,
-    GRO,
     MAX_PAYLOAD,
     RECEIVE_BUFFER
 };
@@ -70,11 +72,6 @@ static const struct aw_option options[] = {
                .type = AW_OPTION_BOOL,
                .fallback = "no",
                .help = "let others bind the port too, for multicast"},
-    [GRO] = {.name = "gro",
-             .type = AW_OPTION_BOOL,
-             .fallback = "no",
-             .help = "have the kernel hand over by the dozen what was sent so; "
-                     "these datagrams share one timestamp"},
     [MAX_PAYLOAD] = {.name = "max_payload",
                      .type = AW_OPTION_INT,
                      .fallback = "2048",
@@ -89,7 +86,6 @@ struct udp {
     int family;
     bool connected; /* to `peer` */
     uint32_t max_payload;
-    struct aw_udp_gro *gro; /* NULL: each datagram is read by itself */
     struct aw_send_batch sends;
 };
 
@@ -387,22 +383,8 @@ static int connect_udp(struct udp *udp, const struct aw_link *link,
     return 0;
 }
 
-static int use_gro(struct udp *udp, const struct aw_link *link,
-                   struct aw_error *error)
-{
-    int result = aw_udp_gro_new(udp->socket, udp->max_payload, &udp->gro);
-
-    if (result < 0)
-        return aw_error_set(error, -result,
-                            "device %s: gro: yes, but the kernel refuses: %s "
-                            "(it needs Linux 5.0)",
-                            link->name, strerror(-result));
-    return 0;
-}
-
 static void free_udp(struct udp *udp)
 {
-    aw_udp_gro_free(udp->gro);
     aw_socket_free(udp->socket);
     free(udp);
 }
@@ -422,8 +404,6 @@ static int open_udp(struct aw_link *link, const struct aw_value *values,
         result = set_up_multicast(udp, link, values, error);
     if (result == 0 && values[PEER].text)
         result = connect_udp(udp, link, values[PEER].text, error);
-    if (result == 0 && values[GRO].flag)
-        result = use_gro(udp, link, error);
     if (result < 0) {
         free_udp(udp);
         return result;
@@ -495,8 +475,6 @@ static int read_udp(struct aw_link *link, struct aw_batch *batch) AW_ON(reader)
     struct udp *udp = link->state;
     int count;
 
-    if (udp->gro)
-        return judge_error(aw_udp_gro_read(udp->gro, batch, &link->more));
     place_batch(udp, batch);
     count = aw_socket_receive(udp->socket, batch->limit);
     if (count < 0)

@@ -164,23 +164,3 @@ def test_burst_while_python_is_busy_is_not_lost(run, net, remote):
     assert run(main()) == list(range(2000))
     stats = queue.stats()
     assert (stats.delivered, stats.dropped) == (2000, 0)
-
-
-def test_merged_datagrams_wait_for_room_in_a_queue_that_blocks():
-    """The socket has nothing more to tell then; the reader goes on all the
-    same."""
-    udp_segment = 103  # linux/udp.h
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        sender.bind(("127.0.0.1", 0))
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        with awaitd.open({"driver": "udp", "bind": f"127.0.0.1:{port}",
-                          "gro": True}) as net:
-            queue = net.queue(depth=16, overflow="block")
-            sender.setsockopt(socket.IPPROTO_UDP, udp_segment, 4)
-            sent = [number.to_bytes(4, "big") for number in range(60)]
-            sender.sendto(b"".join(sent), ("127.0.0.1", port))
-            frames = [queue.recv(rig.DEADLINE_S) for _ in sent]
-            assert [frame.data for frame in frames] == sent
-            assert rig.exact(queue.stats())
