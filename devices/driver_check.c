@@ -116,7 +116,7 @@ int aw_driver_check_link(const struct aw_driver *driver,
 
     if (link->payload_bytes == 0 || link->payload_bytes > AW_PAYLOAD_MAX)
         what = "payload_bytes is 0, or more than a slot can have";
-    else if (link->kind > AW_KIND_J1939 || link->kind == AW_KIND_EVENT)
+    else if (link->kind == AW_KIND_EVENT || link->kind > AW_KIND_LAST)
         what = "its frames are of no kind";
     else if (link->start > AW_START_RELEASED)
         what = "it does not say when frames begin";

@@ -119,7 +119,7 @@ static PyObject *device_get_kind(PyObject *self, void *Py_UNUSED(closure))
     static const char *const names[] = {
         [AW_KIND_BYTES] = "bytes", [AW_KIND_CAN] = "can",
         [AW_KIND_CAN_XL] = "can",  [AW_KIND_DATAGRAM] = "datagram",
-        [AW_KIND_J1939] = "j1939",
+        [AW_KIND_J1939] = "j1939", [AW_KIND_ETHERNET] = "ethernet",
     };
 
     return PyUnicode_FromString(
@@ -160,6 +160,8 @@ static PyTypeObject *type_for(const struct aw_module *module,
         return module->datagram_device_type;
     case AW_KIND_J1939:
         return module->j1939_device_type;
+    case AW_KIND_ETHERNET:
+        return module->ethernet_device_type;
     case AW_KIND_BYTES:
     case AW_KIND_EVENT:
         break;
@@ -274,8 +276,8 @@ static PyMemberDef device_members[] = {
 
 static PyGetSetDef device_getset[] = {
     {"driver", device_get_driver, NULL, "The driver's name.", NULL},
-    {"kind", device_get_kind, NULL, "'can', 'datagram', 'j1939' or 'bytes'.",
-     NULL},
+    {"kind", device_get_kind, NULL,
+     "'can', 'datagram', 'j1939', 'ethernet' or 'bytes'.", NULL},
     {"closed", device_get_closed, NULL, "True after close().", NULL},
     {"_held", device_get_held, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
@@ -357,10 +359,13 @@ int aw_device_setup(PyObject *module)
                                            "A device of Datagram.", NULL);
     state->j1939_device_type = add_kind(module, "awaitd.J1939Device",
                                         "A device of J1939Message.", NULL);
+    state->ethernet_device_type = add_kind(module, "awaitd.EthernetDevice",
+                                           "A device of EthernetFrame.", NULL);
     state->bytes_device_type = add_kind(
         module, "awaitd.BytesDevice", "A device of Frame: plain bytes.", NULL);
     return state->can_device_type && state->datagram_device_type &&
-                   state->bytes_device_type && state->j1939_device_type
+                   state->bytes_device_type && state->j1939_device_type &&
+                   state->ethernet_device_type
                ? 0
                : -1;
 }

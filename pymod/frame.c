@@ -74,6 +74,8 @@ AW_WITH_GIL static PyTypeObject *type_of_kind(const struct aw_module *module,
         return module->datagram_type;
     case AW_KIND_J1939:
         return module->j1939_message_type;
+    case AW_KIND_ETHERNET:
+        return module->ethernet_frame_type;
     case AW_KIND_BYTES:
     case AW_KIND_EVENT:
         break;
@@ -435,7 +437,7 @@ static bool is_slot(const struct aw_frame *frame, Py_ssize_t bytes)
 {
     return bytes >= (Py_ssize_t)offsetof(struct aw_frame, payload) &&
            bytes == (Py_ssize_t)aw_frame_bytes(frame) &&
-           frame->kind <= AW_KIND_J1939 && frame->kind != AW_KIND_EVENT &&
+           frame->kind <= AW_KIND_LAST && frame->kind != AW_KIND_EVENT &&
            frame->length <= AW_PAYLOAD_MAX &&
            frame->length >= aw_frame_head_bytes((enum aw_kind)frame->kind);
 }

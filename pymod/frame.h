@@ -1,6 +1,6 @@
 /* Frame objects: a slot's content, copied out of the ring.
  *
- * One C layout serves Frame, CanFrame and Datagram: the slot follows the object
+ * One C layout serves Frame and the types below it: the slot follows the object
  * header, payload included, and `data` becomes a bytes object only when it is
  * asked for. Frames hold no reference that could close a cycle, so the
  * collector does not know them. Immutable. */
@@ -37,7 +37,7 @@ PyObject *aw_frame_from_slot(struct aw_module *module,
 const char *aw_frame_loss_name(const struct aw_frame *frame);
 
 /* Makes what aw_device_send() takes of a frame object, or for a device of kind
- * BYTES or DATAGRAM of any bytes-like object. The caller frees `*ret_send` with
+ * BYTES, DATAGRAM or ETHERNET of any bytes-like object. The caller frees `*ret_send` with
  * PyMem_RawFree(). 0, or -1 with TypeError (not a frame for such a device),
  * ValueError (bytes longer than a slot) or MemoryError. */
 int aw_frame_to_send(struct aw_module *module, PyObject *frame,

@@ -1,5 +1,5 @@
 /* What the files of the frame types share: frame.c makes Frame, the base;
- * can_frame.c and datagram.c make the types that add to it.
+ * can_frame.c, datagram.c and ethernet_frame.c make the types that add to it.
  *
  * Everything here needs the GIL and returns NULL or -1 with an exception. */
 #ifndef AW_PYMOD_FRAME_BASE_H
@@ -29,6 +29,7 @@ static inline size_t aw_frame_head_bytes(enum aw_kind kind)
     case AW_KIND_BYTES:
     case AW_KIND_EVENT:
     case AW_KIND_CAN:
+    case AW_KIND_ETHERNET:
         break;
     }
     return 0;

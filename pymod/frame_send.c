@@ -38,8 +38,8 @@ static struct aw_send *send_from_frame(const struct aw_frame *frame)
         return NULL;
     send_frame(send)->id = frame->id;
     send_frame(send)->flags = (uint16_t)(frame->flags & ~AW_FRAME_ARRIVAL);
-    /* A truncated datagram goes out as long as it is now. */
-    if (frame->kind == AW_KIND_DATAGRAM)
+    /* What was truncated goes out as long as it is now. */
+    if (frame->kind == AW_KIND_DATAGRAM || frame->kind == AW_KIND_ETHERNET)
         send_frame(send)->id = (uint32_t)aw_frame_length(frame);
     memcpy(send_frame(send)->payload, frame->payload, frame->length);
     return send;
@@ -62,7 +62,7 @@ static struct aw_send *send_from_bytes(enum aw_kind kind, PyObject *data)
         send = send_new(kind, head + length);
     if (send && length)
         memcpy(send_frame(send)->payload + head, view.buf, length);
-    if (send && kind == AW_KIND_DATAGRAM)
+    if (send && kind != AW_KIND_BYTES)
         send_frame(send)->id = (uint32_t)length;
     PyBuffer_Release(&view);
     return send;
@@ -78,6 +78,8 @@ static const char *wanted(enum aw_kind kind)
         return "a Datagram or bytes";
     case AW_KIND_J1939:
         return "a J1939Message";
+    case AW_KIND_ETHERNET:
+        return "an EthernetFrame or bytes";
     case AW_KIND_BYTES:
     case AW_KIND_EVENT:
         break;
@@ -105,7 +107,8 @@ int aw_frame_to_send(struct aw_module *module, PyObject *object,
     if (PyObject_TypeCheck(object, module->frame_type) &&
         aw_frame_slot(object)->kind == kind) {
         send = send_from_frame(aw_frame_slot(object));
-    } else if ((kind == AW_KIND_BYTES || kind == AW_KIND_DATAGRAM) &&
+    } else if ((kind == AW_KIND_BYTES || kind == AW_KIND_DATAGRAM ||
+                kind == AW_KIND_ETHERNET) &&
                PyObject_CheckBuffer(object)) {
         send = send_from_bytes(kind, object);
     } else {

@@ -227,6 +227,7 @@ static int execute(PyObject *module)
         aw_frame_setup,
         aw_can_frame_setup,
         aw_datagram_setup,
+        aw_ethernet_frame_setup,
         aw_stats_setup,
         aw_device_setup,
         aw_queue_setup,

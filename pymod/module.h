@@ -47,8 +47,9 @@ struct aw_module {
     PyTypeObject *gap_type;        /* gap.c: Gap */
     PyTypeObject *lease_type;      /* lease.c: what queue.lease() gives */
     PyTypeObject *batch_type;      /* batch.c: Batch */
-    PyTypeObject *waiter_type;     /* waiter.c: what these yield to a task */
-    PyTypeObject *doorbell_type;   /* doorbell.c: an fd that a loop watches */
+    PyTypeObject *ethernet_frame_type, *ethernet_device_type; /* Ethernet's */
+    PyTypeObject *waiter_type;   /* waiter.c: what these yield to a task */
+    PyTypeObject *doorbell_type; /* doorbell.c: an fd that a loop watches */
     PyTypeObject *completion_wait_type; /* coroutine/completion_wait.c */
     PyTypeObject *fd_wait_type;         /* coroutine/fd_wait.c */
     PyObject *fd_claims;                /* the same: which fds are awaited */
@@ -109,6 +110,7 @@ int aw_can_frame_setup(PyObject *module) AW_WITH_GIL;
 int aw_datagram_setup(PyObject *module) AW_WITH_GIL;
 int aw_j1939_setup(PyObject *module) AW_WITH_GIL;
 int aw_periodic_setup(PyObject *module) AW_WITH_GIL;
+int aw_ethernet_frame_setup(PyObject *module) AW_WITH_GIL;
 int aw_device_setup(PyObject *module) AW_WITH_GIL;
 int aw_queue_setup(PyObject *module) AW_WITH_GIL;
 int aw_get_setup(PyObject *module) AW_WITH_GIL;

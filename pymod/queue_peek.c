@@ -40,6 +40,7 @@ static PyObject *key_of(QueueObject *self, const struct aw_frame *frame,
         return Py_BuildValue("II", (unsigned)frame->id >> 8,
                              (unsigned)frame->id & 0xff);
     case AW_KIND_BYTES:
+    case AW_KIND_ETHERNET:
     case AW_KIND_EVENT:
         break;
     }
@@ -127,6 +128,7 @@ static int parse_key(QueueObject *self, PyObject *object,
     case AW_KIND_J1939:
         return parse_j1939(object, ret_key);
     case AW_KIND_BYTES:
+    case AW_KIND_ETHERNET:
     case AW_KIND_EVENT:
         break;
     }

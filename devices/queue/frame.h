@@ -19,7 +19,12 @@ enum aw_kind {
     AW_KIND_EVENT,    /* payload: struct aw_event; id: enum aw_event_kind */
     AW_KIND_J1939, /* payload: struct aw_j1939_head, bytes; id: PGN << 8 | the
                       source's address */
+    AW_KIND_ETHERNET, /* payload: the frame as on the wire, from the destination
+                         address on, VLAN tags included, without FCS; id: its
+                         length on the wire */
 };
+
+#define AW_KIND_LAST AW_KIND_ETHERNET
 
 /* What happened to a device, told in its stream between the frames it happened
  * between. Only queues that asked for events get them, past every filter, and
@@ -272,6 +277,7 @@ static inline bool aw_frame_plausible(const struct aw_frame *frame,
         return false;
     switch (frame->kind) {
     case AW_KIND_BYTES:
+    case AW_KIND_ETHERNET:
         return true;
     case AW_KIND_CAN:
         return length <= AW_PAYLOAD_FD;

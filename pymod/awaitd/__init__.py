@@ -1,4 +1,4 @@
-"""Frames from CAN, UDP and recorded logs, awaited.
+"""Frames from CAN, Ethernet, UDP and recorded logs, awaited.
 
     from awaitd.devices import CANbus       # a device named CANbus
     can_q = CANbus.queue()
@@ -25,6 +25,8 @@ try:
         DeviceError,
         DeviceLost,
         Error,
+        EthernetDevice,
+        EthernetFrame,
         Frame,
         Gap,
         J1939Device,
@@ -64,6 +66,8 @@ __all__ = [
     "DeviceError",
     "DeviceLost",
     "Error",
+    "EthernetDevice",
+    "EthernetFrame",
     "Frame",
     "Gap",
     "J1939Device",

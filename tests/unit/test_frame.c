@@ -69,7 +69,7 @@ static void test_frame_event_has_one_length(void **state)
     assert_false(
         aw_frame_plausible(make_frame(&memory, AW_KIND_EVENT, 1, 7), 8));
     assert_false(
-        aw_frame_plausible(make_frame(&memory, AW_KIND_EVENT + 1, 1, 8), 8));
+        aw_frame_plausible(make_frame(&memory, AW_KIND_ETHERNET + 1, 1, 8), 8));
 }
 
 static void test_frame_source_is_kept_beside_the_flags(void **state)
