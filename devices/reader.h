@@ -97,10 +97,12 @@ void aw_reader_distribute(struct aw_reader *reader) AW_ON(reader);
 /* Ends every queue: the device is lost for good. */
 void aw_reader_lose(struct aw_reader *reader, int failure) AW_ON(reader);
 
-/* ---- aux.c: the second descriptor, and the status ---- */
+/* ---- link_status.c ---- */
 
 /* Publishes link.status if it has changed. The reader, or who opens it. */
 void aw_status_publish(struct aw_reader *reader);
+
+/* ---- aux_fd.c: the second descriptor ---- */
 
 /* Reads the second descriptor. */
 void aw_aux_read(struct aw_reader *reader) AW_ON(reader);

@@ -33,7 +33,15 @@ _F = TypeVar("_F", bound=Frame | Gap, covariant=True)
 # What `data` may be: bytes-like, or integers from 0 to 255.
 _Data: TypeAlias = ReadableBuffer | Iterable[SupportsIndex]
 
-_LossCause: TypeAlias = Literal["kernel", "overflow", "kernel+overflow"]
+_LossCause: TypeAlias = Literal[
+    "kernel",
+    "overflow",
+    "kernel+overflow",
+    "away",
+    "kernel+away",
+    "overflow+away",
+    "kernel+overflow+away",
+]
 
 # As the socket module has it: (host, port), and for IPv6 (host, port,
 # flowinfo, scope_id).

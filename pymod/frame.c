@@ -227,7 +227,8 @@ static PyGetSetDef frame_getset[] = {
     {"lost_cause", frame_get_lost_cause, NULL,
      PyDoc_STR("Why frames were lost before this one: \"\" (none were), "
                "\"kernel\" (its receive buffer was full), \"overflow\" (the "
-               "queue was full) or \"kernel+overflow\"."),
+               "queue was full), \"away\" (the device was: nobody knows how "
+               "many), or several with + between."),
      NULL},
     {"is_rx", frame_get_is_rx, NULL,
      PyDoc_STR("False if this machine sent it."), NULL},

@@ -5,7 +5,7 @@
 static PyStructSequence_Field fields[] = {
     {"device", "the device's name"},
     {"lost", "how many frames are missing here"},
-    {"cause", "\"kernel\", \"overflow\" or \"kernel+overflow\""},
+    {"cause", "\"kernel\", \"overflow\", \"away\", or several with + between"},
     {"seq", "of the frame behind the gap"},
     {"timestamp_ns", "of the frame behind the gap"},
     {NULL, NULL},

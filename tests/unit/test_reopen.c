@@ -101,6 +101,19 @@ static void test_reopen_status_says_how_it_is(void **state)
     assert_int_equal(status_of(fake).reopened, 1);
 }
 
+static void test_reopen_counts_each_time(void **state)
+{
+    struct fake *fake = *state;
+
+    for (uint32_t i = 1; i <= 2; i++) {
+        go_away(fake);
+        assert_int_equal(status_of(fake).lost, i);
+        come_back(fake);
+        assert_int_equal(status_of(fake).lost, i);
+        assert_int_equal(status_of(fake).reopened, i);
+    }
+}
+
 static void test_reopen_queue_attached_meanwhile_waits_too(void **state)
 {
     struct fake *fake = *state;
@@ -142,9 +155,10 @@ static void test_reopen_losses_are_those_of_all_openings(void **state)
     assert_int_equal(taken.lost_before, 3 + 4);
     assert_int_equal(taken.lost_cause, AW_LOSS_KERNEL | AW_LOSS_AWAY);
     assert_int_equal(taken.seq, 2 + 1 + 3 + 4);
-    fake_lose(fake, 4);
+    assert_int_equal(queue_stats(queue).dropped_kernel, 5 + 4);
+    fake_lose(fake, 6);
     aw_device_sync(fake->device);
-    assert_int_equal(queue_stats(queue).dropped_kernel, 9);
+    assert_int_equal(queue_stats(queue).dropped_kernel, 5 + 6);
     retire_queue(fake, queue);
 }
 
@@ -383,6 +397,7 @@ int main(void)
         TEST_WAITING(test_reopen_queue_goes_on_where_it_was),
         TEST_WAITING(test_reopen_is_told_by_events),
         TEST_WAITING(test_reopen_status_says_how_it_is),
+        TEST_WAITING(test_reopen_counts_each_time),
         TEST_WAITING(test_reopen_queue_attached_meanwhile_waits_too),
         TEST_WAITING(test_reopen_starts_the_frames_again),
         TEST_WAITING(test_reopen_losses_are_those_of_all_openings),

@@ -329,6 +329,21 @@ static void test_send_limit_ends_what_would_wait_for_ever(void **state)
     assert_int_equal(bench->done_result[0], -ETIMEDOUT);
 }
 
+static void test_send_posted_to_a_device_being_closed_is_limited(void **state)
+{
+    struct bench *bench = *state;
+    struct aw_send *send = frames(bench, 1, 1);
+    struct aw_mail stop = {.kind = AW_MAIL_STOP};
+
+    send->timeout_ns = UINT64_MAX;
+    bench->answer = -EAGAIN;
+    bench->reader.stop = &stop;
+    pump(bench, send);
+    assert_in_range(bench->reader.sends->deadline_ns, 1,
+                    aw_clock_monotonic_ns() + 3600 * AW_NS_PER_S);
+    assert_true(due_ns(bench) == bench->reader.sends->deadline_ns);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -354,6 +369,7 @@ int main(void)
         TEST(test_send_withdrawn_once_handed_over_is_sent),
         TEST(test_send_that_blocks_goes_one_at_a_time),
         TEST(test_send_limit_ends_what_would_wait_for_ever),
+        TEST(test_send_posted_to_a_device_being_closed_is_limited),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,20 +1,8 @@
-/* The second descriptor of a device, and its status as others see it. */
+/* The second descriptor of a device: what is told there becomes events in the
+ * stream, and the driver's status. */
 #include <errno.h>
-#include <string.h>
 
 #include "devices/reader.h"
-
-void aw_status_publish(struct aw_reader *reader)
-{
-    uint64_t words[AW_LEDGER_FIELDS];
-
-    if (memcmp(&reader->published, &reader->link.status,
-               sizeof(reader->published)) == 0)
-        return;
-    reader->published = reader->link.status;
-    memcpy(words, &reader->published, sizeof(words));
-    aw_ledger_publish(&reader->status_side, words, AW_LEDGER_FIELDS);
-}
 
 /* Events as well lose nothing where frames do not: the room of the fullest
  * queue that gets them and that the device waits for. */
