@@ -61,8 +61,17 @@ class DeviceError(Error, OSError):
 
 class DeviceLost(DeviceError): ...
 class DeviceDown(DeviceError): ...
-class SendTimeout(Error, TimeoutError): ...
-class SendQueueFull(Error): ...
+
+class SendTimeout(Error, TimeoutError):
+    device: str
+    advice: str
+
+class SendExpired(SendTimeout): ...
+
+class SendQueueFull(Error):
+    device: str
+    advice: str
+
 class ConfigError(Error, ValueError): ...
 
 # ---- frames ----
@@ -319,6 +328,8 @@ class Device(Generic[_F]):
     def kind(self) -> Literal["can", "datagram", "bytes"]: ...
     @property
     def closed(self) -> bool: ...
+    @property
+    def send_depth(self) -> int: ...
     @overload
     def queue(
         self,
@@ -342,9 +353,75 @@ class Device(Generic[_F]):
         gaps: Literal[True],
         wakeup: Literal["bridge", "fd"] | None = None,
     ) -> Queue[_F | Gap]: ...
+    @overload
     def send(
-        self, frame: Frame | ReadableBuffer, /
+        self,
+        frame: Frame | ReadableBuffer,
+        timeout: float | None = None,
+        wait: bool = False,
+        confirm: Literal[False] = False,
+        expires: float | None = None,
     ) -> Coroutine[Any, Any, None]: ...
+    @overload
+    def send(
+        self,
+        frame: Frame | ReadableBuffer,
+        timeout: float | None = None,
+        wait: bool = False,
+        *,
+        confirm: Literal[True],
+        expires: float | None = None,
+    ) -> Coroutine[Any, Any, _F]: ...
+    def send_nowait(
+        self,
+        frame: Frame | ReadableBuffer,
+        timeout: float | None = None,
+        wait: bool = False,
+        expires: float | None = None,
+    ) -> None: ...
+    @overload
+    def send_many(
+        self,
+        frames: Iterable[Frame | ReadableBuffer],
+        timeout: float | None = None,
+        wait: bool = False,
+        confirm: Literal[False] = False,
+        expires: float | None = None,
+        return_exceptions: Literal[False] = False,
+    ) -> Coroutine[Any, Any, None]: ...
+    @overload
+    def send_many(
+        self,
+        frames: Iterable[Frame | ReadableBuffer],
+        timeout: float | None = None,
+        wait: bool = False,
+        *,
+        confirm: Literal[True],
+        expires: float | None = None,
+        return_exceptions: Literal[False] = False,
+    ) -> Coroutine[Any, Any, list[_F]]: ...
+    @overload
+    def send_many(
+        self,
+        frames: Iterable[Frame | ReadableBuffer],
+        timeout: float | None = None,
+        wait: bool = False,
+        confirm: Literal[False] = False,
+        expires: float | None = None,
+        *,
+        return_exceptions: Literal[True],
+    ) -> Coroutine[Any, Any, list[Exception | None]]: ...
+    @overload
+    def send_many(
+        self,
+        frames: Iterable[Frame | ReadableBuffer],
+        timeout: float | None = None,
+        wait: bool = False,
+        *,
+        confirm: Literal[True],
+        expires: float | None = None,
+        return_exceptions: Literal[True],
+    ) -> Coroutine[Any, Any, list[Exception | _F]]: ...
     def stats(self) -> _DeviceStats: ...
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...

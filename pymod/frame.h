@@ -38,7 +38,7 @@ const char *aw_frame_loss_name(const struct aw_frame *frame);
 
 /* Makes what aw_device_send() takes of a frame object, or for a device of kind
  * BYTES or DATAGRAM of any bytes-like object. The caller frees `*ret_send` with
- * PyMem_RawFree(). 0, or -1 with TypeError (not a frame for such a device),
+ * free(). 0, or -1 with TypeError (not a frame for such a device),
  * ValueError (bytes longer than a slot) or MemoryError. */
 int aw_frame_to_send(struct aw_module *module, PyObject *frame,
                      enum aw_kind kind, struct aw_send **ret_send) AW_WITH_GIL;

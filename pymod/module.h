@@ -28,7 +28,8 @@ struct aw_names {
 struct aw_module {
     /* Exceptions (errors.c), awaitd.Error and below. */
     PyObject *error, *queue_empty, *queue_closed, *device_error, *device_lost,
-        *device_down, *send_timeout, *send_queue_full, *config_error;
+        *device_down, *send_timeout, *send_expired, *send_queue_full,
+        *config_error;
 
     /* Types. */
     PyTypeObject *frame_type;     /* frame.c: Frame, the base of the others */
