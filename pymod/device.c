@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <structmember.h>
 
+#include "pymod/device_status.h"
 #include "pymod/errors.h"
 #include "pymod/filters.h"
 #include "pymod/queue.h"
@@ -128,8 +129,7 @@ static PyObject *device_get_closed(PyObject *self, void *Py_UNUSED(closure))
     return PyBool_FromLong(aw_device_closed(((DeviceObject *)self)->device));
 }
 
-static PyObject *device_get_send_depth(PyObject *self,
-                                       void *Py_UNUSED(closure))
+static PyObject *device_get_send_depth(PyObject *self, void *Py_UNUSED(closure))
 {
     return PyLong_FromUnsignedLong(
         aw_device_send_depth(((DeviceObject *)self)->device));
@@ -233,11 +233,15 @@ static void device_dealloc(PyObject *object)
 static PyMethodDef device_methods[] = {
     {"queue", METHOD(aw_device_queue), METH_VARARGS | METH_KEYWORDS,
      "queue($self, /, filters=None, name=None, depth=None,\n"
-     "      overflow='drop-newest', budget_us=0, gaps=False, wakeup=None)\n"
+     "      overflow='drop-newest', budget_us=0, gaps=False, wakeup=None,\n"
+     "      events=False, filters_joined=False)\n"
      "--\n\n"
      "Subscribe: a new Queue that gets every frame from now on.\n\n"
      "filters: [{'can_id': int, 'can_mask': int, 'extended': bool}, ...] as\n"
-     "in python-can; a frame passes if it matches any. depth: frames, by\n"
+     "in python-can; a frame passes if it matches any, or does not match one\n"
+     "with 'inverted': True. filters_joined: it must pass all of them, as "
+     "with\n"
+     "j in candump. depth: frames, by\n"
      "default 16384 (CAN), 4096 (up to 2 KiB) or 512. overflow: what a full\n"
      "queue does: 'drop-newest', 'drop-oldest', 'latest' (one frame an id, "
      "the\n"
@@ -246,7 +250,8 @@ static PyMethodDef device_methods[] = {
      "wake may be put off to be one for many frames. gaps: give a Gap before\n"
      "the first frame after a loss. wakeup: 'bridge', which works with every\n"
      "loop, or 'fd', which is faster where the loop has add_reader(); by\n"
-     "default what the device's configuration says.\n\n"
+     "default what the device's configuration says. events: give an Event\n"
+     "where something happens to the device, past the filters.\n\n"
      "Raises DeviceLost, or ValueError for what is no good."},
     {"send", METHOD(aw_device_send_method), METH_FASTCALL | METH_KEYWORDS,
      "send($self, frame, timeout=None, wait=False, confirm=False,\n"
@@ -312,6 +317,7 @@ static PyGetSetDef device_getset[] = {
     {"closed", device_get_closed, NULL, "True after close().", NULL},
     {"send_depth", device_get_send_depth, NULL,
      "How many frames may wait to be sent; further ones are refused.", NULL},
+    AW_STATUS_GETSET,
     {"_held", device_get_held, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

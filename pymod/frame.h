@@ -1,8 +1,8 @@
 /* Frame objects: a slot's content, copied out of the ring.
  *
- * One C layout serves Frame, CanFrame and Datagram: the slot follows the object
- * header, payload included, and `data` becomes a bytes object only when it is
- * asked for. Frames hold no reference that could close a cycle, so the
+ * One C layout serves Frame, CanFrame, Datagram and Event: the slot follows the
+ * object header, payload included, and `data` becomes a bytes object only when
+ * it is asked for. Frames hold no reference that could close a cycle, so the
  * collector does not know them. Immutable. */
 #ifndef AW_PYMOD_FRAME_H
 #define AW_PYMOD_FRAME_H
@@ -13,7 +13,7 @@
 #include "devices/queue/frame.h"
 
 typedef struct {
-    PyObject_VAR_HEAD     /* ob_size: payload bytes */
+    PyObject_VAR_HEAD     /* ob_size: bytes behind the slot's header */
         PyObject *device; /* str, or NULL for a frame made by hand */
     PyObject *channel;    /* str, or NULL */
     _Alignas(8) unsigned char slot[]; /* a struct aw_frame and its payload */

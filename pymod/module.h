@@ -35,7 +35,9 @@ struct aw_module {
     PyTypeObject *frame_type;     /* frame.c: Frame, the base of the others */
     PyTypeObject *can_frame_type; /* can_frame.c: CanFrame */
     PyTypeObject *datagram_type;  /* datagram.c: Datagram */
-    PyTypeObject *device_type;    /* device.c: Device, the base of these: */
+    PyTypeObject *can_error_type, *can_protocol_error_type; /* can_error.c */
+    PyTypeObject *event_type;                               /* event.c: Event */
+    PyTypeObject *device_type; /* device.c: Device, the base of these: */
     PyTypeObject *can_device_type, *datagram_device_type, *bytes_device_type;
     PyTypeObject *queue_type; /* queue.c: Queue */
     PyTypeObject *send_type;  /* send.c: what `await device.send()` awaits */
@@ -95,6 +97,8 @@ int aw_errors_setup(PyObject *module) AW_WITH_GIL;
 int aw_frame_setup(PyObject *module) AW_WITH_GIL;
 int aw_can_frame_setup(PyObject *module) AW_WITH_GIL;
 int aw_datagram_setup(PyObject *module) AW_WITH_GIL;
+int aw_can_error_setup(PyObject *module) AW_WITH_GIL;
+int aw_event_setup(PyObject *module) AW_WITH_GIL;
 int aw_device_setup(PyObject *module) AW_WITH_GIL;
 int aw_queue_setup(PyObject *module) AW_WITH_GIL;
 int aw_get_setup(PyObject *module) AW_WITH_GIL;

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "pymod/errors.h"
+#include "pymod/event.h"
 #include "pymod/frame.h"
 #include "pymod/queue.h"
 
@@ -36,8 +37,9 @@ static PyObject *key_of(QueueObject *self, const struct aw_frame *frame,
         return key_of_can(frame);
     case AW_KIND_DATAGRAM:
         return PyObject_GetAttrString(object, "address");
-    case AW_KIND_BYTES:
     case AW_KIND_EVENT:
+        return aw_event_key_name(frame);
+    case AW_KIND_BYTES:
         break;
     }
     return Py_NewRef(self->device->name);
@@ -95,9 +97,21 @@ static int parse_device(QueueObject *self, PyObject *object,
     return same == 1 ? 0 : -1;
 }
 
+/* Is it that of an event? 1, 0, or -1 with an exception. */
+static int parse_event(PyObject *object, struct aw_key *ret_key)
+{
+    const char *name = PyUnicode_Check(object) ? PyUnicode_AsUTF8(object) : "";
+
+    return name ? aw_event_key_parse(name, ret_key) : -1;
+}
+
 static int parse_key(QueueObject *self, PyObject *object,
                      struct aw_key *ret_key)
 {
+    int event = parse_event(object, ret_key);
+
+    if (event != 0)
+        return event < 0 ? -1 : 0;
     switch (aw_device_kind(self->device->device)) {
     case AW_KIND_CAN:
     case AW_KIND_CAN_XL:
