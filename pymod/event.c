@@ -57,7 +57,7 @@ static bool is_watched(uint32_t kind)
 PyObject *aw_event_key_name(const struct aw_frame *frame)
 {
     if (is_watched(frame->id))
-        return PyUnicode_FromFormat("event:%s:%X", kind_name(frame->id),
+        return PyUnicode_FromFormat("event:%s:%x", kind_name(frame->id),
                                     (unsigned)event_of(frame).detail);
     return PyUnicode_FromFormat("event:%s", kind_name(frame->id));
 }
