@@ -186,7 +186,7 @@ static PyObject *location_of(unsigned code)
 
     if (code == CAN_ERR_PROT_LOC_UNSPEC || name)
         return text_or_none(name);
-    return PyUnicode_FromFormat("0x%02X", code);
+    return PyUnicode_FromFormat("0x%02x", code);
 }
 
 static PyObject *protocol_of(struct aw_module *module, uint32_t classes,
