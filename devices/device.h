@@ -100,6 +100,9 @@ struct aw_link {
     uint32_t payload_limit;
     enum aw_kind kind; /* of the frames scripts send and get */
     enum aw_start start;
+    /* Frames, small ones, that the kernel keeps for a reader that comes late;
+     * 0: it must not. */
+    uint32_t kept_frames;
     bool paced;         /* frames only while every queue has room: none drops */
     bool can_send;      /* send() may be called */
     bool can_confirm;   /* read() marks echoes, once want_echo() was called */
@@ -199,8 +202,9 @@ struct aw_driver {
     void (*start)(struct aw_link *link);
 
     /* Reads what is there, up to batch->limit frames; called when `fd` polls
-     * readable. Events may be among the frames. Returns 0 (also when nothing
-     * was there: batch->count is 0) or a negative errno: the device is lost. */
+     * readable, or may do so. Events may be among the frames. Returns 0 (also
+     * when nothing was there: batch->count is 0) or a negative errno: the
+     * device is lost. */
     int (*read)(struct aw_link *link, struct aw_batch *batch);
 
     /* Reads what `aux_fd` has; called when that polls readable. Keeps
@@ -234,10 +238,9 @@ struct aw_driver {
     /* The frames that anybody wants: those that pass any of these filters (with
      * `joined`, all of them); count 0: every frame. Called when a queue comes,
      * goes or changes its filters, and when the device is back; `filters` is
-     * only good during the call. The driver may
-     * have the kernel keep the others back, if that is exact, and then sets
-     * link->status.kernel_filter. Echoes that want_echo() asked for must come
-     * all the same. May be NULL. */
+     * only good during the call. The driver may have the kernel keep the others
+     * back, if that is exact, and then sets link->status.kernel_filter. Echoes
+     * that want_echo() asked for must come all the same. May be NULL. */
     void (*filter)(struct aw_link *link, const struct aw_filter *filters,
                    size_t count, bool joined);
 

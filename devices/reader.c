@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "devices/queue/clock.h"
 #include "devices/queue/eventfd.h"
@@ -13,6 +14,12 @@
 
 /* Batches read before the mailbox is looked at again. */
 #define BATCHES_PER_TURN 8
+
+/* The reader rests for no longer than frames at this pace could fill what they
+ * are kept in: no socket of a driver here is filled as fast. */
+#define FASTEST_FRAME_NS UINT64_C(500)
+/* A rest that ends before anything is due lasts for this long at least. */
+#define SHORTEST_REST_NS AW_NS_PER_MS
 
 /* ---- frames: from the driver to the queues ---- */
 
@@ -389,16 +396,55 @@ static void wake_due(struct aw_reader *reader) AW_ON(reader)
     }
 }
 
-/* What there is to do. */
+/* How long frames may stay where they are, in the kernel: every queue puts its
+ * wake off, and neither the kernel's buffer nor a ring can fill up by then. 0
+ * if they may not. What is sent wants the device's attention meanwhile. */
+static uint64_t patience_ns(const struct aw_reader *reader) AW_ON(reader)
+{
+    uint64_t frames = reader->link.kept_frames;
+
+    if (reader->queue_count == 0 || aw_sender_busy(reader) || reader->stop)
+        return 0;
+    for (size_t i = 0; i < reader->queue_count; i++) {
+        uint64_t room = aw_queue_patience(reader->queues[i]);
+
+        if (room < frames)
+            frames = room;
+    }
+    return frames * FASTEST_FRAME_NS;
+}
+
+/* When a rest that begins now is to end: if it can last, at `due_ns`, when
+ * something is due. 0: no rest, as many short ones would cost more than the
+ * frames of a slow stream. */
+static uint64_t rest_until_ns(const struct aw_reader *reader, uint64_t due_ns)
+    AW_ON(reader)
+{
+    uint64_t rest_ns = due_ns == UINT64_MAX ? 0 : patience_ns(reader);
+    uint64_t until_ns;
+
+    if (rest_ns == 0)
+        return 0;
+    until_ns = aw_clock_monotonic_ns() + rest_ns;
+    if (until_ns >= due_ns)
+        return due_ns;
+    return rest_ns < SHORTEST_REST_NS ? 0 : until_ns;
+}
+
+/* What a turn of the thread finds to do. */
 struct work {
-    bool readable; /* the device can be read (an error shows there, too) */
-    bool aux;      /* and so can its second descriptor */
+    bool mail;     /* the mailbox's bell has rung */
+    bool rested;   /* frames may have come that were not looked for */
+    bool readable; /* the device (an error shows itself there, too) */
+    bool aux;      /* its second descriptor */
 };
 
 /* Sleeps until the device, the mailbox or what is due wants attention. */
 static struct work wait_for_work(struct aw_reader *reader) AW_ON(reader)
 {
-    bool wanted = frames_wanted(reader) > 0;
+    uint64_t due_ns = next_due_ns(reader);
+    uint64_t rest_end_ns = rest_until_ns(reader, due_ns);
+    bool wanted = rest_end_ns == 0 && frames_wanted(reader) > 0;
     short events = (short)((wanted ? POLLIN : 0) |
                            (reader->send_blocked == -EAGAIN ? POLLOUT : 0));
     struct pollfd fds[] = {
@@ -407,15 +453,18 @@ static struct work wait_for_work(struct aw_reader *reader) AW_ON(reader)
         {.fd = aw_aux_wanted(reader) ? reader->link.aux_fd : -1,
          .events = POLLIN},
     };
+    /* If ppoll() fails there is no telling. */
+    struct work work = {.rested = rest_end_ns > 0, .mail = true};
     struct timespec timeout;
-    bool bounded = timeout_until(next_due_ns(reader), &timeout);
+    bool bounded;
 
+    bounded = timeout_until(work.rested ? rest_end_ns : due_ns, &timeout);
     if (ppoll(fds, 3, bounded ? &timeout : NULL, NULL) < 0)
-        return (struct work){false, false};
-    return (struct work){
-        .readable = wanted && (fds[1].revents & ~POLLOUT) != 0,
-        .aux = fds[2].revents != 0,
-    };
+        return work;
+    work.mail = fds[0].revents != 0;
+    work.readable = wanted && (fds[1].revents & ~POLLOUT) != 0;
+    work.aux = fds[2].revents != 0;
+    return work;
 }
 
 /* The end: what the kernel lost, the queues, and whoever still asks. */
@@ -446,13 +495,20 @@ static void *reader_main(void *argument)
 
     aw_role_enter(AW_ROLE_READER);
     aw_role_assume(&aw_role_reader);
+    /* A wake that is due must not be late by the default of 50 µs. */
+    prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
     if (reader->link.start == AW_START_OPEN)
         start(reader);
     /* A stop waits for what was accepted for sending. */
     while (!reader->stop || aw_sender_busy(reader)) {
         struct work work = wait_for_work(reader);
 
-        serve_mailbox(reader);
+        /* What came during a rest came before what is asked for now. */
+        if (work.rested)
+            read_device(reader);
+        /* Frames that wait to be sent are tried again at each turn. */
+        if (work.mail || aw_sender_busy(reader))
+            serve_mailbox(reader);
         if (work.aux)
             aw_aux_read(reader);
         if (work.readable)

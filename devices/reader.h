@@ -6,6 +6,11 @@
  * consumer: a queue that is full loses the frame, or, on a paced device, the
  * reader does not read on until there is room.
  *
+ * While every queue of a device puts its wake off (budget_us) the reader rests:
+ * it does not look at the device until the first of them is due, for as long as
+ * what the kernel keeps for it cannot overflow. Whatever ends the rest, the
+ * frames that came meanwhile are read first.
+ *
  * Private to devices/: device.h is what others use. */
 #ifndef AW_READER_H
 #define AW_READER_H

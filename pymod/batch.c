@@ -167,12 +167,12 @@ PyObject *aw_queue_get_batch(PyObject *self, PyObject *arguments,
                             "get_batch() takes 1 <= min <= n, not min=%zd and "
                             "n=%zd",
                             minimum, limit);
-    if ((uint64_t)minimum > queue->queue->ring.depth)
+    if ((uint64_t)minimum > aw_queue_depth(queue->queue))
         return PyErr_Format(PyExc_ValueError,
                             "get_batch(min=%zd): the queue's depth is %llu, so "
                             "that many are never there at once",
                             minimum,
-                            (unsigned long long)queue->queue->ring.depth);
+                            (unsigned long long)aw_queue_depth(queue->queue));
     get = aw_get_new(queue, GET_BATCH, limit, timeout_s);
     if (get)
         ((GetObject *)get)->minimum = minimum;

@@ -102,8 +102,6 @@ static PyObject *take(GetObject *self, Py_ssize_t minimum)
                        aw_queue_can_claim(self->queue->queue)
                    ? Py_NewRef(Py_True)
                    : NULL;
-    case GET_DONE:
-        return Py_NewRef(Py_None);
     }
     return aw_queue_take(self->queue);
 }
@@ -185,7 +183,7 @@ static int begin_wait(GetObject *self)
     return aw_queue_settle(self->queue);
 }
 
-static PySendResult get_send(PyObject *object, PyObject *Py_UNUSED(value),
+static PySendResult get_send(PyObject *object, PyObject *value,
                              PyObject **ret_value)
 {
     GetObject *self = (GetObject *)object;
@@ -205,8 +203,8 @@ static PySendResult get_send(PyObject *object, PyObject *Py_UNUSED(value),
     }
     for (;; resuming = false) {
         if (self->waiter) {
-            PySendResult step =
-                aw_wait_step(&self->waiter, resuming, "get()", ret_value);
+            PySendResult step = aw_wait_step(&self->waiter, resuming, "get()",
+                                             value, ret_value);
 
             /* An error with the waiter still there is another awaiter's. */
             if (step == PYGEN_NEXT || (step == PYGEN_ERROR && self->waiter))
@@ -344,7 +342,7 @@ static void get_dealloc(PyObject *object)
     Py_CLEAR(self->lease);
     Py_CLEAR(self->queue);
     /* One is kept for the next get(), which mostly comes at once. */
-    if (!module->spare_get && !module->shut_down)
+    if (!module->spare_get && module->get_type && !module->shut_down)
         module->spare_get = self;
     else
         PyObject_GC_Del(object);

@@ -335,7 +335,7 @@ static PyObject *queue_enter(PyObject *self, PyObject *Py_UNUSED(unused))
 static PyObject *queue_get_depth(PyObject *self, void *Py_UNUSED(closure))
 {
     return PyLong_FromUnsignedLongLong(
-        ((QueueObject *)self)->queue->ring.depth);
+        aw_queue_depth(((QueueObject *)self)->queue));
 }
 
 static PyObject *queue_get_closed(PyObject *self, void *Py_UNUSED(closure))
@@ -364,7 +364,7 @@ static PyObject *queue_repr(PyObject *object)
     return PyUnicode_FromFormat(
         "<Queue %U of %U, %llu of %llu pending%s>", self->name,
         self->device->name, (unsigned long long)aw_queue_pending(self->queue),
-        (unsigned long long)self->queue->ring.depth,
+        (unsigned long long)aw_queue_depth(self->queue),
         aw_queue_state(self->queue) == AW_QUEUE_OPEN ? "" : ", closed");
 }
 
@@ -406,6 +406,9 @@ static int queue_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->device);
     Py_VISIT(self->owner);
     Py_VISIT(self->loop);
+    /* A loop that was never closed watches it, and so all of them keep each
+     * other. Not cleared: the reader may ring it until the queue is retired. */
+    Py_VISIT(self->doorbell);
     return 0;
 }
 

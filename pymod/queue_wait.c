@@ -74,7 +74,7 @@ int aw_queue_bind(QueueObject *self)
     }
     if (!self->doorbell && !aw_bridge_get(module))
         return -1;
-    loop = PyObject_CallNoArgs(module->get_running_loop);
+    loop = aw_module_running_loop(module);
     if (!loop)
         return -1;
     if (loop != self->loop)

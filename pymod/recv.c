@@ -12,7 +12,7 @@
 static int refuse_running_loop(QueueObject *self)
 {
     struct aw_module *module = aw_module_of_type(Py_TYPE(self));
-    PyObject *loop = PyObject_CallNoArgs(module->get_running_loop);
+    PyObject *loop = aw_module_running_loop(module);
 
     if (!loop) {
         /* RuntimeError: there is none, which is what is wanted. */

@@ -47,7 +47,7 @@ void aw_send_finish(struct aw_bridge *bridge, struct aw_send *send)
 
 static int make_waiter(SendObject *self, struct aw_module *module)
 {
-    PyObject *loop = PyObject_CallNoArgs(module->get_running_loop);
+    PyObject *loop = aw_module_running_loop(module);
 
     if (!loop)
         return -1;
@@ -133,7 +133,7 @@ static PySendResult outcome(SendObject *self, PyObject **ret_value)
     return *ret_value ? PYGEN_RETURN : PYGEN_ERROR;
 }
 
-static PySendResult send_send(PyObject *object, PyObject *Py_UNUSED(value),
+static PySendResult send_send(PyObject *object, PyObject *value,
                               PyObject **ret_value)
 {
     SendObject *self = (SendObject *)object;
@@ -152,7 +152,7 @@ static PySendResult send_send(PyObject *object, PyObject *Py_UNUSED(value),
     }
     if (!self->waiter)
         return outcome(self, ret_value);
-    step = aw_wait_step(&self->waiter, resuming, "send()", ret_value);
+    step = aw_wait_step(&self->waiter, resuming, "send()", value, ret_value);
     if (step == PYGEN_RETURN)
         return outcome(self, ret_value);
     /* An error with the waiter still there is another awaiter's. */
@@ -177,7 +177,8 @@ static PyObject *send_throw(PyObject *self, PyObject *const *arguments,
                             Py_ssize_t count)
 {
     leave((SendObject *)self);
-    return aw_wait_raise(arguments, count);
+    aw_wait_raise(arguments, count);
+    return NULL;
 }
 
 static PyObject *send_close(PyObject *self, PyObject *Py_UNUSED(unused))

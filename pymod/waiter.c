@@ -9,6 +9,7 @@ typedef struct {
     PyObject *callback, *context; /* the task's; NULL: none yet */
     PyObject *others;             /* list of further (callback, context) */
     PyObject *message;            /* of cancel(), or NULL */
+    PyObject *sleep; /* trio: the coroutine its task is in, or NULL */
     enum waiter_state state;
     char blocking; /* _asyncio_future_blocking */
     PyObject *weak_references;
@@ -110,11 +111,38 @@ static PyObject *raise_cancelled(WaiterObject *self)
     return NULL;
 }
 
-PySendResult aw_waiter_step(PyObject *waiter, PyObject **ret_value)
+/* A task of trio sends None once, and then how its sleep ended: None again is
+ * another awaiter's. */
+static PySendResult step_sleep(WaiterObject *self, PyObject *value,
+                               PyObject **ret_value)
+{
+    if (self->sleep && value == Py_None) {
+        *ret_value = Py_NewRef(self);
+        return PYGEN_NEXT;
+    }
+    if (!self->sleep) {
+        self->sleep = PyObject_CallMethod(self->loop, "suspend", "O", self);
+        value = Py_None;
+    }
+    return self->sleep ? PyIter_Send(self->sleep, value, ret_value)
+                       : PYGEN_ERROR;
+}
+
+PySendResult aw_waiter_step(PyObject *waiter, PyObject *value,
+                            PyObject **ret_value)
 {
     WaiterObject *self = (WaiterObject *)waiter;
+    PySendResult result;
 
     *ret_value = NULL;
+    if (self->sleep || (self->state == WAITER_PENDING &&
+                        Py_TYPE(self->loop) == module_of(self)->trio_type)) {
+        /* Python code runs: another thread's close() may drop it meanwhile. */
+        Py_INCREF(self);
+        result = step_sleep(self, value, ret_value);
+        Py_DECREF(self);
+        return result;
+    }
     switch (self->state) {
     case WAITER_PENDING:
         self->blocking = 1;
@@ -157,25 +185,53 @@ static int keep_callback(WaiterObject *self, PyObject *callback,
     return result;
 }
 
-static PyObject *waiter_add_done_callback(PyObject *object, PyObject *arguments,
-                                          PyObject *keywords)
+/* Is `names`, of keywords, ("context",)? Tasks pass one that is interned. */
+static int only_context(WaiterObject *self, PyObject *names)
 {
-    static const char *const names[] = {"fn", "context", NULL};
+    PyObject *expected = module_of(self)->names.context_keyword;
+
+    if (PyTuple_GET_SIZE(names) == 1 &&
+        PyTuple_GET_ITEM(names, 0) == PyTuple_GET_ITEM(expected, 0))
+        return 1;
+    return PyObject_RichCompareBool(names, expected, Py_EQ);
+}
+
+/* add_done_callback(fn, *, context=None). By hand, as each wait comes here.
+ * Returns the context, borrowed, or NULL for none; sets TypeError. */
+static PyObject *parse_context(WaiterObject *self, PyObject *const *arguments,
+                               Py_ssize_t count, PyObject *names)
+{
+    PyObject *context = NULL;
+    int valid = count == 1;
+
+    if (valid && names && PyTuple_GET_SIZE(names) > 0) {
+        context = arguments[1];
+        valid = only_context(self, names);
+    }
+    if (valid == 0)
+        PyErr_SetString(PyExc_TypeError,
+                        "add_done_callback() takes one function, and a "
+                        "context by keyword");
+    return valid == 1 && context != Py_None ? context : NULL;
+}
+
+static PyObject *waiter_add_done_callback(PyObject *object,
+                                          PyObject *const *arguments,
+                                          Py_ssize_t count, PyObject *names)
+{
     WaiterObject *self = (WaiterObject *)object;
-    PyObject *callback, *context = NULL;
+    PyObject *context = parse_context(self, arguments, count, names);
     int result;
 
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O|$O",
-                                     (char **)names, &callback, &context))
+    if (PyErr_Occurred())
         return NULL;
-    context = context && context != Py_None ? Py_NewRef(context)
-                                            : PyContext_CopyCurrent();
+    context = context ? Py_NewRef(context) : PyContext_CopyCurrent();
     if (!context)
         return NULL;
     if (self->state == WAITER_PENDING)
-        result = keep_callback(self, callback, context);
+        result = keep_callback(self, arguments[0], context);
     else
-        result = call_back(self, callback, context, AW_WAKE_SOON);
+        result = call_back(self, arguments[0], context, AW_WAKE_SOON);
     Py_DECREF(context);
     if (result < 0)
         return NULL;
@@ -301,6 +357,7 @@ static int waiter_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->context);
     Py_VISIT(self->others);
     Py_VISIT(self->message);
+    Py_VISIT(self->sleep);
     return 0;
 }
 
@@ -313,6 +370,7 @@ static int waiter_clear(PyObject *object)
     Py_CLEAR(self->context);
     Py_CLEAR(self->others);
     Py_CLEAR(self->message);
+    Py_CLEAR(self->sleep);
     return 0;
 }
 
@@ -333,7 +391,7 @@ static void waiter_dealloc(PyObject *object)
 static PyMethodDef waiter_methods[] = {
     {"get_loop", waiter_get_loop, METH_NOARGS, NULL},
     {"add_done_callback", METHOD(waiter_add_done_callback),
-     METH_VARARGS | METH_KEYWORDS, NULL},
+     METH_FASTCALL | METH_KEYWORDS, NULL},
     {"remove_done_callback", waiter_remove_done_callback, METH_O, NULL},
     {"cancel", METHOD(waiter_cancel), METH_VARARGS | METH_KEYWORDS, NULL},
     {"done", waiter_done, METH_NOARGS, NULL},

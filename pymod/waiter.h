@@ -27,7 +27,9 @@ int aw_waiter_resolve(PyObject *waiter, enum aw_wake how) AW_WITH_GIL;
 
 /* One step of awaiting it: PYGEN_NEXT and `*ret_value` to be yielded, with
  * `_asyncio_future_blocking` set as a task wants it; PYGEN_RETURN once done;
- * PYGEN_ERROR with CancelledError once cancelled. */
-PySendResult aw_waiter_step(PyObject *waiter, PyObject **ret_value) AW_WITH_GIL;
+ * PYGEN_ERROR with CancelledError once cancelled. A task of trio is given what
+ * trio wants instead, and sends by `value` how its sleep ended. */
+PySendResult aw_waiter_step(PyObject *waiter, PyObject *value,
+                            PyObject **ret_value) AW_WITH_GIL;
 
 #endif

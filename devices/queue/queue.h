@@ -188,6 +188,11 @@ void aw_queue_publish(struct aw_queue *queue) AW_ON(reader);
 /* When a wake that was put off is due (CLOCK_MONOTONIC), or UINT64_MAX. */
 uint64_t aw_queue_due_ns(const struct aw_queue *queue) AW_ON(reader);
 
+/* How many frames may come before anybody has to be told of the first: while a
+ * wake is put off, as many as leave the queue half empty. 0 else, and under
+ * latest, where others look for the newest frame beside those who wait. */
+uint64_t aw_queue_patience(const struct aw_queue *queue) AW_ON(reader);
+
 /* Makes up for a wake that was put off, if it is due. */
 void aw_queue_wake_due(struct aw_queue *queue, uint64_t now_ns) AW_ON(reader);
 
@@ -221,6 +226,14 @@ uint64_t aw_queue_room(struct aw_queue *queue) AW_ON(reader);
  * means none. A ring that was tampered with counts as empty and its queue as
  * lost (EPROTO). */
 uint64_t aw_queue_pending(struct aw_queue *queue);
+
+/* How many frames it holds at most, as it was asked for: the ring of a queue
+ * with the policy `latest` is longer. Any thread. */
+static inline uint64_t aw_queue_depth(const struct aw_queue *queue)
+{
+    return queue->overflow == AW_OVERFLOW_LATEST ? queue->latest.depth
+                                                 : queue->ring.depth;
+}
 
 /* Claims at most `count` of the oldest frames: they are the caller's until it
  * releases or returns them; under drop-oldest they are not thrown away

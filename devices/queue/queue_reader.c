@@ -70,7 +70,7 @@ static void publish_ledger(struct aw_queue *queue)
 }
 
 /* A hint: relaxed, what counts is the exchange below. */
-static bool is_armed(struct aw_queue *queue)
+static bool is_armed(const struct aw_queue *queue)
 {
     return atomic_load_explicit(&queue->armed, memory_order_relaxed) != NULL;
 }
@@ -405,6 +405,17 @@ uint64_t aw_queue_due_ns(const struct aw_queue *queue)
     if (!queue->put_off || queue->budget_ns > UINT64_MAX - queue->woken_ns)
         return UINT64_MAX;
     return queue->woken_ns + queue->budget_ns;
+}
+
+uint64_t aw_queue_patience(const struct aw_queue *queue)
+{
+    uint64_t half = (queue->ring.depth + 1) / 2, waiting;
+
+    AW_ASSERT_ROLE(READER);
+    if (!queue->put_off || !is_armed(queue) || aw_queue_keyed(queue))
+        return 0;
+    waiting = queue->ring.head - queue->ring.tail_seen;
+    return waiting < half ? half - waiting : 0;
 }
 
 void aw_queue_wake_due(struct aw_queue *queue, uint64_t now_ns)

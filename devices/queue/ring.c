@@ -225,12 +225,13 @@ static uint64_t swap_cursor(struct aw_ring *ring, uint64_t count)
 
     while (cursor < ring->head_seen) {
         uint64_t claimed = least(count, ring->head_seen - cursor);
-
         /* Release: the announcement before it. Acquire on failure: we go on
          * with what the producer wrote. Partner: evict(), aw_ring_room(). */
-        if (atomic_compare_exchange_strong_explicit(
-                &ring->shared->cursor, &cursor, cursor + claimed,
-                memory_order_acq_rel, memory_order_acquire)) {
+        bool moved = atomic_compare_exchange_strong_explicit(
+            &ring->shared->cursor, &cursor, cursor + claimed,
+            memory_order_acq_rel, memory_order_acquire);
+
+        if (moved) {
             ring->cursor = cursor;
             return claimed;
         }

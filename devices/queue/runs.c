@@ -105,16 +105,17 @@ static void let_go(struct aw_runs *runs, unsigned place,
         merge_with_next(runs, place - 1);
 }
 
-/* From the newest on: what was claimed last is mostly what is settled first. */
+/* From the newest on: what was claimed last is mostly what is settled first. No
+ * two runs begin at the same frame, so the start alone tells which it is. */
 static unsigned find_held(const struct aw_runs *runs, uint64_t start)
 {
     unsigned place = runs->count - 1;
 
-    while (runs->runs[place].start != start ||
-           runs->runs[place].state != AW_RUN_HELD) {
+    while (runs->runs[place].start != start) {
         assert(place > 0);
         place--;
     }
+    assert(runs->runs[place].state == AW_RUN_HELD);
     return place;
 }
 
@@ -146,8 +147,11 @@ bool aw_runs_drop_only(struct aw_runs *runs, uint64_t start, uint64_t *ret_end)
 {
     const struct aw_run *run = &runs->runs[0];
 
-    if (runs->count != 1 || run->state != AW_RUN_HELD || run->start != start)
+    if (runs->count != 1)
         return false;
+    /* The caller holds a run, so this is it. */
+    assert(run->state == AW_RUN_HELD && run->start == start);
+    (void)start;
     *ret_end = run->end;
     runs->count = runs->held = 0;
     return true;

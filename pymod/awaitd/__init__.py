@@ -82,6 +82,7 @@ __all__ = [
     "UnknownDevice",
     "__version__",
     "device",
+    "get_include",
     "merge",
     "open",
     "script",
@@ -129,3 +130,22 @@ def device(name: str) -> "Device[_Any]":
     from awaitd import _registry
 
     return _registry.find(name)
+
+
+def get_include() -> str:
+    """The folder of the headers for extensions in C, for a compiler's ``-I``:
+    ``awaitd/awaitable.h``, and ``pyawaitable.h`` for code that was written for
+    PyAwaitable.
+
+    Raises FileNotFoundError where only the package is installed.
+    """
+    from pathlib import Path
+
+    package = Path(__file__).resolve().parent
+    for folder in (package, *package.parents):
+        if (folder / "include" / "awaitd" / "awaitable.h").is_file():
+            return str(folder / "include")
+    raise FileNotFoundError(
+        f"no include/awaitd/awaitable.h above {package}: awaitd's headers are "
+        "not installed"
+    )

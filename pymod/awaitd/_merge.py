@@ -104,6 +104,8 @@ class Merge(Generic[_F]):
 async def _any_ready(queues: list[Queue[_F]], left_ns: int | None) -> None:
     """Return when one of them has a frame or has ended, or the time is up."""
     timeout = None if left_ns is None else left_ns / 1e9
+    if not asyncio._get_running_loop():
+        raise RuntimeError("merge() can wait only on a loop of asyncio")
     tasks = [asyncio.create_task(queue._ready(None)) for queue in queues]
     try:
         done, _ = await asyncio.wait(

@@ -10,7 +10,7 @@
 
 static const struct scenario *const lists[] = {
     scenarios_queue, scenarios_evict, scenarios_latest,
-    scenarios_peer,  scenarios_wait,
+    scenarios_peer,  scenarios_wait,  scenarios_count,
 };
 
 static bool wanted(const char *name, char **names)

@@ -3,11 +3,14 @@
  *
  * One queue. The reader publishes FRAMES frames, puts some wakes off, and may
  * end the queue. The bridge serves the ready list. The loop runs TASKS tasks
- * that get frames one by one, are cancelled and time out at any moment.
+ * that get frames, and may be cancelled and time out at any moment: the first
+ * BATCH frames at a time and no fewer, the others one by one. LEASES times, so
+ * many claims are held for a while that nobody can take a frame.
  *
- * What must hold: when nothing moves any more, nobody waits while there is a
- * frame to take or the queue has ended; no frame is taken twice; no more than
- * one announcement is under way for each waiter's sleep.
+ * What must hold: when nothing moves any more, nobody waits once the queue has
+ * ended, and who waits at the front could not take what it asks for; no frame
+ * is taken twice; no more than one announcement is under way for each waiter's
+ * sleep.
  *
  * Each step is one access to a word that two threads share; what the GIL
  * protects is done in one step. Sequentially consistent, as are the accesses
@@ -19,9 +22,19 @@
 #ifndef TASKS
 #define TASKS 2
 #endif
+#ifndef BATCH
+#define BATCH 1
+#endif
+#ifndef LEASES
+#define LEASES 0
+#endif
 #define GETS 2 /* that a task makes at most */
 
+#define NEEDS(i) ((i) == 0 -> BATCH : 1)
+#define PENDING  (head - taken)
+
 byte head, taken; /* frames published, and taken */
+bool exhausted;   /* !aw_queue_can_claim() */
 bool ended;       /* aw_queue.outcome */
 bool armed, listed, on_list, bell;
 bool put_off;
@@ -84,7 +97,15 @@ active proctype reader() {
         head++;
         if
         :: put_off = true /* too soon after the last wake */
+#ifdef ANNOUNCE_EMPTY
+        :: true ->
+            if
+            :: PENDING == 1 -> announce()
+            :: else
+            fi
+#else
         :: announce()
+#endif
         fi
 #endif
     }
@@ -117,13 +138,10 @@ end:
     :: bell ->
         LOCK;
         /* aw_waker_take(): silenced first. */
-#ifdef SILENCED_LATE
-        atomic { found = on_list; on_list = false };
+#ifndef SILENCED_LATE
         bell = false;
-#else
-        bell = false;
-        atomic { found = on_list; on_list = false };
 #endif
+        atomic { found = on_list; on_list = false };
         if
         :: found ->
 #ifndef UNLISTED_LATE
@@ -140,25 +158,36 @@ end:
 #endif
         :: else
         fi;
+#ifdef SILENCED_LATE
+        bell = false;
+#endif
         UNLOCK
     od
 }
 
 /* ---- the loop ---- */
 
-/* aw_queue_arm(); sets `sleeps`. */
-inline arm() {
+/* aw_queue_arm_at(); sets `sleeps`. */
+inline arm_at(seen) {
 #ifdef LOOK_FIRST
-    sleeps = (head == taken && !ended);
+    sleeps = (PENDING <= seen && !ended);
     if
     :: sleeps -> armed = true
     :: else
     fi
 #else
     armed = true;
-    sleeps = (head == taken);
+#ifdef COUNT_UNSEEN
+    sleeps = (seen > 0 || PENDING <= seen);
+#else
+    sleeps = (PENDING <= seen);
+#endif
     if
+#ifdef COUNT_END_UNSEEN
+    :: sleeps -> sleeps = (seen > 0 || !ended)
+#else
     :: sleeps -> sleeps = !ended
+#endif
     :: else
     fi;
     if
@@ -187,12 +216,16 @@ inline settle() {
             };
             break
         :: else ->
+            pending = PENDING;
             if
-            :: head > taken ->
+            :: pending >= NEEDS(first) && !exhausted ->
                 d_step { woken[first] = true; resolved[first] = true };
                 break
             :: else ->
-                arm();
+#ifdef COUNTED_ANEW
+                pending = PENDING;
+#endif
+                arm_at(pending);
                 if
                 :: sleeps -> break
                 :: else
@@ -242,12 +275,22 @@ inline leave(i, next_state) {
     settle()
 }
 
+/* What there is, but no more than was asked for: at the end, or in time. */
+inline take_rest(i) {
+    d_step {
+        if
+        :: exhausted
+        :: !exhausted && PENDING >= NEEDS(i) -> taken = taken + NEEDS(i)
+        :: else -> taken = head
+        fi
+    }
+}
+
 /* get_send(): takes, or ends, or waits. */
 inline step(i) {
-    saw_end = ended;
     if
-    :: head > taken ->
-        taken++;
+    :: PENDING >= NEEDS(i) && !exhausted ->
+        taken = taken + NEEDS(i);
         gets[i]++;
         if
         :: gets[i] == GETS -> leave(i, done)
@@ -255,10 +298,10 @@ inline step(i) {
         fi
     :: else ->
         if
-        :: saw_end -> leave(i, done)
+        :: ended -> take_rest(i); leave(i, done)
         :: else ->
             if
-            :: timed_out[i] -> leave(i, done)
+            :: timed_out[i] -> take_rest(i); leave(i, done)
             :: else ->
                 enlist(i);
                 settle()
@@ -268,9 +311,10 @@ inline step(i) {
 }
 
 /* One thread, like all that hold the GIL: a process for what the bridge
- * scheduled, and one for each task. */
+ * scheduled and for the leases, and one for each task. */
 active proctype loop() {
     bool sleeps;
+    byte pending, leases = LEASES;
 
 end:
     do
@@ -278,13 +322,30 @@ end:
         posted--;
         settle();
         UNLOCK
+    :: atomic { leases > 0 && !exhausted && !gil -> gil = true };
+        leases--;
+        exhausted = true;
+        UNLOCK
+    :: atomic { exhausted && !gil -> gil = true }; /* aw_queue_settle() at its end */
+        exhausted = false;
+#ifndef LEASE_END_SILENT
+        settle();
+#endif
+        UNLOCK
     od
 }
 
 active [TASKS] proctype run_task() {
-    bool sleeps, saw_end;
-    byte me = _pid - FIRST_TASK;
+    bool sleeps;
+    byte pending, me = _pid - FIRST_TASK;
+    bool patient;
 
+    /* Who can be cancelled at any moment never waits for ever, and would hide
+     * a lost wake-up. */
+    if
+    :: patient = true
+    :: true
+    fi;
 end:
     do
     :: atomic {
@@ -294,7 +355,8 @@ end:
         };
         step(me);
         UNLOCK
-    :: atomic { !gil && task[me] == waiting -> gil = true }; /* cancelled */
+    :: atomic { !patient && !gil && task[me] == waiting -> gil = true };
+        /* Cancelled. */
 #ifdef WAKE_KEPT
         delist(me);
         d_step { task[me] = done; woken[me] = false; resolved[me] = false };
@@ -303,7 +365,7 @@ end:
 #endif
         UNLOCK
     :: atomic {
-            !gil && task[me] == waiting && !timed_out[me] ->
+            !patient && !gil && task[me] == waiting && !timed_out[me] ->
             timed_out[me] = true;
             resolved[me] = true
         }
@@ -320,6 +382,7 @@ active proctype rest() {
     assert(taken <= head);
     for (i : 0 .. TASKS - 1) {
         /* A lost wake-up. */
-        assert(!(task[i] == waiting && (head > taken || ended)));
+        assert(!(task[i] == waiting && (ended || first == TASKS)));
+        assert(!(first == i && PENDING >= NEEDS(i) && !exhausted));
     }
 }

@@ -12,6 +12,7 @@ from rig import ids
 import awaitd
 
 pytestmark = pytest.mark.extension
+wakeup = rig.every_wakeup
 
 try:
     import numpy

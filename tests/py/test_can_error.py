@@ -158,12 +158,6 @@ def test_several_classes_at_once():
     assert found.lost_arbitration is None
 
 
-def test_short_frame_says_what_its_bytes_do():
-    found = error("2000000C#0008")
-    assert found.controller_state == ("tx-warning",)
-    assert found.protocol == (("unspecified",), None)
-
-
 def test_error_prints_and_pickles():
     found = error("20000048#0000010300000000")
     assert "bus_off=True" in repr(found)

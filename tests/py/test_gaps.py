@@ -11,13 +11,14 @@ import rig
 import awaitd
 
 pytestmark = pytest.mark.extension
+wakeup = rig.every_wakeup
 
 DEPTH = 4
 
 
 @pytest.fixture
-def gappy(bus):
-    return bus.queue(name="gappy", depth=DEPTH, gaps=True)
+def gappy(bus, wakeup):
+    return bus.queue(name="gappy", depth=DEPTH, gaps=True, wakeup=wakeup)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 
 import pytest
-from history import Event, History, QueueLog, Seen, check
+from history import Event, History, Missing, QueueLog, Seen, cause_of, check
 
 pytestmark = pytest.mark.extension
 
@@ -32,38 +32,48 @@ def stats_of(log: QueueLog, **counts: int) -> dict[str, int]:
 def good_queue(name: str, seed: int, lost: set[int], clears: bool) -> QueueLog:
     """Filters, overflows, clears, and leases, of which some fail."""
     dice = random.Random(seed)
-    log = QueueLog(name, accepts=lambda number: number % 5 != 2)
+    log = QueueLog(name, accepts=lambda number: number % 5 != 2, gaps=True)
     counts = dict.fromkeys(("filtered", "delivered", "dropped_kernel",
                             "dropped_overflow", "dropped_cleared"), 0)
-    missing = 0
+    missing: list[int] = []
     for number in range(SENT):
         if number in lost:
             counts["dropped_kernel"] += 1
-            missing += 1
+            missing.append(number)
         elif not log.accepts(number):
             counts["filtered"] += 1
         elif dice.random() < 0.2:
             counts["dropped_overflow"] += 1
-            missing += 1
+            missing.append(number)
         elif clears and dice.random() < 0.05:
             counts["dropped_cleared"] += 1
             log.clear(1)
         else:
             counts["delivered"] += 1
-            deliver(dice, log, Seen(number, number, missing))
-            missing = 0
+            deliver(dice, log, Seen(number, number, len(missing)),
+                    cause_of(missing, lost))
+            missing = []
     log.stats = stats_of(log, **counts)
     return log
 
 
-def deliver(dice: random.Random, log: QueueLog, frame: Seen) -> None:
+def deliver(
+    dice: random.Random, log: QueueLog, frame: Seen, cause: str
+) -> None:
+    gap = Missing(frame.seq, frame.lost_before, cause)
     while dice.random() < 0.2:
+        if cause and dice.random() < 0.5:
+            log.miss(gap)
         log.lease(frame.number, [frame])
         log.give_back(frame.number)
     if dice.random() < 0.3:
         log.lease(frame.number, [frame])
         log.settle(frame.number)
+    elif dice.random() < 0.2:
+        log.take_batch([frame])
     else:
+        if cause:
+            log.miss(gap)
         log.take([frame])
 
 
@@ -181,6 +191,95 @@ def test_frame_lost_without_any_count_is_found():
     log.stats = {**log.stats, "delivered": log.stats["delivered"] - 1,
                  "received": SENT - 1}
     assert check(history) != []
+
+
+# ---- planted in the Gaps ----
+
+
+def place_of_gap(events: list[Event], cause: str = "overflow") -> int:
+    """One whose frame is taken next, and that no lease has to do with."""
+    return next(
+        place for place in range(1, len(events))
+        if events[place].gap and events[place].gap.cause == cause
+        and events[place - 1].kind == events[place + 1].kind == "taken")
+
+
+def alter_gap(**changes: object) -> Plant:
+    def plant(events: list[Event], place: int) -> None:
+        gap = events[place].gap
+        events[place] = Event("gap", gap=gap._replace(**changes))
+
+    return plant
+
+
+def miscount(change: int) -> Plant:
+    def plant(events: list[Event], place: int) -> None:
+        alter_gap(lost=events[place].gap.lost + change)(events, place)
+
+    return plant
+
+
+def give_again_later(events: list[Event], place: int) -> None:
+    events.insert(place + 2, events[place])
+
+
+def invent(events: list[Event], place: int) -> None:
+    """Before a frame that nothing was lost before."""
+    place = next(
+        at for at in range(place, len(events))
+        if events[at].kind == events[at - 1].kind == "taken")
+    (frame,) = events[place].frames
+    events.insert(place, Event("gap", gap=Missing(frame.seq, 1, "overflow")))
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [lose, double, swap, miscount(-1), miscount(1), alter_gap(seq=SENT + 1),
+     alter_gap(cause="kernel"), give_again_later, invent],
+    ids=["lose", "double", "behind its frame", "one short", "one more", "seq",
+         "cause", "again", "invent"],
+)
+def test_fault_planted_in_the_gaps_is_found(plant):
+    history = good_history()
+    events = history.queues[1].events
+    plant(events, place_of_gap(events))
+    assert check(history) != []
+
+
+@pytest.mark.parametrize("cause", ["overflow", ""])
+def test_gap_that_hides_the_kernels_part_is_found(cause):
+    history = good_history()
+    events = history.queues[1].events
+    place = next(place for place, event in enumerate(events)
+                 if event.gap and "kernel" in event.gap.cause
+                 and event.gap.cause != cause)
+    alter_gap(cause=cause)(events, place)
+    assert check(history) != []
+
+
+def test_gap_that_its_frame_denies_is_found():
+    """Both are wrong by one, and so agree with each other."""
+    history = good_history()
+    events = history.queues[1].events
+    place = place_of_gap(events)
+    miscount(1)(events, place)
+    alter(lost_before=1)(events, place + 1)
+    assert check(history) != []
+
+
+def test_gap_of_a_queue_without_gaps_is_found():
+    history = good_history()
+    history.queues[1].gaps = False
+    assert check(history) != []
+
+
+def test_gap_before_a_batch_alone_is_no_fault():
+    """What a batch gives needs no Gap, whatever was lost before it."""
+    history = good_history()
+    events = history.queues[1].events
+    place = place_of_gap(events)
+    events[place:place + 2] = [Event("batched", events[place + 1].frames)]
+    assert check(history) == []
 
 
 # ---- planted in the ledger ----

@@ -2,8 +2,9 @@
 
 Each episode: one device, a witness and a queue of each policy, each with two
 consumers that take in every way there is, are slow, give up, clear, fail in a
-lease; queues are closed, and in some episodes the device is lost or closed
-while frames flow. AWAITD_HISTORY_S sets how long it goes on in all,
+lease; queues give Gaps or not, are woken by the bridge or an fd, and two of
+them are read as one; they are closed, and in some episodes the device is lost
+or closed while frames flow. AWAITD_HISTORY_S sets how long it goes on in all,
 AWAITD_SEED repeats a run's choices.
 """
 
@@ -23,7 +24,7 @@ from typing import Any
 
 import pytest
 import rig
-from history import History, QueueLog, Seen, check
+from history import History, Missing, QueueLog, Seen, check
 
 import awaitd
 
@@ -46,6 +47,14 @@ def seen(frame: awaitd.Frame) -> Seen:
                 frame.lost_before)
 
 
+def note(log: QueueLog, items: Iterable[awaitd.Frame | awaitd.Gap]) -> None:
+    for item in items:
+        if isinstance(item, awaitd.Gap):
+            log.miss(Missing(item.seq, item.lost, item.cause))
+        else:
+            log.take([seen(item)])
+
+
 class Planned(Exception):
     """Raised in a lease."""
 
@@ -64,15 +73,14 @@ class Consumer:
         self.slow = slow
         self.ways = [self.get, self.get, self.many, self.nowait, self.native,
                      self.scope, self.wait_for, self.iterate, self.cancelled]
+        self.ways += [self.batch, self.merged, self.lease, self.lease]
         if clears:
             self.ways.append(self.clear)
-        if hasattr(queue, "get_batch"):
-            self.ways.append(self.batch)
-        self.leases = [self.lease] if hasattr(queue, "lease") else []
-        self.ways += 2 * self.leases
+        if queue.overflow == "latest":
+            self.ways.append(self.look)
 
-    def note(self, *frames: awaitd.Frame) -> None:
-        self.log.take(map(seen, frames))
+    def note(self, *items: awaitd.Frame | awaitd.Gap) -> None:
+        note(self.log, items)
 
     def soon(self) -> float:
         return self.dice.choice([0.0, 0.0001, 0.001])
@@ -85,10 +93,29 @@ class Consumer:
             self.dice.randrange(1, 40), timeout=self.soon()))
 
     async def batch(self) -> None:
-        self.note(*await self.queue.get_batch(
+        batch = await self.queue.get_batch(
             self.dice.randrange(4, 40),
             min=min(self.queue.depth, self.dice.randrange(1, 4)),
-            timeout=self.soon()))
+            timeout=self.soon())
+        self.log.take_batch(map(seen, batch))
+        assert batch.lost == sum(frame.lost_before for frame in batch)
+
+    async def merged(self) -> None:
+        """A stream of one queue."""
+        stream = awaitd.merge(self.queue)
+        for _ in range(self.dice.randrange(1, 5)):
+            self.note(await take_next(stream))
+
+    async def look(self) -> None:
+        """Takes none; the newest of each key is there, or was taken."""
+        frames = self.queue.snapshot()
+        for frame in frames.values():
+            assert [seen(other).number % KEYS for other in frames.values()
+                    ].count(seen(frame).number % KEYS) == 1
+        for key in frames:
+            frame = self.queue.peek(key)
+            assert frame is None or frame.seq >= frames[key].seq
+        await asyncio.sleep(0)
 
     async def nowait(self) -> None:
         with contextlib.suppress(awaitd.QueueEmpty):
@@ -119,8 +146,8 @@ class Consumer:
         raise awaitd.QueueClosed("closed")
 
     async def cancelled(self) -> None:
-        way = self.dice.choice(
-            [self.get, self.many, self.iterate, *self.leases])
+        way = self.dice.choice([self.get, self.many, self.batch, self.merged,
+                                self.iterate, self.lease])
         task = asyncio.ensure_future(way())
         for _ in range(self.dice.randrange(4)):
             await asyncio.sleep(0)
@@ -165,10 +192,48 @@ class Consumer:
                     await asyncio.sleep(self.dice.random() * 0.005)
 
 
+class Merged:
+    """Takes from two queues as one stream, in order of time."""
+
+    def __init__(self, dice: random.Random,
+                 pairs: list[tuple[Queue, QueueLog]]) -> None:
+        self.dice = dice
+        self.queues = [queue for queue, _ in pairs]
+        self.logs = [log for _, log in pairs]
+        self.timestamps: list[int] = []
+
+    def note(self, item: awaitd.Frame | awaitd.Gap) -> None:
+        """Which of the queues it is of, its place tells."""
+        (log,) = (log for log in self.logs if log.accepts(item.seq))
+        note(log, [item])
+        self.timestamps.append(item.timestamp_ns)
+
+    async def some(self) -> None:
+        # For as long as it takes: so that none comes late.
+        stream = awaitd.merge(*self.queues, wait=1000)
+        for _ in range(self.dice.randrange(1, 50)):
+            self.note(await take_next(stream))
+
+    async def run(self) -> None:
+        with contextlib.suppress(*Consumer.ended):
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self.dice.choice(
+                            [0.0, 0.0001, 0.001, None])):
+                        await self.some()
+
+
+async def take_next(stream: awaitd.Merge[Any]) -> Any:
+    try:
+        return await anext(stream)
+    except StopAsyncIteration:
+        raise awaitd.QueueClosed("end") from None
+
+
 def drain(queue: Queue, log: QueueLog) -> None:
     with contextlib.suppress(*Consumer.ended, awaitd.QueueEmpty):
         while True:
-            log.take([seen(queue.get_nowait())])
+            note(log, [queue.get_nowait()])
 
 
 # ---- sources ----
@@ -266,31 +331,46 @@ class Episode:
     def __init__(self, dice: random.Random, source: Source) -> None:
         self.dice, self.source = dice, source
         self.pairs: list[tuple[Queue, QueueLog]] = []
+        self.merged: Merged | None = None
 
-    def open_queue(self, overflow: str, name: str, **options: Any) -> None:
-        filters = options.get("filters")
-        accepts = (lambda number: (number % KEYS) & 1 == 0) if filters else (
-            lambda number: True)
+    def open_queue(self, overflow: str, name: str, half: int | None = None,
+                   **options: Any) -> None:
+        """`half`: 0 for the even numbers only, 1 for the odd ones."""
+        filters = ([] if half is None
+                   else [{"can_id": half, "can_mask": 1}])
+        gaps = self.dice.random() < 0.5
         queue = self.source.device.queue(
-            name=name, overflow=overflow,
+            name=name, overflow=overflow, filters=filters, gaps=gaps,
             budget_us=self.dice.choice([0, 0, 200, 2000]),
             wakeup=self.dice.choice(["bridge", "fd"]), **options)
         self.pairs.append((queue, QueueLog(
-            name, overflow, accepts, lambda number: number % KEYS)))
+            name, overflow,
+            lambda number: half is None or number % 2 == half,
+            lambda number: number % KEYS, gaps=gaps)))
 
     def open_queues(self, policies: Iterable[str]) -> None:
         self.open_queue("drop-newest", "witness", depth=2 * FRAMES + 1000)
         for overflow in policies:
-            filters = ([{"can_id": 0, "can_mask": 1}]
-                       if isinstance(self.source, Bus)
-                       and self.dice.random() < 0.5 else None)
+            half = (0 if isinstance(self.source, Bus)
+                    and self.dice.random() < 0.5 else None)
             depth = (KEYS if overflow == "latest"
                      else self.dice.choice([1, 3, 16, 100]))
-            self.open_queue(overflow, overflow, depth=depth, filters=filters)
+            self.open_queue(overflow, overflow, half, depth=depth)
+
+    def open_halves(self) -> None:
+        """Two queues to be merged, each with half of the numbers."""
+        for half in range(2):
+            self.open_queue(
+                self.dice.choice(["drop-newest", "drop-oldest"]),
+                f"half {half}", half, depth=self.dice.choice([1, 16, 100]))
+        self.merged = Merged(self.dice, self.pairs[-2:])
 
     def consumers(self) -> list[asyncio.Task[None]]:
         tasks = []
-        for queue, log in self.pairs:
+        if self.merged:
+            tasks = [asyncio.ensure_future(self.merged.run())
+                     for _ in range(2)]
+        for queue, log in self.pairs[:-2] if self.merged else self.pairs:
             clears = log.name != "witness" and self.dice.random() < 0.3
             slow = self.dice.choice([0.0, 0.05, 0.5])
             tasks += [asyncio.ensure_future(
@@ -365,12 +445,17 @@ def play(
 
     try:
         episode.open_queues(dice.sample(POLICIES, dice.randrange(1, 5)))
+        if isinstance(source, Bus):
+            episode.open_halves()
         run(bounded())
     finally:
         source.join()
         source.device.close()
         print(f"seed {seed} sent={source.sent} cut={cut}: {told(episode)}")
     assert check(episode.history(cut)) == []
+    if episode.merged:
+        times = episode.merged.timestamps
+        assert times == sorted(times)
 
 
 @pytest.fixture

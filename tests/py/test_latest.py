@@ -168,3 +168,9 @@ def test_age_is_in_seconds_since_it_came(newest, put):
 def test_age_of_a_frame_made_by_hand_is_refused():
     with pytest.raises(ValueError, match="by hand"):
         frame(1, 1).age()
+
+
+def test_latest_has_the_depth_that_was_asked_for(newest):
+    assert newest.depth == 4
+    with pytest.raises(ValueError, match="depth is 4"):
+        newest.get_batch(8, min=5)

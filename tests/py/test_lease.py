@@ -13,6 +13,7 @@ from rig import ids
 import awaitd
 
 pytestmark = [pytest.mark.extension, rig.on_every_loop]
+wakeup = rig.every_wakeup
 
 
 class Mine(Exception):

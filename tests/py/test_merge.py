@@ -12,13 +12,15 @@ from rig import ids
 import awaitd
 
 pytestmark = [pytest.mark.extension, rig.on_every_loop]
+wakeup = rig.every_wakeup
 
 
 @pytest.fixture
-def two(bus):
+def two(bus, wakeup):
     """Queues of two buses, and how to send on either."""
     with awaitd.open({"name": "other", "driver": "virtual", "kind": "can"}) as o:
-        yield bus.queue(name="a"), o.queue(name="b")
+        yield (bus.queue(name="a", wakeup=wakeup),
+               o.queue(name="b", wakeup=wakeup))
 
 
 async def take(stream, count: int) -> list[int]:

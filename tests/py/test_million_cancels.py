@@ -79,6 +79,23 @@ async def many(run: Round) -> None:
         run.given_up += 1
 
 
+async def batch(run: Round) -> None:
+    try:
+        for frame in await run.queue.get_batch(3):
+            run.note(frame)
+    except asyncio.CancelledError:
+        run.given_up += 1
+
+
+async def lease(run: Round) -> None:
+    try:
+        async with run.queue.lease(3) as frames:
+            for frame in frames:
+                run.note(frame)
+    except asyncio.CancelledError:
+        run.given_up += 1
+
+
 async def iterated(run: Round) -> None:
     try:
         async for frame in run.queue:
@@ -137,8 +154,8 @@ async def native_soon(run: Round) -> None:
 
 
 Kind = Callable[[Round], Coroutine[Any, Any, None]]
-LASTING: list[Kind] = [plain, plain, plain, many, iterated, wait_for, scope,
-                       native]
+LASTING: list[Kind] = [plain, plain, plain, many, batch, lease, iterated,
+                       wait_for, scope, native]
 SOON: list[Kind] = [wait_for_soon, scope_soon, native_soon]
 SURVIVORS: list[Kind] = [plain, iterated, wait_for, scope, native]
 

@@ -1,7 +1,8 @@
 """Cancelling never loses a frame, and never loses a wake.
 
-The matrix: how a waiter is given up, when, and on which loop. Each time the
-frame must end up with somebody, in order, and the ledger must say so.
+The matrix: how a waiter takes, how it is given up, when, on which loop, and
+what wakes that. Each time the frame must end up with somebody, in order, and
+the ledger must say so.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import pytest
 import rig
 from rig import ids
 
+import awaitd
+
 pytestmark = [
     pytest.mark.extension,
     rig.on_every_loop,
@@ -19,8 +22,40 @@ pytestmark = [
 ]
 
 
+# ---- by which call ----
+# way(queue) is to be awaited, and gives a frame or numbers.
+
+
+async def by_lease(queue):
+    async with queue.lease() as frames:
+        return ids(frames)
+
+
+async def by_iterating(queue):
+    async for frame in queue:
+        return frame
+
+
+WAYS = {
+    "get": lambda queue: queue.get(),
+    "get_many": lambda queue: queue.get_many(1),
+    "get_batch": lambda queue: queue.get_batch(1),
+    "lease": by_lease,
+    "async_for": by_iterating,
+}
+
+
+def given(result) -> list[int]:
+    if result is None:
+        return []
+    if isinstance(result, awaitd.CanFrame):
+        return [result.arbitration_id]
+    return [item if isinstance(item, int) else item.arbitration_id
+            for item in result]
+
+
 # ---- how ----
-# Each waits for a frame in a task until it is given up, and returns the frame
+# Each waits for a frame in a task until it is given up, and returns what came
 # or None. `give_up` is an event of the test's; what ends the wait is the
 # mechanism itself.
 
@@ -28,12 +63,12 @@ pytestmark = [
 class Plain:
     """task.cancel()"""
 
-    def __init__(self, queue):
-        self.task = asyncio.create_task(self._wait(queue))
+    def __init__(self, queue, way):
+        self.task = asyncio.create_task(self._wait(queue, way))
 
-    async def _wait(self, queue):
+    async def _wait(self, queue, way):
         try:
-            return await queue.get()
+            return await way(queue)
         except asyncio.CancelledError:
             return None
 
@@ -44,12 +79,12 @@ class Plain:
 class WaitFor:
     """asyncio.wait_for around it, cancelled from outside"""
 
-    def __init__(self, queue):
-        self.task = asyncio.create_task(self._wait(queue))
+    def __init__(self, queue, way):
+        self.task = asyncio.create_task(self._wait(queue, way))
 
-    async def _wait(self, queue):
+    async def _wait(self, queue, way):
         try:
-            return await asyncio.wait_for(queue.get(), 60)
+            return await asyncio.wait_for(way(queue), 60)
         except (asyncio.CancelledError, TimeoutError):
             return None
 
@@ -60,14 +95,14 @@ class WaitFor:
 class Timeout:
     """asyncio.timeout around it, whose time is up"""
 
-    def __init__(self, queue):
+    def __init__(self, queue, way):
         self.scope = asyncio.timeout(60)
-        self.task = asyncio.create_task(self._wait(queue))
+        self.task = asyncio.create_task(self._wait(queue, way))
 
-    async def _wait(self, queue):
+    async def _wait(self, queue, way):
         try:
             async with self.scope:
-                return await queue.get()
+                return await way(queue)
         except TimeoutError:
             return None
 
@@ -78,17 +113,28 @@ class Timeout:
 
 
 class Native:
-    """get(timeout=), whose time is up"""
+    """its own timeout=, whose time is up"""
 
-    def __init__(self, queue):
-        self.get = queue.get(timeout=60)
+    def __init__(self, queue, way):
+        self.lease = queue.lease(timeout=60) if way is by_lease else None
+        if self.lease:
+            self.get = self.lease.__aenter__()
+        elif way is WAYS["get"]:
+            self.get = queue.get(timeout=60)
+        elif way is WAYS["get_many"]:
+            self.get = queue.get_many(1, timeout=60)
+        else:
+            self.get = queue.get_batch(1, timeout=60)
         self.task = asyncio.create_task(self._wait())
 
     async def _wait(self):
         try:
-            return await self.get
+            result = await self.get
         except TimeoutError:
             return None
+        if self.lease:
+            await self.lease.__aexit__(None, None, None)
+        return result
 
     def give_up(self):
         # What the loop's timer calls; it resumes the task there and then, so
@@ -100,7 +146,22 @@ class Native:
 
 
 HOW = [Plain, WaitFor, Timeout, Native]
-how = pytest.mark.parametrize("How", HOW, ids=lambda how: how.__name__)
+
+
+def combined(hows):
+    """Each of them with each way; async for has no timeout of its own."""
+    return pytest.mark.parametrize(
+        "How, way",
+        [
+            pytest.param(how, way, id=f"{how.__name__}-{name}")
+            for how in hows
+            for name, way in WAYS.items()
+            if not (how is Native and way is by_iterating)
+        ],
+    )
+
+
+how = combined(HOW)
 
 
 async def turns(count: int = 5) -> None:
@@ -114,17 +175,13 @@ async def rest(queue):
     return ids([] if queue.qsize() == 0 else await queue.get_many(1000))
 
 
-def given(result) -> list[int]:
-    return [] if result is None else [result.arbitration_id]
-
-
 # ---- when ----
 
 
 @how
-def test_given_up_before_arrival_leaves_the_frame(run, q, peer, How):
+def test_given_up_before_arrival_leaves_the_frame(run, q, peer, How, way):
     async def main():
-        waiter = How(q)
+        waiter = How(q, way)
         await turns()
         waiter.give_up()
         result = await waiter.task
@@ -134,12 +191,14 @@ def test_given_up_before_arrival_leaves_the_frame(run, q, peer, How):
     assert run(main()) == ([], [7])
 
 
-@pytest.mark.parametrize("How", [Plain, WaitFor])
-def test_given_up_before_its_first_step_leaves_the_frame(run, q, peer, How):
+@combined([Plain, WaitFor])
+def test_given_up_before_its_first_step_leaves_the_frame(
+    run, q, peer, How, way
+):
     peer.put(q, 7)
 
     async def main():
-        waiter = How(q)
+        waiter = How(q, way)
         waiter.give_up()
         (result,) = await asyncio.gather(waiter.task, return_exceptions=True)
         assert isinstance(result, asyncio.CancelledError)
@@ -149,11 +208,13 @@ def test_given_up_before_its_first_step_leaves_the_frame(run, q, peer, How):
 
 
 @how
-def test_given_up_with_the_wake_on_its_way_leaves_the_frame(run, q, peer, How):
+def test_given_up_with_the_wake_on_its_way_leaves_the_frame(
+    run, q, peer, How, way
+):
     """The bridge has scheduled the wake; the loop has not run it yet."""
 
     async def main():
-        waiter = How(q)
+        waiter = How(q, way)
         await turns()
         peer.put(q, 7)
         asyncio.get_running_loop().hold_until_woken()
@@ -166,12 +227,14 @@ def test_given_up_with_the_wake_on_its_way_leaves_the_frame(run, q, peer, How):
 
 
 @how
-def test_given_up_between_wake_and_resume_leaves_the_frame(run, q, peer, How):
+def test_given_up_between_wake_and_resume_leaves_the_frame(
+    run, q, peer, How, way
+):
     """The future has its result; the task has not been resumed yet."""
 
     async def main():
         loop = asyncio.get_running_loop()
-        waiter = How(q)
+        waiter = How(q, way)
         await turns()
         peer.put(q, 7)
         loop.hold_until_woken()
@@ -185,9 +248,9 @@ def test_given_up_between_wake_and_resume_leaves_the_frame(run, q, peer, How):
 
 
 @how
-def test_given_up_after_it_has_the_frame_keeps_it(run, q, peer, How):
+def test_given_up_after_it_has_the_frame_keeps_it(run, q, peer, How, way):
     async def main():
-        waiter = How(q)
+        waiter = How(q, way)
         await turns()
         peer.put(q, 7)
         result = await waiter.task
@@ -203,7 +266,7 @@ def test_given_up_after_it_has_the_frame_keeps_it(run, q, peer, How):
 
 @how
 @pytest.mark.parametrize("taken", [False, True])
-def test_wake_goes_on_to_the_second_waiter(run, q, peer, How, taken):
+def test_wake_goes_on_to_the_second_waiter(run, q, peer, How, way, taken):
     """A frame for two waiters; the first gives up with its wake on its way,
     or between wake and resume.
 
@@ -213,7 +276,7 @@ def test_wake_goes_on_to_the_second_waiter(run, q, peer, How, taken):
 
     async def main():
         loop = asyncio.get_running_loop()
-        first, second = How(q), How(q)
+        first, second = How(q, way), How(q, way)
         await turns()
         peer.put(q, 7)
         loop.hold_until_woken()
@@ -234,12 +297,12 @@ def test_wake_goes_on_to_the_second_waiter(run, q, peer, How, taken):
 
 
 @how
-def test_many_given_up_at_the_instant_lose_nothing(run, q, peer, How):
+def test_many_given_up_at_the_instant_lose_nothing(run, q, peer, How, way):
     """Twenty waiters, ten frames, and every other waiter gives up."""
 
     async def main():
         loop = asyncio.get_running_loop()
-        waiters = [How(q) for _ in range(20)]
+        waiters = [How(q, way) for _ in range(20)]
         await turns()
         peer.put(q, *range(10))
         loop.hold_until_woken()
@@ -258,7 +321,7 @@ def test_many_given_up_at_the_instant_lose_nothing(run, q, peer, How):
 
 @how
 def test_frame_by_frame_given_up_at_the_instant_loses_nothing(
-    run, q, peer, How
+    run, q, peer, How, way
 ):
     """200 frames, each meeting a waiter that is given up as it comes."""
 
@@ -267,7 +330,7 @@ def test_frame_by_frame_given_up_at_the_instant_loses_nothing(
         got = []
         for number in range(200):
             loop.woken.clear()
-            waiter = How(q)
+            waiter = How(q, way)
             await turns(3)
             peer.put(q, number)
             loop.hold_until_woken()

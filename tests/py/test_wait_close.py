@@ -12,12 +12,49 @@ from rig import ids
 
 import awaitd
 
-pytestmark = [pytest.mark.extension, rig.on_every_loop]
+pytestmark = [
+    pytest.mark.extension,
+    rig.on_every_loop,
+    rig.on_every_wakeup,
+]
 
 
 async def turns(count: int = 5) -> None:
     for _ in range(count):
         await asyncio.sleep(0)
+
+
+async def lease_one(queue):
+    async with queue.lease() as frames:
+        return frames
+
+
+# However it is waited, the end is the same.
+every_way = pytest.mark.parametrize(
+    "wait",
+    [
+        lambda queue: queue.get(),
+        lambda queue: queue.get(timeout=60),
+        lambda queue: queue.get_many(3),
+        lambda queue: queue.get_many(3, timeout=60),
+        lambda queue: queue.get_batch(3, min=2),
+        lambda queue: queue.get_batch(3, timeout=60),
+        lease_one,
+    ],
+    ids=["get", "get timeout", "get_many", "get_many timeout", "get_batch",
+         "get_batch timeout", "lease"],
+)
+
+
+async def started(wait, queue):
+    """Three that wait."""
+
+    async def one():
+        return await wait(queue)
+
+    tasks = [asyncio.create_task(one()) for _ in range(3)]
+    await turns()
+    return tasks
 
 
 @pytest.fixture
@@ -42,10 +79,10 @@ def open_damaged(path) -> awaitd.Device:
 # ---- closed by the script ----
 
 
-def test_close_wakes_every_waiter(run, q):
+@every_way
+def test_close_wakes_every_waiter(run, q, wait):
     async def main():
-        tasks = [asyncio.create_task(q.get()) for _ in range(3)]
-        await turns()
+        tasks = await started(wait, q)
         q.close()
         return await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -84,6 +121,60 @@ def test_close_with_frames_and_waiters_serves_both(run, q, peer):
     assert isinstance(third, awaitd.QueueClosed)
 
 
+def test_close_gives_a_batch_that_waits_for_more_what_there_is(run, q, peer):
+    """Two frames of five: the first batch gets them, the second the end."""
+
+    async def main():
+        tasks = [asyncio.create_task(q.get_batch(5, min=5)) for _ in range(2)]
+        await turns()
+        peer.put(q, 1, 2)
+        await turns()
+        assert not any(task.done() for task in tasks)
+        q.close()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    first, second = run(main())
+    assert ids(first) == [1, 2]
+    assert isinstance(second, awaitd.QueueClosed)
+
+
+def test_close_inside_a_lease_leaves_it_its_frames(run, q, peer):
+    """Failed, it gives them back, and they can still be taken."""
+    peer.put(q, 1, 2)
+
+    async def main():
+        with pytest.raises(KeyError):
+            async with q.lease(2):
+                q.close()
+                with pytest.raises(awaitd.QueueClosed):
+                    await q.get()
+                raise KeyError
+        async with q.lease(2) as frames:
+            return ids(frames)
+
+    assert run(main()) == [1, 2]
+    stats = q.stats()
+    assert (stats.delivered, stats.pending) == (2, 0)
+
+
+def test_close_ends_a_merge_that_waits(run, bus, q, wakeup):
+    other = bus.queue(wakeup=wakeup)
+
+    async def main():
+        async def consume():
+            return [frame async for frame in awaitd.merge(q, other)]
+
+        task = asyncio.create_task(consume())
+        await turns()
+        q.close()
+        await turns()
+        assert not task.done()
+        other.close()
+        return await task
+
+    assert run(main()) == []
+
+
 def test_close_stops_the_stream(q, peer, loop_class):
     q.close()
     assert q.closed
@@ -99,8 +190,8 @@ def test_close_twice_is_harmless(q, loop_class):
     assert q.closed
 
 
-def test_context_manager_closes(bus, loop_class):
-    with bus.queue() as queue:
+def test_context_manager_closes(bus, loop_class, wakeup):
+    with bus.queue(wakeup=wakeup) as queue:
         assert not queue.closed
     assert queue.closed
 
@@ -112,6 +203,10 @@ def test_context_manager_closes(bus, loop_class):
         lambda q: q.get(timeout=0).send(None),
         lambda q: q.get_many(3).send(None),
         lambda q: q.get_many(3, timeout=0).send(None),
+        lambda q: q.get_batch(3).send(None),
+        lambda q: q.get_batch(3, min=2, timeout=0).send(None),
+        lambda q: q.lease().__aenter__().send(None),
+        lambda q: q.lease(3, timeout=0).__aenter__().send(None),
         lambda q: q.get_nowait(),
         lambda q: q.recv(),
         lambda q: q.recv(timeout=0),
@@ -153,10 +248,10 @@ def test_close_ends_an_async_for_that_waits(run, q):
 # ---- the device is closed ----
 
 
-def test_device_close_wakes_every_waiter(run, bus, q):
+@every_way
+def test_device_close_wakes_every_waiter(run, bus, q, wait):
     async def main():
-        tasks = [asyncio.create_task(q.get()) for _ in range(3)]
-        await turns()
+        tasks = await started(wait, q)
         bus.close()
         return await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -199,9 +294,11 @@ def take_all(queue):
         return numbers, error
 
 
-def test_lost_device_gives_what_came_then_raises(damaged_log, loop_class):
+def test_lost_device_gives_what_came_then_raises(
+    damaged_log, loop_class, wakeup
+):
     with open_damaged(damaged_log) as device:
-        numbers, error = take_all(device.queue())
+        numbers, error = take_all(device.queue(wakeup=wakeup))
     assert len(numbers) > 1000
     assert numbers == [i % 2048 for i in range(len(numbers))]
     assert type(error) is awaitd.DeviceLost
@@ -209,34 +306,37 @@ def test_lost_device_gives_what_came_then_raises(damaged_log, loop_class):
 
 
 def test_lost_device_ends_async_for_with_device_lost(
-    run, damaged_log, loop_class
+    run, damaged_log, wakeup
 ):
     async def main():
         count = 0
         with open_damaged(damaged_log) as device:
             with pytest.raises(awaitd.DeviceLost):
-                async for _ in device.queue():
+                async for _ in device.queue(wakeup=wakeup):
                     count += 1
         return count
 
     assert run(main()) > 1000
 
 
-def test_lost_device_wakes_every_waiter(run, damaged_log):
+@every_way
+def test_lost_device_wakes_every_waiter(run, damaged_log, wakeup, wait):
     async def main():
         with open_damaged(damaged_log) as device:
             # Being full, the first holds the log up until it is drained.
-            full = device.queue(depth=4)
-            queue = device.queue(filters=[{"can_id": 1, "can_mask": 0x7FF}])
+            full = device.queue(depth=4, wakeup=wakeup)
+            queue = device.queue(
+                filters=[{"can_id": 1, "can_mask": 0x7FF}], wakeup=wakeup
+            )
 
             async def drain():
                 return [frame async for frame in full]
 
-            async def wait():
+            async def take():
                 while True:
-                    await queue.get()
+                    await wait(queue)
 
-            tasks = [asyncio.create_task(wait()) for _ in range(3)]
+            tasks = [asyncio.create_task(take()) for _ in range(3)]
             tasks.append(asyncio.create_task(drain()))
             return await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -244,8 +344,8 @@ def test_lost_device_wakes_every_waiter(run, damaged_log):
     assert [type(result) for result in results] == [awaitd.DeviceLost] * 4
 
 
-def test_queue_on_a_lost_device_is_refused(damaged_log, loop_class):
+def test_queue_on_a_lost_device_is_refused(damaged_log, loop_class, wakeup):
     with open_damaged(damaged_log) as device:
         take_all(device.queue())
         with pytest.raises(awaitd.DeviceLost):
-            device.queue()
+            device.queue(wakeup=wakeup)

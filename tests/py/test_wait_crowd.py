@@ -6,13 +6,14 @@ import asyncio
 import sys
 
 import pytest
+import rig
 
 import awaitd
 
-pytestmark = pytest.mark.extension
+pytestmark = [pytest.mark.extension, rig.on_every_wakeup]
 
 
-def test_many_waiters_all_end_while_the_loop_runs_beside_the_bridge():
+def test_many_waiters_all_end_while_the_loop_runs_beside_the_bridge(wakeup):
     """Each that is woken may leave and be freed before the next is woken."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -24,7 +25,7 @@ def test_many_waiters_all_end_while_the_loop_runs_beside_the_bridge():
     async def main():
         for _ in range(400):
             with awaitd.open("virtual:can") as bus:
-                queue = bus.queue()
+                queue = bus.queue(wakeup=wakeup)
                 tasks = [
                     asyncio.create_task(wait_and_end(queue)) for _ in range(60)
                 ]

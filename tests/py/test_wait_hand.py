@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import gc
 import weakref
 
 import pytest
-from rig import ids, until
+from rig import DEADLINE_S, ids, until
 
 pytestmark = pytest.mark.extension
 
@@ -230,3 +231,63 @@ def test_dropped_queue_is_gone_at_once(run, bus, peer):
     finally:
         gc.enable()
     assert gone
+
+
+# ---- its future ----
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keywords"),
+    [((), {}), ((print, None), {}), ((print,), {"contexts": None}),
+     ((print,), {"context": None, "more": None}), ((), {"context": None})],
+)
+def test_done_callback_with_other_arguments_is_a_type_error(
+    run, q, arguments, keywords
+):
+    async def main():
+        get = q.get()
+        future = await start(get)
+        with pytest.raises(TypeError, match="add_done_callback"):
+            future.add_done_callback(*arguments, **keywords)
+        get.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("keyword", ["context", "".join(["con", "text"])])
+def test_done_callback_runs_in_the_context_given(run, q, peer, keyword):
+    place = contextvars.ContextVar("place", default="here")
+    there = contextvars.copy_context()
+    there.run(place.set, "there")
+
+    async def main():
+        get = q.get()
+        future = await start(get)
+        seen = asyncio.get_running_loop().create_future()
+        future.add_done_callback(
+            lambda _: seen.set_result(place.get()), **{keyword: there})
+        peer.put(q, 1)
+        async with asyncio.timeout(DEADLINE_S):
+            return await seen
+
+    assert run(main()) == "there"
+
+
+@pytest.mark.parametrize("keywords", [{}, {"context": None}])
+def test_done_callback_without_a_context_runs_in_the_current_one(
+    run, q, peer, keywords
+):
+    place = contextvars.ContextVar("place", default="there")
+
+    async def main():
+        place.set("here")
+        get = q.get()
+        future = await start(get)
+        seen = asyncio.get_running_loop().create_future()
+        future.add_done_callback(
+            lambda _: seen.set_result(place.get()), **keywords)
+        peer.put(q, 1)
+        async with asyncio.timeout(DEADLINE_S):
+            return await seen
+
+    assert run(main()) == "here"

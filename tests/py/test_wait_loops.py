@@ -13,7 +13,11 @@ import pytest
 import rig
 from rig import ids
 
-pytestmark = [pytest.mark.extension, rig.on_every_loop]
+pytestmark = [
+    pytest.mark.extension,
+    rig.on_every_loop,
+    rig.on_every_wakeup,
+]
 
 
 async def receive(queue, count: int = 1):
@@ -33,7 +37,7 @@ def wait_for_ever(queue, loop):
     return loop.run_until_complete(main())
 
 
-def test_uvloop_is_among_the_loops(loop_class):
+def test_uvloop_is_among_the_loops(loop_class, wakeup):
     pytest.importorskip("uvloop")
     assert len(rig.on_every_loop.args[1]) == 2
 
@@ -137,8 +141,8 @@ def test_second_live_loop_may_take_what_is_there(q, peer, loop_class):
         second.close()
 
 
-def test_two_loops_with_a_queue_each(bus, peer, loop_class):
-    queues = [bus.queue(), bus.queue()]
+def test_two_loops_with_a_queue_each(bus, peer, loop_class, wakeup):
+    queues = [bus.queue(wakeup=wakeup), bus.queue(wakeup=wakeup)]
     results = {}
     ready = threading.Barrier(3)
 
@@ -180,13 +184,13 @@ def test_loop_closed_while_waiting_leaves_the_queue_usable(
 
 
 def test_loop_closed_while_waiting_does_not_stop_the_bridge(
-    bus, q, peer, loop_class, capfd
+    bus, q, peer, loop_class, capfd, wakeup
 ):
     """The wake of the closed loop fails; that of another queue goes through."""
     loop = loop_class()
     task = wait_for_ever(q, loop)
     loop.close()
-    other = bus.queue()
+    other = bus.queue(wakeup=wakeup)
 
     async def main():
         waiting = asyncio.ensure_future(other.get())
@@ -202,7 +206,7 @@ def test_loop_closed_while_waiting_does_not_stop_the_bridge(
 
 
 def test_loops_closed_while_frames_arrive_make_no_noise(
-    bus, peer, loop_class, capfd
+    bus, peer, loop_class, capfd, wakeup
 ):
     """Again and again, at whatever moment of the wake's way."""
     stop = threading.Event()
@@ -215,7 +219,7 @@ def test_loops_closed_while_frames_arrive_make_no_noise(
     feeder.start()
     try:
         for _ in range(60):
-            queue = bus.queue(depth=4)
+            queue = bus.queue(depth=4, wakeup=wakeup)
             loop = loop_class()
             wait_for_ever(queue, loop)
             loop.close()
@@ -261,12 +265,17 @@ def test_send_whose_loop_was_closed_makes_no_noise(
 
 
 def test_everything_dropped_while_waiting_is_collected(
-    bus, peer, loop_class
+    bus, peer, loop_class, wakeup
 ):
     """Loop, timers, tasks, waiters and queue are one heap of garbage."""
-    queue = bus.queue()
+
+    class Forgotten(loop_class):
+        def __del__(self):
+            """Does not close: its sockets may have gone before it."""
+
+    queue = bus.queue(wakeup=wakeup)
     weak = weakref.ref(queue)
-    loop = loop_class()
+    loop = Forgotten()
 
     async def main():
         for _ in range(3):
@@ -288,10 +297,10 @@ def test_everything_dropped_while_waiting_is_collected(
 
 
 def test_queue_dropped_by_the_script_lives_while_it_is_waited_on(
-    run, bus, peer
+    run, bus, peer, wakeup
 ):
     async def main():
-        queue = bus.queue()
+        queue = bus.queue(wakeup=wakeup)
         weak = weakref.ref(queue)
         task = asyncio.create_task(queue.get())
         await asyncio.sleep(0)

@@ -38,6 +38,7 @@ static int fake_driver_open(struct aw_link *link, const struct aw_value *values,
     link->kind = AW_KIND_CAN;
     link->start = fake->start;
     link->paced = fake->paced;
+    link->kept_frames = fake->kept_frames;
     link->can_send = fake->driver.send != NULL;
     link->can_confirm = fake->can_confirm;
     (void)aw_channels_index(link->channels, "fake0");

@@ -41,6 +41,7 @@ struct fake {
     bool paced;
     bool can_confirm;
     int aux_fd; /* of link; -1 */
+    uint32_t kept_frames;
 
     struct aw_device *device;
     struct aw_value address; /* the driver's one option: this fake */

@@ -8,7 +8,9 @@ nothing of awaitd but the ledger's names: pure functions over the log.
 What must hold: each number is delivered, or counted by exactly one cause;
 none is delivered twice, but those that a lease gave back; frames come in order
 (under `latest`, in order within a key); `lost_before` says how many are missing
-right before a frame; and the ledger's sum is what the log says, count by count.
+right before a frame; a queue with gaps gives a Gap that says the same, with its
+cause, right before such a frame, and no other; and the ledger's sum is what the
+log says, count by count.
 """
 
 from __future__ import annotations
@@ -31,14 +33,25 @@ class Seen(NamedTuple):
     lost_before: int
 
 
+class Missing(NamedTuple):
+    """A Gap as a consumer saw it."""
+
+    seq: int  # of the frame behind it
+    lost: int
+    cause: str
+
+
 class Event(NamedTuple):
-    """`taken`: frames, for good. `leased`: frames, until `settled` or
-    `returned` with the same lease. `cleared`: `count` frames, unseen."""
+    """`taken`: frames, for good, each behind its Gap if the queue gives them.
+    `batched`: the same without any Gap. `leased`: frames, without, until
+    `settled` or `returned` with the same lease. `cleared`: `count` frames,
+    unseen. `gap`: a Gap."""
 
     kind: str
     frames: tuple[Seen, ...] = ()
     lease: int = 0
     count: int = 0
+    gap: Missing | None = None
 
 
 @dataclass
@@ -50,9 +63,16 @@ class QueueLog:
     events: list[Event] = field(default_factory=list)
     stats: Mapping[str, int] = field(default_factory=dict)
     closed_early: bool = False  # while frames flowed
+    gaps: bool = False  # it was opened to give Gaps
 
     def take(self, frames: Iterable[Seen]) -> None:
         self.events.append(Event("taken", tuple(frames)))
+
+    def take_batch(self, frames: Iterable[Seen]) -> None:
+        self.events.append(Event("batched", tuple(frames)))
+
+    def miss(self, gap: Missing) -> None:
+        self.events.append(Event("gap", gap=gap))
 
     def lease(self, lease: int, frames: Iterable[Seen]) -> None:
         self.events.append(Event("leased", tuple(frames), lease))
@@ -119,7 +139,7 @@ class Replay:
     def step(self, event: Event) -> None:
         for frame in event.frames:
             self.see(frame)
-        if event.kind == "taken":
+        if event.kind in ("taken", "batched"):
             self.deliver(event.frames)
         elif event.kind == "leased":
             self.leases[event.lease] = event.frames
@@ -128,7 +148,7 @@ class Replay:
         elif event.kind == "returned":
             for frame in self.leases.pop(event.lease):
                 self.returned[frame.number] = frame
-        else:
+        elif event.kind == "cleared":
             self.cleared += event.count
             # What was given back is pending, and so it is cleared too.
             self.returned.clear()
@@ -145,6 +165,62 @@ class Replay:
         for lease in self.leases:
             self.find(f"lease {lease} has no end")
         return Outcome(self.delivered, self.cleared, self.findings)
+
+
+class GapReplay:
+    """Walks through the Gaps of one queue. Each comes once, behind what was
+    taken before and ahead of its frame; where a lease gave frames back, it may
+    come again, as they do."""
+
+    def __init__(self, log: QueueLog) -> None:
+        self.log = log
+        self.findings: list[str] = []
+        self.told: dict[int, Missing] = {}  # by the frame's number
+        self.repeatable: set[int] = set()  # of them
+        self.unmet: set[int] = set()  # their frames have not come
+        self.gone: set[int] = set()  # frames taken for good
+
+    def find(self, what: str) -> None:
+        self.findings.append(f"{self.log.name}: {what}")
+
+    def hear(self, gap: Missing) -> None:
+        if not self.log.gaps:
+            self.find(f"{gap} of a queue without gaps")
+        if gap.seq in self.told and gap.seq not in self.repeatable:
+            self.find(f"{gap} is given twice")
+        if gap.seq in self.gone:
+            self.find(f"{gap} comes behind its frame")
+        self.told[gap.seq] = gap
+        self.repeatable.discard(gap.seq)
+        self.unmet.add(gap.seq)
+
+    def meet(self, frame: Seen, kind: str) -> None:
+        self.unmet.discard(frame.number)
+        if kind != "leased":
+            self.gone.add(frame.number)
+        gap = self.told.get(frame.number)
+        if gap and gap.lost != frame.lost_before:
+            self.find(f"{gap} is not what {frame} says")
+        if not gap and kind == "taken" and frame.lost_before:
+            self.find(f"{frame} comes without a Gap")
+
+    def step(self, event: Event) -> None:
+        if event.gap:
+            self.hear(event.gap)
+        elif event.kind == "returned":
+            self.repeatable |= self.told.keys()
+        for frame in event.frames if self.log.gaps else ():
+            self.meet(frame, event.kind)
+
+    def run(self) -> list[str]:
+        for event in self.log.events:
+            self.step(event)
+        stats = self.log.stats
+        left = (stats["pending"] + stats["dropped_cleared"]
+                + stats["dropped_closed"])
+        if len(self.unmet) > left:
+            self.find(f"Gaps without their frames: {sorted(self.unmet)}")
+        return self.findings
 
 
 def seen(log: QueueLog) -> Iterable[Seen]:
@@ -257,6 +333,33 @@ def check_gaps(log: QueueLog, outcome: Outcome, lost: set[int]) -> list[str]:
     return findings
 
 
+def cause_of(missing: Iterable[int], lost: set[int]) -> str:
+    """Why these numbers are missing, as a Gap says it."""
+    by_kernel = Counter(number in lost for number in missing)
+    return "+".join(
+        name for name, count in (("kernel", by_kernel[True]),
+                                 ("overflow", by_kernel[False])) if count)
+
+
+def check_causes(
+    log: QueueLog, outcome: Outcome, lost: set[int]
+) -> list[str]:
+    """The cause of each Gap against the numbers that are missing."""
+    if log.overflow == "latest" or outcome.cleared:
+        return []  # check_gaps() says why
+    (wanted,) = wanted_by_key(log, lost).values() or ([],)
+    got = [n for n in wanted if n in outcome.delivered]
+    findings = []
+    for gap in (event.gap for event in log.events if event.gap):
+        place = bisect.bisect_left(got, gap.seq)
+        behind = bisect.bisect_right(wanted, got[place - 1]) if place else 0
+        cause = cause_of(
+            wanted[behind:bisect.bisect_left(wanted, gap.seq)], lost)
+        if gap.seq in outcome.delivered and gap.cause != cause:
+            findings.append(f"{log.name}: the cause of {gap} is {cause}")
+    return findings
+
+
 def check_queue(log: QueueLog, lost: set[int]) -> list[str]:
     outcome = Replay(log).run()
     return [
@@ -264,6 +367,8 @@ def check_queue(log: QueueLog, lost: set[int]) -> list[str]:
         *check_frames(log, lost),
         *check_counts(log, outcome, lost),
         *check_gaps(log, outcome, lost),
+        *GapReplay(log).run(),
+        *check_causes(log, outcome, lost),
     ]
 
 

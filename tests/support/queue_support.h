@@ -135,6 +135,12 @@ static inline uint64_t due_of(struct aw_queue *queue)
     return aw_queue_due_ns(queue);
 }
 
+static inline uint64_t patience_of(struct aw_queue *queue)
+{
+    aw_role_assume(&aw_role_reader);
+    return aw_queue_patience(queue);
+}
+
 static inline void wake_due(struct aw_queue *queue, uint64_t now_ns)
 {
     aw_role_assume(&aw_role_reader);

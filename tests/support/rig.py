@@ -141,5 +141,14 @@ else:
 # For a module whose queue `q` is to wake its loop in each of the ways.
 on_every_wakeup = pytest.mark.parametrize("wakeup", ["bridge", "fd"])
 
+
+
+# The same for a module in which not every test has to do with it, as its
+# fixture `wakeup`.
+@pytest.fixture(params=["bridge", "fd"])
+def every_wakeup(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
 # For a module whose tests are to run on every kind of loop.
 on_every_loop = pytest.mark.parametrize("loop_class", _loops)

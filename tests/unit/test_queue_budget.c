@@ -212,6 +212,65 @@ static void test_queue_budget_latest_is_put_off_however_full(void **state)
     assert_true(rang(fixture));
 }
 
+static void test_queue_patience_is_the_room_until_half_full(void **state)
+{
+    struct fixture *fixture = *state;
+
+    wake_and_arm(fixture);
+    assert_int_equal(patience_of(fixture->queue), 0);
+    send_ids(fixture->queue, 2, 1);
+    assert_int_equal(patience_of(fixture->queue), 3);
+    send_ids(fixture->queue, 3, 2);
+    assert_int_equal(patience_of(fixture->queue), 1);
+}
+
+static void test_queue_patience_ends_when_nobody_waits(void **state)
+{
+    struct fixture *fixture = *state;
+
+    wake_and_arm(fixture);
+    send_ids(fixture->queue, 2, 1);
+    aw_queue_disarm(fixture->queue);
+    assert_int_equal(patience_of(fixture->queue), 0);
+}
+
+static void test_queue_patience_ends_with_the_wake(void **state)
+{
+    struct fixture *fixture = *state;
+
+    wake_and_arm(fixture);
+    send_ids(fixture->queue, 2, 1);
+    wake_due(fixture->queue, due_of(fixture->queue));
+    assert_false(arm(fixture));
+    assert_int_equal(patience_of(fixture->queue), 0);
+}
+
+static void test_queue_patience_latest_has_none(void **state)
+{
+    struct fixture *fixture = *state;
+
+    aw_queue_unref(fixture->queue);
+    fixture->queue = budgeted(AW_OVERFLOW_LATEST, BUDGET_NS);
+    fixture->queue->woken_ns = aw_clock_monotonic_ns() - BUDGET_NS;
+    wake_and_arm(fixture);
+    send_ids(fixture->queue, 2, 1);
+    assert_int_equal(patience_of(fixture->queue), 0);
+}
+
+static void test_queue_patience_half_full_has_none(void **state)
+{
+    struct fixture *fixture = *state;
+
+    wake_and_arm(fixture);
+    send_ids(fixture->queue, 2, 3);
+    assert_false(rang(fixture));
+    /* Filled behind the back of publish(), which would wake. */
+    offer_id(fixture->queue, 5);
+    assert_int_equal(patience_of(fixture->queue), 0);
+    offer_id(fixture->queue, 6);
+    assert_int_equal(patience_of(fixture->queue), 0);
+}
+
 static void test_queue_without_budget_puts_nothing_off(void **state)
 {
     struct fixture *fixture = *state;
@@ -240,6 +299,11 @@ int main(void)
         BUDGET_TEST(test_queue_budget_sparse_stream_is_not_delayed),
         BUDGET_TEST(test_queue_budget_without_end_is_never_due),
         BUDGET_TEST(test_queue_budget_latest_is_put_off_however_full),
+        BUDGET_TEST(test_queue_patience_is_the_room_until_half_full),
+        BUDGET_TEST(test_queue_patience_ends_when_nobody_waits),
+        BUDGET_TEST(test_queue_patience_ends_with_the_wake),
+        BUDGET_TEST(test_queue_patience_latest_has_none),
+        BUDGET_TEST(test_queue_patience_half_full_has_none),
         BUDGET_TEST(test_queue_without_budget_puts_nothing_off),
     };
 

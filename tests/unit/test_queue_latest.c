@@ -45,6 +45,15 @@ static void assert_exact(const struct aw_queue *queue, uint64_t delivered,
     assert_int_equal(stats.pending, pending);
 }
 
+static void test_queue_latest_depth_is_what_was_asked_for(void **state)
+{
+    struct aw_queue *queue = new_queue_of(AW_OVERFLOW_DROP_OLDEST, 4);
+
+    assert_int_equal(aw_queue_depth(*state), 4);
+    assert_int_equal(aw_queue_depth(queue), 4);
+    aw_queue_unref(queue);
+}
+
 static void test_queue_latest_gives_the_newest_of_each_id(void **state)
 {
     struct aw_queue *queue = *state;
@@ -263,6 +272,23 @@ static void test_queue_latest_tampered_is_lost(void **state)
                      -EPROTO);
 }
 
+/* The ring of what is claimed is full, so a claim looks for room. */
+static void test_queue_latest_tampered_ring_is_lost(void **state)
+{
+    struct aw_queue *queue = *state;
+    struct aw_claim more;
+
+    for (int i = 0; i < 17; i++) {
+        send_ids(queue, 1, 4);
+        claim_frames(queue, 4);
+    }
+    send_ids(queue, 1, 4);
+    atomic_store(&queue->ring.shared->tail, 1000);
+    assert_int_equal(aw_queue_claim(queue, 1, &more), 0);
+    assert_int_equal(aw_queue_state(queue), AW_QUEUE_LOST);
+    assert_int_equal(aw_queue_failure(queue), EPROTO);
+}
+
 static void test_queue_latest_tampered_for_the_reader_is_lost(void **state)
 {
     struct aw_queue *queue = *state;
@@ -320,6 +346,7 @@ static void test_queue_latest_without_depth_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        LATEST_TEST(test_queue_latest_depth_is_what_was_asked_for),
         LATEST_TEST(test_queue_latest_gives_the_newest_of_each_id),
         LATEST_TEST(test_queue_latest_more_ids_than_depth_drop_the_new_id),
         LATEST_TEST(test_queue_latest_claimed_frame_is_not_replaced),
@@ -334,6 +361,7 @@ int main(void)
         LATEST_TEST(test_queue_latest_high_water_counts_ids),
         LATEST_TEST(test_queue_latest_datagrams_are_kept_by_sender),
         LATEST_TEST(test_queue_latest_tampered_is_lost),
+        LATEST_TEST(test_queue_latest_tampered_ring_is_lost),
         LATEST_TEST(test_queue_latest_tampered_for_the_reader_is_lost),
         LATEST_TEST(test_queue_latest_implausible_frame_is_not_shown),
         LATEST_TEST(test_queue_of_another_policy_has_no_peek),

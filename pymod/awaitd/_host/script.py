@@ -185,7 +185,8 @@ class HostedScript(ScriptInfo):
     def cancel(self, signum: int, again: bool) -> None:
         """The daemon asks the script to end. Called on the bridge."""
         self.stopping = "stop"
-        self.stop.ask(signum, again)
+        if not self.stop.ask(signum, again):
+            return
         # A get() on a queue that is never empty does not suspend: this one
         # does, so that the loop turns and hears of it.
         for queue in list(self._queues):

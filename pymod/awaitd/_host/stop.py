@@ -64,8 +64,8 @@ class Stop:
 
     # ---- the bridge asks ----
 
-    def ask(self, signum: int, again: bool) -> None:
-        """Ask the script to end; ``again`` when it has not by now."""
+    def ask(self, signum: int, again: bool) -> bool:
+        """Ask it to end, ``again`` when it has not; true if it has a loop."""
         run = self._run
         now_s = time.monotonic()
         if self._asked == 0:
@@ -73,7 +73,7 @@ class Stop:
         self._asked += 1
         if run is None:
             self._interrupt()
-            return
+            return False
         heard = run.heard >= self._asked - 1
         if again and not heard and now_s - self._first_s > _STUCK_AFTER_S:
             # Whatever it does, it is not looking at its loop.
@@ -87,6 +87,7 @@ class Stop:
             # The loop was closed just now; see _catch_up().
             if not run.loop.is_closed():
                 raise
+        return True
 
     def _interrupt(self) -> None:
         # Python switches threads at calls, returns and backward jumps only: no
