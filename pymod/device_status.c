@@ -4,7 +4,6 @@
 #include "pymod/device_status.h"
 
 #include "pymod/device.h"
-#include "pymod/event.h"
 
 static struct aw_link_status status_of(PyObject *self)
 {
@@ -16,13 +15,9 @@ static struct aw_link_status status_of(PyObject *self)
 
 PyObject *aw_device_get_state(PyObject *self, void *Py_UNUSED(closure))
 {
-    static const char *const names[] = {
-        [AW_LINK_UP] = "up",         [AW_LINK_DOWN] = "down",
-        [AW_LINK_LOST] = "lost",     [AW_LINK_WAITING] = "waiting",
-        [AW_LINK_CLOSED] = "closed",
-    };
+    enum aw_link_state state = (enum aw_link_state)status_of(self).state;
 
-    return PyUnicode_InternFromString(names[status_of(self).state]);
+    return PyUnicode_InternFromString(aw_link_state_name(state));
 }
 
 PyObject *aw_device_get_carrier(PyObject *self, void *Py_UNUSED(closure))

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <structmember.h>
 
+#include "devices/link_status.h"
 #include "pymod/frame_base.h"
 
 /* ---- names ---- */
@@ -23,19 +24,6 @@ static const char *const kinds[] = {
 static const char *kind_name(uint32_t kind)
 {
     return kind > 0 && kind < KIND_COUNT ? kinds[kind] : "other";
-}
-
-const char *aw_bus_state_name(enum aw_bus_state state)
-{
-    static const char *const names[] = {
-        [AW_BUS_UNKNOWN] = NULL,        [AW_BUS_ERROR_ACTIVE] = "error-active",
-        [AW_BUS_WARNING] = "warning",   [AW_BUS_PASSIVE] = "error-passive",
-        [AW_BUS_OFF] = "bus-off",       [AW_BUS_STOPPED] = "stopped",
-        [AW_BUS_SLEEPING] = "sleeping",
-    };
-    size_t index = state;
-
-    return index < sizeof(names) / sizeof(names[0]) ? names[index] : NULL;
 }
 
 static struct aw_event event_of(const struct aw_frame *frame)

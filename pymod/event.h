@@ -18,8 +18,4 @@ PyObject *aw_event_key_name(const struct aw_frame *frame) AW_WITH_GIL;
 /* The key of such a name: 1; 0 if it is none. Any thread. */
 int aw_event_key_parse(const char *name, struct aw_key *ret_key);
 
-/* The name of a bus state as "error-passive", or NULL where it is unknown. Any
- * thread. */
-const char *aw_bus_state_name(enum aw_bus_state state);
-
 #endif
