@@ -93,6 +93,8 @@ void aw_reader_distribute(struct aw_reader *reader)
 {
     struct aw_batch *batch = &reader->batch;
 
+    /* Whoever is told of an event finds the status that it is about. */
+    aw_status_publish(reader);
     number_batch(reader, batch);
     if (reader->confirms)
         aw_confirm_batch(reader, batch);
@@ -336,6 +338,8 @@ static void serve(struct aw_reader *reader, struct aw_mail *mail) AW_ON(reader)
         begin_stop(reader, mail);
         return;
     }
+    /* Filters may have moved into the kernel, or out of it. */
+    aw_status_publish(reader);
     aw_mail_answer(mail, result);
 }
 

@@ -38,6 +38,15 @@ def test_state_is_told(puppet):
     assert device.state == "closed"
 
 
+def test_state_is_that_of_an_event_when_it_comes(puppet):
+    device = puppet.open()
+    queue = device.queue(events=True)
+    for number in range(50):
+        puppet.tell(f"state 0 0 {number + 1} 0 0 0 0", f"event 5 {number} 0")
+        assert queue.recv(rig.DEADLINE_S).value == number
+        assert device.bitrate == number + 1
+
+
 def test_state_cannot_be_set(puppet):
     device = puppet.open()
     for name in ("state", "bitrate", "lost", "send_depth"):
