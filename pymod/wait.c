@@ -75,7 +75,21 @@ bool aw_wait_raise(PyObject *const *arguments, Py_ssize_t count)
                         "traceback)");
         return false;
     }
+    if (traceback == Py_None)
+        traceback = NULL;
+    if (value == Py_None)
+        value = NULL;
+    if (traceback && !PyTraceBack_Check(traceback)) {
+        PyErr_SetString(PyExc_TypeError,
+                        "throw() third argument must be a traceback object");
+        return false;
+    }
     if (PyExceptionInstance_Check(type)) {
+        if (value) {
+            PyErr_SetString(PyExc_TypeError, "instance exception may not have "
+                                             "a separate value");
+            return false;
+        }
         value = type;
         type = (PyObject *)Py_TYPE(value);
     } else if (!PyExceptionClass_Check(type)) {
@@ -84,10 +98,6 @@ bool aw_wait_raise(PyObject *const *arguments, Py_ssize_t count)
                         "from BaseException");
         return false;
     }
-    if (traceback == Py_None)
-        traceback = NULL;
-    if (value == Py_None)
-        value = NULL;
     /* Restore is the one public way to give the traceback along. */
     PyErr_Restore(Py_NewRef(type), Py_XNewRef(value), Py_XNewRef(traceback));
     return true;

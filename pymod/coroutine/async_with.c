@@ -3,22 +3,54 @@
  * and is made an exit when __aenter__ has returned. */
 #include "pymod/coroutine/awaitable.h"
 
-/* As `async with` does, the type is looked at and not the object. */
+/* What the type and its bases define as `name`; not what the object has, nor
+ * the metaclass, which PyObject_GetAttr() would ask. A new reference, or NULL
+ * with TypeError. */
+static PyObject *find_method(PyObject *context, const char *name)
+{
+    PyObject *bases = Py_NewRef(Py_TYPE(context)->tp_mro);
+    PyObject *method = NULL;
+
+    for (Py_ssize_t i = 0; !method && i < PyTuple_GET_SIZE(bases); i++) {
+        PyObject *names =
+            PyObject_GetAttrString(PyTuple_GET_ITEM(bases, i), "__dict__");
+
+        method = names ? PyMapping_GetItemString(names, name) : NULL;
+        Py_XDECREF(names);
+        if (!method && !PyErr_ExceptionMatches(PyExc_KeyError))
+            break;
+        if (!method)
+            PyErr_Clear();
+    }
+    Py_DECREF(bases);
+    if (!method && !PyErr_Occurred())
+        aw_raise_format(PyExc_TypeError,
+                        "'%.200s' object does not support the asynchronous "
+                        "context manager protocol",
+                        Py_TYPE(context)->tp_name);
+    return method;
+}
+
 static int check_method(PyObject *context, const char *name)
 {
-    PyObject *method =
-        PyObject_GetAttrString((PyObject *)Py_TYPE(context), name);
+    PyObject *method = find_method(context, name);
 
     Py_XDECREF(method);
-    if (method)
-        return 0;
-    if (!PyErr_ExceptionMatches(PyExc_AttributeError))
-        return -1;
-    PyErr_Clear();
-    return aw_raise_format(PyExc_TypeError,
-                           "'%.200s' object does not support the asynchronous "
-                           "context manager protocol",
-                           Py_TYPE(context)->tp_name);
+    return method ? 0 : -1;
+}
+
+/* The same, bound to `context`, as its kind of method is: a static one and a
+ * mock are called without it. */
+static PyObject *bind_method(PyObject *context, const char *name)
+{
+    PyObject *method = find_method(context, name), *bound;
+
+    if (!method || !Py_TYPE(method)->tp_descr_get)
+        return method;
+    bound = Py_TYPE(method)->tp_descr_get(method, context,
+                                          (PyObject *)Py_TYPE(context));
+    Py_DECREF(method);
+    return bound;
 }
 
 int aw_async_with(PyObject *aw, PyObject *context,
@@ -58,19 +90,18 @@ static PyObject *await_returned(AwaitableObject *self, PyObject *returned,
 PyObject *aw_with_enter(AwaitableObject *self)
 {
     PyObject *context = self->step.object, *returned = NULL;
-    PyObject *type = (PyObject *)Py_TYPE(context);
-    PyObject *enter = PyObject_GetAttrString(type, "__aenter__");
-    PyObject *exit = PyObject_GetAttrString(type, "__aexit__");
+    PyObject *enter = bind_method(context, "__aenter__");
+    PyObject *exit = enter ? bind_method(context, "__aexit__") : NULL;
     struct aw_step *step = NULL;
 
-    if (enter && exit)
+    if (exit)
         step = aw_steps_prepend(&self->steps);
     if (step) {
-        step->object = Py_NewRef(context);
+        step->object = NULL;
         step->then.exit = Py_NewRef(exit);
         step->error = self->step.error;
         step->kind = AW_STEP_UNMADE;
-        returned = PyObject_CallOneArg(enter, context);
+        returned = PyObject_CallNoArgs(enter);
     }
     aw_step_drop(&self->step);
     Py_XDECREF(enter);
@@ -95,22 +126,21 @@ int aw_with_entered(AwaitableObject *self, PyObject *value)
     return code;
 }
 
-/* __aexit__(context, type, exception, traceback), or with None three times. */
-static PyObject *call_exit(PyObject *exit, PyObject *context,
-                           PyObject *exception)
+/* __aexit__(type, exception, traceback), or with None three times. */
+static PyObject *call_exit(PyObject *exit, PyObject *exception)
 {
     PyObject *traceback = NULL, *returned, *outer;
-    PyObject *arguments[] = {context, Py_None, Py_None, Py_None};
+    PyObject *arguments[] = {Py_None, Py_None, Py_None};
 
     if (!exception)
-        return PyObject_Vectorcall(exit, arguments, 4, NULL);
+        return PyObject_Vectorcall(exit, arguments, 3, NULL);
     traceback = PyException_GetTraceback(exception);
-    arguments[1] = (PyObject *)Py_TYPE(exception);
-    arguments[2] = exception;
+    arguments[0] = (PyObject *)Py_TYPE(exception);
+    arguments[1] = exception;
     if (traceback)
-        arguments[3] = traceback;
+        arguments[2] = traceback;
     outer = aw_handled_begin(exception);
-    returned = PyObject_Vectorcall(exit, arguments, 4, NULL);
+    returned = PyObject_Vectorcall(exit, arguments, 3, NULL);
     aw_handled_end(outer);
     Py_XDECREF(traceback);
     return returned;
@@ -118,8 +148,7 @@ static PyObject *call_exit(PyObject *exit, PyObject *context,
 
 PyObject *aw_with_exit(AwaitableObject *self)
 {
-    PyObject *returned =
-        call_exit(self->step.then.exit, self->step.object, self->exception);
+    PyObject *returned = call_exit(self->step.then.exit, self->exception);
 
     aw_step_drop(&self->step);
     return await_returned(self, returned, "__aexit__");

@@ -165,6 +165,9 @@ void aw_raised_set(PyObject *exception) AW_WITH_GIL;
 PyObject *aw_handled_begin(PyObject *exception) AW_WITH_GIL;
 void aw_handled_end(PyObject *outer) AW_WITH_GIL;
 
+/* Gives the exception that is set `handled` as its context. */
+void aw_raised_chain(PyObject *handled) AW_WITH_GIL;
+
 /* ---- add.c, async_with.c, step_function.c ---- */
 
 /* True for an awaitable that has not ended; and with something else to be

@@ -148,6 +148,9 @@ static PySendResult throw_in(AwaitableObject *self, PyObject *exception,
         aw_step_close(self, exception);
     else
         result = aw_step_throw(self, exception, &given);
+    /* As in an `except`: what is raised there knows what it interrupts. */
+    if (result == PYGEN_ERROR && self->exception)
+        aw_raised_chain(self->exception);
     return run(self, result, given, ret_value);
 }
 

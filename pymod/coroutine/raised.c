@@ -55,8 +55,15 @@ void aw_raised_set(PyObject *exception)
 
 PyObject *aw_handled_begin(PyObject *exception)
 {
-    PyObject *outer = PyErr_GetHandledException();
+    PyObject *outer = PyErr_GetHandledException(), *below;
 
+    /* That looks below the innermost coroutine, too, but is set in it alone:
+     * what comes from below would be left behind in it. */
+    PyErr_SetHandledException(NULL);
+    below = PyErr_GetHandledException();
+    if (below == outer)
+        Py_CLEAR(outer);
+    Py_XDECREF(below);
     PyErr_SetHandledException(exception);
     return outer;
 }
@@ -65,4 +72,14 @@ void aw_handled_end(PyObject *outer)
 {
     PyErr_SetHandledException(outer);
     Py_XDECREF(outer);
+}
+
+void aw_raised_chain(PyObject *handled)
+{
+    PyObject *exception = aw_raised_take();
+    PyObject *outer = aw_handled_begin(handled);
+
+    PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+    aw_handled_end(outer);
+    Py_DECREF(exception);
 }

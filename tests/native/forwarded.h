@@ -76,6 +76,18 @@ static PyObject *plus_one(PyObject *module, PyObject *coro)
     return awaitable;
 }
 
+/* A function of the API as a callback. */
+static PyObject *same(PyObject *module, PyObject *coro)
+{
+    static const awaitcallback give = PyAwaitable_SetResult;
+    PyObject *awaitable = PyAwaitable_New();
+
+    (void)module;
+    if (awaitable && PyAwaitable_AddAwait(awaitable, coro, give, NULL) < 0)
+        Py_CLEAR(awaitable);
+    return awaitable;
+}
+
 /* The state of a step, both kinds. */
 static PyObject *remember(PyObject *module, PyObject *value)
 {
@@ -98,6 +110,7 @@ static PyObject *remember(PyObject *module, PyObject *value)
 
 static PyMethodDef functions[] = {
     {"plus_one", METHOD(plus_one), METH_O, NULL},
+    {"same", METHOD(same), METH_O, NULL},
     {"remember", METHOD(remember), METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -18,6 +18,12 @@ static PyObject *save_values(PyObject *Py_UNUSED(module), PyObject *args)
     return probe_checked(PyAwaitable_SaveValues(aw, 1, one));
 }
 
+/* None and a NULL. */
+static PyObject *save_null(PyObject *Py_UNUSED(module), PyObject *aw)
+{
+    return probe_checked(PyAwaitable_SaveValues(aw, 2, Py_None, NULL));
+}
+
 /* Three values as a tuple. */
 static PyObject *unpack_values(PyObject *Py_UNUSED(module), PyObject *aw)
 {
@@ -165,6 +171,7 @@ static PyObject *parse_text(PyObject *Py_UNUSED(module), PyObject *args)
 
 PyMethodDef probe_value_functions[] = {
     {"save_values", save_values, METH_VARARGS, NULL},
+    {"save_null", save_null, METH_O, NULL},
     {"unpack_values", unpack_values, METH_O, NULL},
     {"unpack_outer_values", unpack_outer_values, METH_O, NULL},
     {"get_value", get_value, METH_VARARGS, NULL},

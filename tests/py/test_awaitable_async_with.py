@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from unittest import mock
 
 import pytest
 from coroutines import failing, finish, logged, noting, pause, probe, ready
@@ -224,6 +225,17 @@ def test_async_with_has_the_bodys_exception_as_context_of_what_exit_raises():
     assert isinstance(raised.value.__context__, ValueError)
 
 
+class BadExitCall(Context):
+    def __aexit__(self, *_):
+        raise KeyError("exit")
+
+
+def test_async_with_has_it_as_context_of_what_calling_exit_raises_too():
+    with pytest.raises(KeyError) as raised:
+        finish(within(BadExitCall(), "fail"))
+    assert isinstance(raised.value.__context__, ValueError)
+
+
 def test_async_with_exits_when_thrown_at_in_its_body():
     context = Context()
     body = lambda aw, _: probe.insert_await(aw, pause("body"))  # noqa: E731
@@ -376,3 +388,58 @@ def test_async_with_that_was_never_awaited_enters_nothing():
     probe.cancel(aw)
     del aw
     assert context.log == []
+
+
+class Unbound:
+    @staticmethod
+    async def __aenter__():
+        return "static"
+
+    @classmethod
+    async def __aexit__(cls, *arguments):
+        assert len(arguments) == 3
+        return cls is Unbound
+
+
+def test_async_with_takes_static_and_class_methods():
+    assert finish(within(Unbound(), "set_result")) == "static"
+    assert finish(within(Unbound(), "fail")) is None
+
+
+def test_async_with_calls_a_mocks_methods_without_the_mock():
+    context = mock.MagicMock()
+    finish(within(context))
+    context.__aenter__.assert_awaited_once_with()
+    context.__aexit__.assert_awaited_once_with(None, None, None)
+
+
+class Meta(type):
+    async def __aenter__(cls):
+        raise AssertionError
+
+    async def __aexit__(cls, *_):
+        raise AssertionError
+
+
+def test_async_with_does_not_ask_the_metaclass():
+    class Plain(metaclass=Meta):
+        pass
+
+    aw = probe.new()
+    with pytest.raises(TypeError, match="asynchronous context manager"):
+        probe.async_with(aw, Plain())
+    aw.close()
+
+
+@pytest.mark.parametrize("end", ["throw", "close"])
+def test_async_with_interrupted_in_exit_tells_of_the_bodys_exception(end):
+    seen = []
+    body = ValueError("in the body")
+    aw = within(Context(), lambda aw, _: (-1, body), noting(seen, -1))
+    assert [aw.send(None), aw.send(None)] == [None, None]
+    if end == "close":
+        aw.close()
+    else:
+        with pytest.raises(KeyError):
+            aw.throw(KeyError())
+    assert seen[0].__context__ is body

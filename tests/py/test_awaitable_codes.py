@@ -6,7 +6,7 @@ import sys
 import traceback
 
 import pytest
-from coroutines import awaiting, failing, finish, noting, probe, ready
+from coroutines import awaiting, failing, finish, noting, pause, probe, ready
 
 pytestmark = pytest.mark.extension
 
@@ -242,3 +242,36 @@ def test_traceback_is_there_for_the_error_callback():
         )
     )
     assert seen and seen[0][-1] == "where_it_happened"
+
+
+async def handled_after(aw, seen):
+    await aw
+    seen.append(sys.exc_info()[1])
+    await pause()
+    seen.append(sys.exc_info()[1])
+
+
+def test_error_callback_leaves_nothing_handled_in_the_awaiting_coroutine():
+    seen = []
+    outer = handled_after(awaiting(failing(MINE), None, noting([])), seen)
+    try:
+        raise KeyError("of who resumes it first")
+    except KeyError as error:
+        outer.send(None)
+        first = error
+    finish(outer)
+    assert seen == [first, None]
+
+
+async def raises_again(aw):
+    try:
+        raise MINE
+    except ValueError:
+        await aw
+        raise
+
+
+def test_error_callback_leaves_what_the_awaiting_coroutine_handles():
+    aw = awaiting(failing(KeyError()), None, noting([]))
+    with pytest.raises(ValueError, match="mine"):
+        finish(raises_again(aw))

@@ -234,6 +234,11 @@ def test_code_for_pyawaitable_gets_errors(module):
 
 
 @forwarded
+def test_code_for_pyawaitable_has_its_functions_as_callbacks(module):
+    assert finish(module.same(ready(42))) == 42
+
+
+@forwarded
 def test_code_for_pyawaitable_keeps_values(module):
     value = object()
     assert finish(module.remember(value)) is value

@@ -209,6 +209,12 @@ def test_await_that_returns_no_iterator_is_a_type_error(nonsense):
     probe.cancel(aw)
 
 
+def test_await_that_returns_a_generator_of_types_coroutine_is_a_type_error():
+    aw = awaiting(Iterated(ready()))
+    with pytest.raises(TypeError, match="returned a coroutine"):
+        finish(aw)
+
+
 def test_await_that_returns_a_coroutine_is_a_type_error():
     """As `await` has it."""
     coro = logged([], 1)

@@ -187,6 +187,14 @@ def test_step_await_twice_is_refused():
         finish(stepping(step))
 
 
+def test_step_await_after_the_last_call_is_refused():
+    aw = probe.new()
+    probe.set_step(aw, lambda aw, state, value: 0)
+    probe.defer_await(aw, lambda aw: probe.step_await(aw, ready(), 1))
+    with pytest.raises(RuntimeError, match="step function"):
+        finish(aw)
+
+
 def test_second_step_function_is_refused():
     aw = stepping(lambda aw, state, value: 0)
     with pytest.raises(RuntimeError):

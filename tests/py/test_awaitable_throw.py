@@ -151,7 +151,18 @@ def test_throw_takes_the_old_signature():
             aw.throw(*arguments)
 
 
-@pytest.mark.parametrize("arguments", [(), (1,), ("x",), (Mine, 1, None, 2)])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        (1,),
+        ("x",),
+        (Mine, 1, None, 2),
+        (Mine(), "a separate value"),
+        (Mine, None, "no traceback"),
+    ],
+)
 def test_throw_of_what_cannot_be_raised_is_a_type_error(arguments):
     aw = awaiting(pause())
     aw.send(None)

@@ -38,6 +38,14 @@ def test_values_saved_later_come_behind(aw):
     assert probe.unpack_values(aw) == (1, 2, 3)
 
 
+def test_values_saved_with_a_null_among_them_are_a_value_error(aw):
+    probe.save_values(aw, 1)
+    with pytest.raises(ValueError):
+        probe.save_null(aw)
+    with pytest.raises(IndexError):
+        probe.get_value(aw, 1)
+
+
 def test_values_unpacked_into_null_are_skipped(aw):
     probe.save_values(aw, 1, 2, 3)
     assert probe.unpack_outer_values(aw) == (1, 3)

@@ -55,6 +55,7 @@ def test_includes_are_looked_at_in_every_layer() -> None:
         ("devices/queue/waker.c", "#include <poll.h>", "belongs to"),
         ("devices/virtual.c", "#include <sys/eventfd.h>", "belongs to"),
         ("devices/candump.c", "#include <zlib.h>", "belongs to"),
+        ("devices/device.c", "#include <dlfcn.h>", "belongs to"),
         ("devices/reader.c", '#include "config/config.h"', "may not"),
         ("devices/reader.c", '# include  "pymod/host.h"', "may not"),
         ("devices/reader.c", '#include "daemon/report.h"', "may not"),

@@ -22,7 +22,7 @@
  *
  * They are reached through a capsule of the extension `_awaitd`: nothing has to
  * be linked, and one implementation serves every extension of the process. Call
- * PyAwaitable_Init() once when your module is imported. */
+ * PyAwaitable_Init() once when your module is imported, before all others. */
 #ifndef AWAITD_AWAITABLE_H
 #define AWAITD_AWAITABLE_H
 
@@ -42,10 +42,10 @@ typedef int (*PyAwaitable_Callback)(PyObject *aw, PyObject *value);
 
 /* A step's error callback: gets what the step, or its result callback, raised
  * (borrowed), with no exception set; it is the one being handled, so that what
- * is raised meanwhile has it as its __context__. Closing `aw` gives GeneratorExit
- * here, as it does in a coroutine. Returns 0 if that is dealt with: the next
- * step follows; -1 to raise the same exception again, its traceback kept; -2 to
- * raise the one that is set now instead. */
+ * is raised meanwhile has it as its __context__. Closing `aw` gives
+ * GeneratorExit here, as it does in a coroutine. Returns 0 if that is dealt
+ * with: the next step follows; -1 to raise the same exception again, its
+ * traceback kept; -2 to raise the one that is set now instead. */
 typedef int (*PyAwaitable_Error)(PyObject *aw, PyObject *exception);
 
 /* A step in C alone. Returns 0, or -1 with an exception set. */
@@ -177,26 +177,42 @@ static inline PyObject *PyAwaitable_New(void)
  * discarded; an exception without `err` propagates. TypeError for what cannot
  * be awaited, ValueError for NULL and for `aw` itself, RuntimeError once `aw`
  * has ended. */
-#define PyAwaitable_AddAwait(aw, coro, cb, err) \
-    (PyAwaitable_functions_->add_await((aw), (coro), (cb), (err)))
+static inline int PyAwaitable_AddAwait(PyObject *aw, PyObject *coro,
+                                       PyAwaitable_Callback cb,
+                                       PyAwaitable_Error err)
+{
+    return PyAwaitable_functions_->add_await(aw, coro, cb, err);
+}
 
 /* The same, taking over the reference to `expr`, on errors too. NULL keeps the
  * exception that is set, so that a call can stand in its place. */
-#define PyAwaitable_AddExpr(aw, expr, cb, err) \
-    (PyAwaitable_functions_->add_expr((aw), (expr), (cb), (err)))
+static inline int PyAwaitable_AddExpr(PyObject *aw, PyObject *expr,
+                                      PyAwaitable_Callback cb,
+                                      PyAwaitable_Error err)
+{
+    return PyAwaitable_functions_->add_expr(aw, expr, cb, err);
+}
 
 /* `return await coro`: its result is that of `aw`. Later steps still run. */
-#define PyAwaitable_AddAwaitResult(aw, coro) \
-    (PyAwaitable_functions_->add_await_result((aw), (coro)))
+static inline int PyAwaitable_AddAwaitResult(PyObject *aw, PyObject *coro)
+{
+    return PyAwaitable_functions_->add_await_result(aw, coro);
+}
 
 /* As PyAwaitable_AddAwait(), as the very next step instead of the last: of two
  * that are inserted the later comes first. */
-#define PyAwaitable_InsertAwait(aw, coro, cb, err) \
-    (PyAwaitable_functions_->insert_await((aw), (coro), (cb), (err)))
+static inline int PyAwaitable_InsertAwait(PyObject *aw, PyObject *coro,
+                                          PyAwaitable_Callback cb,
+                                          PyAwaitable_Error err)
+{
+    return PyAwaitable_functions_->insert_await(aw, coro, cb, err);
+}
 
 /* Queues `cb`, called when its turn comes. */
-#define PyAwaitable_DeferAwait(aw, cb) \
-    (PyAwaitable_functions_->defer_await((aw), (cb)))
+static inline int PyAwaitable_DeferAwait(PyObject *aw, PyAwaitable_Defer cb)
+{
+    return PyAwaitable_functions_->defer_await(aw, cb);
+}
 
 /* `async with ctx as value:` with `cb(aw, value)` as its body, together with
  * the steps that `cb` inserts by PyAwaitable_InsertAwait(). `__aexit__` is
@@ -204,65 +220,81 @@ static inline PyObject *PyAwaitable_New(void)
  * the body's exception is swallowed. `err` gets what then is left of it, and
  * what `__aenter__` and `__aexit__` raise. `cb` may be NULL. TypeError if `ctx`
  * is no asynchronous context manager. */
-#define PyAwaitable_AsyncWith(aw, ctx, cb, err) \
-    (PyAwaitable_functions_->async_with((aw), (ctx), (cb), (err)))
+static inline int PyAwaitable_AsyncWith(PyObject *aw, PyObject *ctx,
+                                        PyAwaitable_Callback cb,
+                                        PyAwaitable_Error err)
+{
+    return PyAwaitable_functions_->async_with(aw, ctx, cb, err);
+}
 
 /* What `await aw` gives: any object; None if it is never set. The last one
  * counts. */
-#define PyAwaitable_SetResult(aw, value) \
-    (PyAwaitable_functions_->set_result((aw), (value)))
+static inline int PyAwaitable_SetResult(PyObject *aw, PyObject *value)
+{
+    return PyAwaitable_functions_->set_result(aw, value);
+}
 
 /* Its __name__ and __qualname__, which task dumps show: UTF-8, copied. */
-#define PyAwaitable_SetName(aw, qualname) \
-    (PyAwaitable_functions_->set_name((aw), (qualname)))
+static inline int PyAwaitable_SetName(PyObject *aw, const char *qualname)
+{
+    return PyAwaitable_functions_->set_name(aw, qualname);
+}
 
 /* Drops the steps that have not begun, closing their coroutines, and silences
  * the warning for `aw` if it was never awaited. Steps may be added afterwards.
  * Keeps an exception that is set; else an object that is no awaitable leaves
  * TypeError set. */
-#define PyAwaitable_Cancel(aw) (PyAwaitable_functions_->cancel((aw)))
+static inline void PyAwaitable_Cancel(PyObject *aw)
+{
+    PyAwaitable_functions_->cancel(aw);
+}
 
 /* ---- state carried between steps ---- */
 
-/* Appends `count` values, PyObject * each; references are kept. */
-#define PyAwaitable_SaveValues(aw, count, ...) \
-    (PyAwaitable_functions_->save_values((aw), (count), __VA_ARGS__))
+/* (aw, Py_ssize_t count, ...): appends `count` values, PyObject * each;
+ * references are kept. */
+#define PyAwaitable_SaveValues (PyAwaitable_functions_->save_values)
 
-/* All values that were saved, borrowed, into as many PyObject **; NULL skips
- * one. RuntimeError if there are none. */
-#define PyAwaitable_UnpackValues(aw, ...) \
-    (PyAwaitable_functions_->unpack_values((aw), __VA_ARGS__))
+/* (aw, ...): all values that were saved, borrowed, into as many PyObject **;
+ * NULL skips one. RuntimeError if there are none. */
+#define PyAwaitable_UnpackValues (PyAwaitable_functions_->unpack_values)
 
 /* The value at `index`, borrowed; NULL with IndexError. */
-#define PyAwaitable_GetValue(aw, index) \
-    (PyAwaitable_functions_->get_value((aw), (index)))
+static inline PyObject *PyAwaitable_GetValue(PyObject *aw, Py_ssize_t index)
+{
+    return PyAwaitable_functions_->get_value(aw, index);
+}
 
 /* Replaces the value at `index`; IndexError. A reference is kept. */
-#define PyAwaitable_SetValue(aw, index, value) \
-    (PyAwaitable_functions_->set_value((aw), (index), (value)))
+static inline int PyAwaitable_SetValue(PyObject *aw, Py_ssize_t index,
+                                       PyObject *value)
+{
+    return PyAwaitable_functions_->set_value(aw, index, value);
+}
 
 /* The same for void *, which are not looked into, nor freed. GetArbValue gives
  * NULL with IndexError: a NULL without one is a value. */
-#define PyAwaitable_SaveArbValues(aw, count, ...) \
-    (PyAwaitable_functions_->save_arb_values((aw), (count), __VA_ARGS__))
-#define PyAwaitable_UnpackArbValues(aw, ...) \
-    (PyAwaitable_functions_->unpack_arb_values((aw), __VA_ARGS__))
-#define PyAwaitable_GetArbValue(aw, index) \
-    (PyAwaitable_functions_->get_arb_value((aw), (index)))
-#define PyAwaitable_SetArbValue(aw, index, value) \
-    (PyAwaitable_functions_->set_arb_value((aw), (index), (value)))
+#define PyAwaitable_SaveArbValues   (PyAwaitable_functions_->save_arb_values)
+#define PyAwaitable_UnpackArbValues (PyAwaitable_functions_->unpack_arb_values)
+static inline void *PyAwaitable_GetArbValue(PyObject *aw, Py_ssize_t index)
+{
+    return PyAwaitable_functions_->get_arb_value(aw, index);
+}
+static inline int PyAwaitable_SetArbValue(PyObject *aw, Py_ssize_t index,
+                                          void *value)
+{
+    return PyAwaitable_functions_->set_arb_value(aw, index, value);
+}
 
-/* Parses `args`, a tuple, as PyArg_ParseTuple() does, into the variables named
- * after `format`. `aw` keeps the tuple, so that what was borrowed from it, "O"
- * and "s" alike, stays good as long as `aw` does. The length of "s#" and "y#" is
- * a Py_ssize_t. */
-#define PyAwaitable_ParseArgs(aw, args, format, ...) \
-    (PyAwaitable_functions_->parse_args((aw), (args), (format), __VA_ARGS__))
+/* (aw, args, format, ...): parses `args`, a tuple, as PyArg_ParseTuple() does,
+ * into the variables named after `format`. `aw` keeps the tuple, so that what
+ * was borrowed from it, "O" and "s" alike, stays good as long as `aw` does. The
+ * length of "s#" and "y#" is a Py_ssize_t. */
+#define PyAwaitable_ParseArgs (PyAwaitable_functions_->parse_args)
 
-/* The same values once more, in a later step: into variables of the same
- * types. RuntimeError if nothing was parsed. */
-#define PyAwaitable_UnpackArgs(aw, ...) \
-    (PyAwaitable_functions_->unpack_args((aw), __VA_ARGS__))
+/* (aw, ...): the same values once more, in a later step: into variables of the
+ * same types. RuntimeError if nothing was parsed. */
+#define PyAwaitable_UnpackArgs (PyAwaitable_functions_->unpack_args)
 
 /* ---- one function with a switch ---- */
 
@@ -274,76 +306,110 @@ static inline PyObject *PyAwaitable_New(void)
  * `free_arg` (NULL: nothing) gets `arg` when `aw` needs it no more, but not if
  * this fails. One step function an awaitable; it may be mixed with the other
  * steps. */
-#define PyAwaitable_SetStep(aw, step, arg, free_arg) \
-    (PyAwaitable_functions_->set_step((aw), (step), (arg), (free_arg)))
+static inline int PyAwaitable_SetStep(PyObject *aw, PyAwaitable_Step step,
+                                      void *arg, PyAwaitable_Free free_arg)
+{
+    return PyAwaitable_functions_->set_step(aw, step, arg, free_arg);
+}
 
 /* In a step function: awaits `coro`, taking over the reference (NULL keeps the
  * exception that is set), then goes on in `state`, or with its exception in
  * `error_state`; there, a negative number lets exceptions propagate. */
-#define PyAwaitable_StepAwait(aw, coro, state, error_state) \
-    (PyAwaitable_functions_->step_await((aw), (coro), (state), (error_state)))
+static inline int PyAwaitable_StepAwait(PyObject *aw, PyObject *coro, int state,
+                                        int error_state)
+{
+    return PyAwaitable_functions_->step_await(aw, coro, state, error_state);
+}
 
 /* ---- what is awaited in C most ---- */
 
 /* The next frame of `queue`, an awaitd.Queue; within `timeout` seconds, or
  * TimeoutError; a negative one waits for ever. */
-#define PyAwaitable_AddQueueGet(aw, queue, timeout, cb, err) \
-    (PyAwaitable_functions_->add_queue_get((aw), (queue), (timeout), (cb), \
-                                           (err)))
+static inline int PyAwaitable_AddQueueGet(PyObject *aw, PyObject *queue,
+                                          double timeout,
+                                          PyAwaitable_Callback cb,
+                                          PyAwaitable_Error err)
+{
+    return PyAwaitable_functions_->add_queue_get(aw, queue, timeout, cb, err);
+}
 
 /* `seconds` from when its turn comes; `cb` gets None. Under asyncio, uvloop and
  * what else has loop.call_later(). ValueError for NaN. */
-#define PyAwaitable_AddSleep(aw, seconds, cb, err) \
-    (PyAwaitable_functions_->add_sleep((aw), (seconds), (cb), (err)))
+static inline int PyAwaitable_AddSleep(PyObject *aw, double seconds,
+                                       PyAwaitable_Callback cb,
+                                       PyAwaitable_Error err)
+{
+    return PyAwaitable_functions_->add_sleep(aw, seconds, cb, err);
+}
 
 /* `async with asyncio.timeout(seconds): await coro`, the time counted from when
  * its turn comes: `err` gets TimeoutError when it is over. In a task of asyncio
  * or uvloop, on every Python. Errors as PyAwaitable_AddAwait(); ValueError for
  * NaN. */
-#define PyAwaitable_AddTimeout(aw, coro, seconds, cb, err) \
-    (PyAwaitable_functions_->add_timeout((aw), (coro), (seconds), (cb), (err)))
+static inline int PyAwaitable_AddTimeout(PyObject *aw, PyObject *coro,
+                                         double seconds,
+                                         PyAwaitable_Callback cb,
+                                         PyAwaitable_Error err)
+{
+    return PyAwaitable_functions_->add_timeout(aw, coro, seconds, cb, err);
+}
 
 /* Waits until `fd` can be read or written without blocking: `events` is
  * PyAwaitable_READ, PyAwaitable_WRITE or both; `cb` gets what it is ready for,
  * as an int. By loop.add_reader() and add_writer(), from when its turn comes
- * until the step is over, however it ends: the loop must have them, as asyncio's
- * and uvloop's have, and the fd must stay open until then. They take one waiter
- * a direction and fd: RuntimeError for a second, while a callback that somebody
- * else has added there is replaced, as always. What they raise for an fd that is
- * closed (OSError) or a file on disk (PermissionError) has a note that says which
- * fd it is. ValueError for a negative fd, or other events. */
-#define PyAwaitable_READ 1
+ * until the step is over, however it ends: the loop must have them, as
+ * asyncio's and uvloop's have, and the fd must stay open until then. They take
+ * one waiter a direction and fd: RuntimeError for a second, while a callback
+ * that somebody else has added there is replaced, as always. What they raise
+ * for an fd that is closed (OSError) or a file on disk (PermissionError) has a
+ * note that says which fd it is. ValueError for a negative fd, or other events.
+ */
+#define PyAwaitable_READ  1
 #define PyAwaitable_WRITE 2
-#define PyAwaitable_AddFd(aw, fd, events, cb, err) \
-    (PyAwaitable_functions_->add_fd((aw), (fd), (events), (cb), (err)))
+static inline int PyAwaitable_AddFd(PyObject *aw, int fd, int events,
+                                    PyAwaitable_Callback cb,
+                                    PyAwaitable_Error err)
+{
+    return PyAwaitable_functions_->add_fd(aw, fd, events, cb, err);
+}
 
 /* Waits for another thread. `*ret_completion` is for that thread: it calls
- * PyAwaitable_Complete() or PyAwaitable_Abandon() with it exactly once, whatever
- * becomes of `aw`, which may be cancelled or gone by then, as Python itself may.
- * The awaiting thread has `convert` make the result of the value; NULL: None.
- * Each value goes to `free_value` (NULL: nothing) once: after `convert`, or
- * without it when nobody awaits any more. That is called where this is found
- * out, by the awaiting thread or in PyAwaitable_Complete(), with or without the
- * GIL: it must not use Python. What waits when Python ends is not freed if
- * Python leaves `aw` behind.
+ * PyAwaitable_Complete() or PyAwaitable_Abandon() with it exactly once,
+ * whatever becomes of `aw`, which may be cancelled or gone by then, as Python
+ * itself may. The awaiting thread has `convert` make the result of the value;
+ * NULL: None. Each value goes to `free_value` (NULL: nothing) once: after
+ * `convert`, or without it when nobody awaits any more. That is called where
+ * this is found out, by the awaiting thread or in PyAwaitable_Complete(), with
+ * or without the GIL: it must not use Python. What waits when Python ends is
+ * not freed if Python leaves `aw` behind.
  *
  * As everywhere in asyncio somebody must hold the task that waits: the other
  * thread does not, and does not keep it alive. */
-#define PyAwaitable_AddCompletion(aw, convert, free_value, ret_completion, cb, \
-                                  err) \
-    (PyAwaitable_functions_->add_completion( \
-        (aw), (convert), (free_value), (ret_completion), (cb), (err)))
+static inline int
+PyAwaitable_AddCompletion(PyObject *aw, PyAwaitable_Convert convert,
+                          PyAwaitable_Free free_value,
+                          PyAwaitable_Completion **ret_completion,
+                          PyAwaitable_Callback cb, PyAwaitable_Error err)
+{
+    return PyAwaitable_functions_->add_completion(aw, convert, free_value,
+                                                  ret_completion, cb, err);
+}
 
 /* Wakes the awaiting task by the bridge. Any thread, without the GIL or with
  * it; lock-free, never blocks, calls no Python. The completion is gone. Where
  * nobody awaits it, the value and the memory are freed here. What this thread
  * did before is seen by `convert` and the callbacks. */
-#define PyAwaitable_Complete(completion, value) \
-    (PyAwaitable_functions_->complete((completion), (value)))
+static inline void PyAwaitable_Complete(PyAwaitable_Completion *completion,
+                                        void *value)
+{
+    PyAwaitable_functions_->complete(completion, value);
+}
 
 /* There will be no value: the awaiting task gets RuntimeError. As above. */
-#define PyAwaitable_Abandon(completion) \
-    (PyAwaitable_functions_->abandon((completion)))
+static inline void PyAwaitable_Abandon(PyAwaitable_Completion *completion)
+{
+    PyAwaitable_functions_->abandon(completion);
+}
 
 #ifdef __cplusplus
 }
