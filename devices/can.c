@@ -178,6 +178,20 @@ static void tell(struct aw_can *can, struct aw_batch *batch)
         aw_eventfd_ring(can->bell_fd);
 }
 
+/* Takes in an error frame. If it tells of another state, and has waited while
+ * rtnetlink told of one, the interface is asked which it is. */
+static void take_state(struct aw_can *can, const struct aw_frame *frame)
+{
+    unsigned before = can->status.link->bus_state;
+    struct aw_can_facts facts;
+
+    aw_can_status_read(&can->status, frame);
+    if (can->status.link->bus_state != before &&
+        aw_can_status_is_late(&can->status, frame) &&
+        aw_can_route_ask(can->route_fd, can->index, "", &facts) == 0)
+        aw_can_status_hear(&can->status, &facts);
+}
+
 /* An event follows the error frame that it comes of, if `messages` more frames
  * leave room for it. */
 static void take_error(struct aw_can *can, const struct aw_frame *frame,
@@ -185,9 +199,9 @@ static void take_error(struct aw_can *can, const struct aw_frame *frame,
 {
     uint32_t limit = batch->limit;
 
-    if (can->index == 0 || can->errors_aside)
+    if (can->index == 0)
         return;
-    aw_can_status_read(&can->status, frame);
+    take_state(can, frame);
     batch->limit = limit - messages;
     tell(can, batch);
     batch->limit = limit;
@@ -264,6 +278,7 @@ static int hear_error(struct aw_can *can) AW_ON(reader)
 {
     _Alignas(8) unsigned char slot[sizeof(struct aw_frame) + AW_PAYLOAD_FD];
     void *memory = slot;
+    struct aw_frame *frame = memory;
     union aw_can_wire wire;
     ssize_t bytes = recv(can->errors_fd, &wire, sizeof(wire), MSG_DONTWAIT);
 
@@ -271,8 +286,9 @@ static int hear_error(struct aw_can *can) AW_ON(reader)
         return errno == EAGAIN || errno == EINTR ? 0
                : errno == ENETDOWN               ? 1
                                                  : -errno;
-    aw_can_frame_import(&wire, (size_t)bytes, memory);
-    aw_can_status_read(&can->status, memory);
+    aw_can_frame_import(&wire, (size_t)bytes, frame);
+    frame->timestamp_ns = 0; /* since when it waits is not known */
+    take_state(can, frame);
     return 1;
 }
 

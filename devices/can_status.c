@@ -1,6 +1,7 @@
 #include "devices/can_status.h"
 
 #include "devices/can_error.h"
+#include "devices/queue/clock.h"
 
 static void add_event(struct aw_can_status *status, enum aw_event_kind kind,
                       int32_t value, uint32_t detail)
@@ -94,6 +95,8 @@ static void take_facts(struct aw_can_status *status,
     struct aw_link_status *link = status->link;
 
     status->up = facts->up;
+    status->controller = facts->controller;
+    status->heard_ns = aw_clock_realtime_ns();
     link->carrier = facts->carrier ? AW_CARRIER_YES : AW_CARRIER_NO;
     if (facts->controller)
         take_controller(status, facts);
@@ -143,6 +146,12 @@ void aw_can_status_read(struct aw_can_status *status,
     link->bus_offs = larger(link->bus_offs, status->bus_offs_read);
     link->restarts = larger(link->restarts, status->restarts_read);
     compare(status, &before);
+}
+
+bool aw_can_status_is_late(const struct aw_can_status *status,
+                           const struct aw_frame *frame)
+{
+    return status->controller && frame->timestamp_ns < status->heard_ns;
 }
 
 /* ---- out ---- */

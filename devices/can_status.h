@@ -22,6 +22,8 @@ struct aw_can_status {
     struct aw_link_status *link; /* the device's, kept up to date */
     uint16_t channel;            /* of its events */
     bool up;
+    bool controller;   /* rtnetlink knows its state, */
+    uint64_t heard_ns; /* and said it then (CLOCK_REALTIME) */
     /* The kernel counts from the interface's beginning, error frames from when
      * they are read: what both have counted since open(). */
     uint32_t bus_offs_before, restarts_before;
@@ -46,6 +48,12 @@ void aw_can_status_hear(struct aw_can_status *status,
 /* Takes in an error frame. The reader. */
 void aw_can_status_read(struct aw_can_status *status,
                         const struct aw_frame *frame);
+
+/* Was this error frame there before the last that rtnetlink said, so that it
+ * may tell of a state that is over? Frames may wait in the kernel while their
+ * reader is held up. Then the interface has to be asked for. The reader. */
+bool aw_can_status_is_late(const struct aw_can_status *status,
+                           const struct aw_frame *frame);
 
 /* Moves events into the batch, as far as there is room. Returns true if none is
  * left. The reader. */

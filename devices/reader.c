@@ -93,7 +93,7 @@ void aw_reader_distribute(struct aw_reader *reader)
 {
     struct aw_batch *batch = &reader->batch;
 
-    /* Whoever is told of an event finds the status that it is about. */
+    /* Who is told of a change by an event finds it in the status. */
     aw_status_publish(reader);
     number_batch(reader, batch);
     if (reader->confirms)
@@ -338,7 +338,7 @@ static void serve(struct aw_reader *reader, struct aw_mail *mail) AW_ON(reader)
         begin_stop(reader, mail);
         return;
     }
-    /* Filters may have moved into the kernel, or out of it. */
+    /* Who has an answer finds what came of it, as the kernel's filter. */
     aw_status_publish(reader);
     aw_mail_answer(mail, result);
 }

@@ -5,7 +5,8 @@
 #include "devices/can_find.h"
 #include "tests/support/device_support.h"
 
-#define FLOOD 50000u
+#define FLOOD    50000u
+#define NONSENSE 5000u
 
 /* The tests' helpers want a device's place; it is not a fake here. */
 static struct fake bench;
@@ -184,7 +185,7 @@ static void test_can_device_that_returns_is_filtered_as_before(void **state)
     open_device("bench=can:" CAN_NAME ",fd=no,on_loss=wait");
     queue = attach_event_queue(&bench, "q");
     assert_int_equal(aw_device_set_filters(bench.device, queue, &filter, 1), 0);
-    aw_device_sync(bench.device);
+    assert_int_equal(status().kernel_filter, 1);
     ip("link delete " CAN_NAME);
     /* Going, it may be seen to be down. */
     pass_until(queue, AW_EVENT_LOST);
@@ -205,7 +206,70 @@ static void test_can_device_that_returns_is_filtered_as_before(void **state)
     close_device();
 }
 
-/* ---- a flood ---- */
+static void
+test_can_device_unplugged_while_sending_settles_every_frame(void **state)
+{
+    struct parcel parcels[200];
+    struct slcan *slcan;
+    struct aw_queue *queue;
+    char text[64];
+
+    (void)state;
+    want_guest();
+    slcan = slcan_open();
+    slcan_set(slcan, "type can bitrate 500000");
+    slcan_set(slcan, "txqueuelen 4 up");
+    snprintf(text, sizeof(text), "bench=can:%s", slcan->name);
+    open_device(text);
+    queue = attach_queue(&bench, "q", 64);
+    slcan_halt(slcan);
+    for (size_t i = 0; i < 200; i++)
+        post_parcel(&bench, &parcels[i], 0x123);
+    slcan_go_on(slcan);
+    slcan_close(slcan);
+    for (size_t i = 0; i < 200; i++)
+        (void)finish_parcel(&parcels[i]);
+    wait_state(&bench, queue, AW_QUEUE_LOST);
+    assert_int_equal(aw_queue_failure(queue), ENODEV);
+    assert_int_equal(send_stats(&bench).submitted, 200);
+    assert_int_equal(send_stats(&bench).pending, 0);
+    retire_queue(&bench, queue);
+    close_device();
+}
+
+/* ---- a flood, and nonsense ---- */
+
+/* Ids with any flags, lengths that they do not go with, and data at random. */
+static void test_can_device_takes_any_nonsense_of_the_bus(void **state)
+{
+    unsigned seed = (unsigned)time(NULL);
+    struct aw_queue *queue;
+    struct aw_stats stats;
+    int peer;
+
+    (void)state;
+    want_guest();
+    print_message("seed %u\n", seed);
+    open_device("bench=can:" CAN_NAME ",fd=no,kernel_filter=off");
+    queue = attach_event_queue(&bench, "q");
+    peer = peer_open(CAN_NAME);
+    for (uint32_t i = 0; i < NONSENSE; i++) {
+        struct can_frame frame = {.can_id = (uint32_t)rand_r(&seed) * 2,
+                                  .len = (uint8_t)(rand_r(&seed) % 9),
+                                  .len8_dlc = (uint8_t)rand_r(&seed)};
+
+        for (size_t j = 0; j < sizeof(frame.data); j++)
+            frame.data[j] = (uint8_t)rand_r(&seed);
+        assert_int_equal(write(peer, &frame, sizeof(frame)), sizeof(frame));
+    }
+    do
+        stats = queue_stats(queue);
+    while (stats.received < NONSENSE);
+    assert_int_equal(aw_queue_state(queue), AW_QUEUE_OPEN);
+    close(peer);
+    retire_queue(&bench, queue);
+    close_device();
+}
 
 static void
 test_can_device_flood_beside_a_stalled_script_is_accounted(void **state)
@@ -253,6 +317,8 @@ int main(void)
         CAN_TEST(test_can_device_bus_off_is_an_event_and_a_refusal),
         CAN_TEST(test_can_device_full_queue_is_waited_out_and_then_timed_out),
         CAN_TEST(test_can_device_that_returns_is_filtered_as_before),
+        CAN_TEST(test_can_device_unplugged_while_sending_settles_every_frame),
+        CAN_TEST(test_can_device_takes_any_nonsense_of_the_bus),
         CAN_TEST(test_can_device_flood_beside_a_stalled_script_is_accounted),
     };
 

@@ -404,6 +404,37 @@ static void test_can_controller_bus_off_takes_the_carrier(void **state)
     slcan_close(slcan);
 }
 
+static void
+test_can_controller_error_frame_of_the_past_is_not_its_state(void **state)
+{
+    struct fixture *can;
+    struct slcan *slcan;
+
+    (void)state;
+    want_guest();
+    slcan = slcan_open();
+    slcan_set(slcan, "type can bitrate 500000");
+    slcan_set(slcan, "up");
+    can = can_configure(slcan->name, NULL);
+    assert_int_equal(fixture_open(can), 0);
+    slcan_say(slcan, "sb256256");
+    assert_int_equal(can_wait_event(can, AW_EVENT_BUS_STATE)->value,
+                     AW_BUS_OFF);
+    /* Its frame is still there when all is well again. */
+    slcan_set(slcan, "down");
+    slcan_set(slcan, "up");
+    while (can->link.status.state != AW_LINK_UP)
+        assert_int_equal(can_aux(can, AW_BATCH_FRAMES), 0);
+    do
+        read_some(can);
+    while (can->batch.count == 0);
+    assert_true(aw_batch_at(&can->batch, 0)->id & CAN_ERR_BUSOFF);
+    assert_int_equal(can->link.status.bus_state, AW_BUS_ERROR_ACTIVE);
+    assert_int_equal(can->link.status.state, AW_LINK_UP);
+    fixture_free(can);
+    slcan_close(slcan);
+}
+
 static void test_can_controller_unplugged_is_a_device_lost(void **state)
 {
     struct fixture *can;
@@ -553,6 +584,7 @@ int main(void)
         CAN_TEST(test_can_frames_cross_a_pair_and_its_end_is_no_carrier),
         CAN_TEST(test_can_controller_tells_its_bit_rate_and_state),
         CAN_TEST(test_can_controller_bus_off_takes_the_carrier),
+        CAN_TEST(test_can_controller_error_frame_of_the_past_is_not_its_state),
         CAN_TEST(test_can_controller_unplugged_is_a_device_lost),
         CAN_TEST(test_can_full_transmit_queue_is_to_be_waited_out),
         CAN_TEST(test_can_bitrate_is_set_on_a_controller_that_is_down),
