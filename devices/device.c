@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "devices/ledger_book.h"
+#include "devices/queue/eventfd.h"
 #include "devices/queue/log.h"
 #include "devices/reader.h"
 
@@ -226,6 +227,11 @@ bool aw_device_can_confirm(const struct aw_device *device)
     return device->facts.can_confirm;
 }
 
+uint32_t aw_device_send_depth(const struct aw_device *device)
+{
+    return device->reader.send_depth;
+}
+
 bool aw_device_wakes_by_fd(const struct aw_device *device)
 {
     return device->wakes_by_fd;
@@ -386,6 +392,15 @@ int aw_device_send(struct aw_device *device, struct aw_send *send)
 {
     send->next = NULL;
     return aw_device_send_list(device, send);
+}
+
+void aw_device_withdrawn(struct aw_device *device)
+{
+    /* Release: the marks in the frames. Partner: note_withdrawals() in
+     * sender.c. */
+    atomic_store_explicit(&device->reader.withdrawals, true,
+                          memory_order_release);
+    aw_eventfd_ring(device->reader.mailbox.fd);
 }
 
 int aw_device_control(struct aw_device *device, uint32_t request,

@@ -12,6 +12,7 @@
 #ifndef AW_DEVICE_H
 #define AW_DEVICE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -133,6 +134,7 @@ struct aw_send {
                             on; 0: never */
     bool wait;           /* link down, bus-off or device away: wait, as long as
                             allowed, rather than fail at once */
+    atomic_bool withdrawn; /* given up, as aw_device_withdrawn() says */
     bool confirm; /* done() not before its echo says that it was on the wire;
                      only where aw_device_can_confirm() */
     /* A transfer's answer: where send() puts it, the sender's memory. */
@@ -336,6 +338,8 @@ enum aw_kind aw_device_kind(const struct aw_device *device);
 uint32_t aw_device_payload_bytes(const struct aw_device *device);
 bool aw_device_can_send(const struct aw_device *device);
 bool aw_device_can_confirm(const struct aw_device *device);
+/* Frames that may be under way at once. */
+uint32_t aw_device_send_depth(const struct aw_device *device);
 bool aw_device_wakes_by_fd(const struct aw_device *device);
 enum aw_start aw_device_start(const struct aw_device *device);
 
@@ -377,16 +381,22 @@ int aw_device_set_filters(struct aw_device *device, struct aw_queue *queue,
 void aw_device_sync(struct aw_device *device);
 
 /* Accepts `send` for sending: the reader calls send->done() once, with 0,
- * -ETIMEDOUT, -ECANCELED (expired), -ENETDOWN (the link is down, bus-off, or
- * the device is away) or why the frame failed. Never blocks. Returns 0,
- * -EOPNOTSUPP (nothing can be sent, or not confirmed), -ENOBUFS (send_depth
- * frames are under way) or -ENODEV (the device is closed, or about to be); then
- * done() is not called. */
+ * -ETIMEDOUT, -ECANCELED (expired, or withdrawn), -ENETDOWN (the link is down,
+ * bus-off, or the device is away) or why the frame failed. Never blocks.
+ * Returns 0, -EOPNOTSUPP (nothing can be sent, or not confirmed), -ENOBUFS
+ * (send_depth frames are under way) or -ENODEV (the device is closed, or about
+ * to be); then done() is not called. */
 int aw_device_send(struct aw_device *device, struct aw_send *send);
 
 /* The same for a list of frames, linked by `next`, oldest first: all of them or
  * none, with one wake of the reader. */
 int aw_device_send_list(struct aw_device *device, struct aw_send *oldest);
+
+/* Some of the frames under way have been given up by their sender, who has set
+ * `withdrawn` in them: those that the kernel does not have yet are not sent any
+ * more, and done() gets -ECANCELED soon. It is for the sender to see that
+ * done() has not been called, or that they are still there. Never blocks. */
+void aw_device_withdrawn(struct aw_device *device);
 
 /* Asks the driver for something of its own: see aw_driver.control. Waits for
  * the reader. Returns what the driver does, -EOPNOTSUPP (it has nothing of the

@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "devices/queue/frame.h"
 #include "devices/queue/ledger.h"
 
 enum aw_link_state {
@@ -52,5 +53,11 @@ struct aw_link_status {
 _Static_assert(sizeof(struct aw_link_status) ==
                    AW_LEDGER_FIELDS * sizeof(uint64_t),
                "a status fills one ledger side");
+
+/* "up", "down", "lost", "waiting" or "closed". Any thread. */
+const char *aw_link_state_name(enum aw_link_state state);
+
+/* "error-passive" and the like; NULL where it is unknown. Any thread. */
+const char *aw_bus_state_name(enum aw_bus_state state);
 
 #endif

@@ -36,6 +36,7 @@ struct aw_reader {
     /* Frames accepted for sending and not done: raised by the sender, lowered
      * by the reader. */
     _Atomic(uint32_t) sends_under_way;
+    atomic_bool withdrawals; /* some of them may have been given up */
 
     /* The reader's own from here on. */
     struct aw_queue **queues;

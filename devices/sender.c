@@ -43,15 +43,25 @@ static uint64_t later(uint64_t now_ns, uint64_t wait_ns)
     return wait_ns < UINT64_MAX - now_ns ? now_ns + wait_ns : UINT64_MAX;
 }
 
+/* Relaxed: nothing but the flag itself is read. Partner: the sender, before
+ * aw_device_withdrawn(). */
+static bool withdrawn(const struct aw_send *send)
+{
+    return atomic_load_explicit(&send->withdrawn, memory_order_relaxed);
+}
+
+/* Not to be sent any more. */
 static bool expired(const struct aw_send *send, uint64_t now_ns)
 {
-    return send->expires_ns != 0 && send->expires_ns <= now_ns;
+    return (send->expires_ns != 0 && send->expires_ns <= now_ns) ||
+           withdrawn(send);
 }
 
 /* Most frames never expire: they need no clock. */
 static bool expired_by_now(const struct aw_send *send)
 {
-    return send->expires_ns != 0 && expired(send, aw_clock_monotonic_ns());
+    return withdrawn(send) ||
+           (send->expires_ns != 0 && expired(send, aw_clock_monotonic_ns()));
 }
 
 static void note_due(struct aw_reader *reader, const struct aw_send *send,
@@ -214,6 +224,15 @@ static bool sweep(struct aw_reader *reader) AW_ON(reader)
     return reader->sends && reader->sends != oldest;
 }
 
+/* Frames that were given up are looked for at the next sweep. Acquire: the
+ * marks in them. Partner: aw_device_withdrawn(). */
+static void note_withdrawals(struct aw_reader *reader)
+{
+    if (atomic_exchange_explicit(&reader->withdrawals, false,
+                                 memory_order_acquire))
+        reader->sends_due_ns = 0;
+}
+
 /* The link is down, and the oldest frame waits for it: those behind it that do
  * not want to fail. */
 static void fail_unwilling(struct aw_reader *reader) AW_ON(reader)
@@ -309,6 +328,7 @@ void aw_sender_pump(struct aw_reader *reader, struct aw_send *posted)
         append(reader, posted);
         publish(reader);
     }
+    note_withdrawals(reader);
     reader->send_blocked = 0;
     while (reader->sends) {
         int result = attempt(reader);

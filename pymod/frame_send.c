@@ -5,6 +5,7 @@
  * losses, channel, direction) does not travel on. */
 #include "pymod/frame_base.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static struct aw_frame *send_frame(struct aw_send *send)
@@ -14,12 +15,14 @@ static struct aw_frame *send_frame(struct aw_send *send)
     return frame;
 }
 
-/* A request of zeros but for the frame's kind and length. */
+/* A request of zeros but for the frame's kind and length. Freed where Python's
+ * own allocator has no place: on the reader's thread. There is room for the
+ * timestamp that a confirmation may bring. */
 static struct aw_send *send_new(enum aw_kind kind, size_t payload_bytes)
 {
-    struct aw_send *send = PyMem_RawCalloc(
+    struct aw_send *send = calloc(
         1, offsetof(struct aw_send, frame) +
-               offsetof(struct aw_frame, payload) + payload_bytes);
+               aw_slot_bytes((uint32_t)payload_bytes) + AW_HW_STAMP_BYTES);
 
     if (!send) {
         PyErr_NoMemory();

@@ -28,14 +28,17 @@ struct aw_names {
 struct aw_module {
     /* Exceptions (errors.c), awaitd.Error and below. */
     PyObject *error, *queue_empty, *queue_closed, *device_error, *device_lost,
-        *device_down, *send_timeout, *send_queue_full, *config_error;
+        *device_down, *send_timeout, *send_expired, *send_queue_full,
+        *config_error;
 
     /* Types. */
     PyTypeObject *frame_type;     /* frame.c: Frame, the base of the others */
     PyTypeObject *can_frame_type; /* can_frame.c: CanFrame */
     PyTypeObject *datagram_type;  /* datagram.c: Datagram */
     PyTypeObject *j1939_message_type; /* j1939.c: J1939Message */
-    PyTypeObject *device_type;        /* device.c: Device, the base of these: */
+    PyTypeObject *can_error_type, *can_protocol_error_type; /* can_error.c */
+    PyTypeObject *event_type;                               /* event.c: Event */
+    PyTypeObject *device_type; /* device.c: Device, the base of these: */
     PyTypeObject *can_device_type, *datagram_device_type, *bytes_device_type;
     PyTypeObject *j1939_device_type;
     PyTypeObject *periodic_type; /* periodic.c: PeriodicSend */
@@ -111,6 +114,8 @@ int aw_datagram_setup(PyObject *module) AW_WITH_GIL;
 int aw_j1939_setup(PyObject *module) AW_WITH_GIL;
 int aw_periodic_setup(PyObject *module) AW_WITH_GIL;
 int aw_ethernet_frame_setup(PyObject *module) AW_WITH_GIL;
+int aw_can_error_setup(PyObject *module) AW_WITH_GIL;
+int aw_event_setup(PyObject *module) AW_WITH_GIL;
 int aw_device_setup(PyObject *module) AW_WITH_GIL;
 int aw_queue_setup(PyObject *module) AW_WITH_GIL;
 int aw_get_setup(PyObject *module) AW_WITH_GIL;

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "pymod/errors.h"
+#include "pymod/event.h"
 #include "pymod/frame.h"
 #include "pymod/queue.h"
 
@@ -39,9 +40,10 @@ static PyObject *key_of(QueueObject *self, const struct aw_frame *frame,
     case AW_KIND_J1939:
         return Py_BuildValue("II", (unsigned)frame->id >> 8,
                              (unsigned)frame->id & 0xff);
+    case AW_KIND_EVENT:
+        return aw_event_key_name(frame);
     case AW_KIND_BYTES:
     case AW_KIND_ETHERNET:
-    case AW_KIND_EVENT:
         break;
     }
     return Py_NewRef(self->device->name);
@@ -116,9 +118,21 @@ static int parse_j1939(PyObject *object, struct aw_key *ret_key)
     return 0;
 }
 
+/* Is it that of an event? 1, 0, or -1 with an exception. */
+static int parse_event(PyObject *object, struct aw_key *ret_key)
+{
+    const char *name = PyUnicode_Check(object) ? PyUnicode_AsUTF8(object) : "";
+
+    return name ? aw_event_key_parse(name, ret_key) : -1;
+}
+
 static int parse_key(QueueObject *self, PyObject *object,
                      struct aw_key *ret_key)
 {
+    int event = parse_event(object, ret_key);
+
+    if (event != 0)
+        return event < 0 ? -1 : 0;
     switch (aw_device_kind(self->device->device)) {
     case AW_KIND_CAN:
     case AW_KIND_CAN_XL:

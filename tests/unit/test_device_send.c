@@ -40,6 +40,20 @@ static void test_send_list_of_a_closed_device_stays_as_it_was(void **state)
         parcel_deinit(&parcels[i]);
 }
 
+static void test_send_withdrawn_is_told_so_at_once(void **state)
+{
+    struct fake *fake = *state;
+    struct parcel parcel;
+
+    fake_block(fake);
+    post_parcel(fake, &parcel, 1);
+    go_round(fake);
+    atomic_store(&parcel.send->withdrawn, true);
+    aw_device_withdrawn(fake->device);
+    assert_int_equal(finish_parcel(&parcel), -ECANCELED);
+    assert_int_equal(send_stats(fake).expired, 1);
+}
+
 static void test_send_beyond_its_depth_is_refused(void **state)
 {
     struct fake *fake = *state;
@@ -131,6 +145,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST_OPEN(test_send_list_goes_out_in_order),
         TEST_OPEN(test_send_list_of_a_closed_device_stays_as_it_was),
+        TEST_OPEN(test_send_withdrawn_is_told_so_at_once),
         TEST_UNOPENED(test_send_beyond_its_depth_is_refused),
         TEST_UNOPENED(test_send_list_beyond_the_depth_is_refused_whole),
         TEST_OPEN(test_send_confirmed_where_that_cannot_be_is_refused),

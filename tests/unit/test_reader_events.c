@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "devices/queue/eventfd.h"
+#include "devices/reader.h"
 #include "tests/support/device_support.h"
 
 static struct aw_link_status status_of(const struct fake *fake)
@@ -246,6 +247,23 @@ static void test_status_is_what_open_said(void **state)
     assert_int_equal(status_of(fake).carrier, AW_CARRIER_NO);
 }
 
+/* The test is the reader: nobody can be woken by the batch before the status is
+ * there. */
+static void test_status_is_out_before_the_batch(void **state)
+{
+    struct aw_reader *reader =
+        aligned_alloc(_Alignof(struct aw_reader), sizeof(*reader));
+
+    (void)state;
+    assert_non_null(reader);
+    memset(reader, 0, sizeof(*reader));
+    aw_role_assume(&aw_role_reader);
+    reader->link.status.bus_state = AW_BUS_OFF;
+    aw_reader_distribute(reader);
+    assert_int_equal(reader->published.bus_state, AW_BUS_OFF);
+    free(reader);
+}
+
 static void test_status_closed(void **state)
 {
     struct fake *fake = *state;
@@ -267,6 +285,7 @@ int main(void)
         TEST_AUX(test_aux_failing_loses_the_device),
         TEST_AUX(test_aux_lets_what_waits_for_the_link_try_again),
         TEST_UNOPENED(test_status_is_what_open_said),
+        cmocka_unit_test(test_status_is_out_before_the_batch),
         TEST_OPEN(test_status_closed),
     };
 

@@ -233,6 +233,69 @@ static void test_send_many_leaves_an_expired_one_out(void **state)
     assert_int_equal(ledger(bench).sent, 2);
 }
 
+/* ---- given up ---- */
+
+static void withdraw(struct bench *bench, struct aw_send *send)
+{
+    atomic_store(&send->withdrawn, true);
+    atomic_store(&bench->reader.withdrawals, true);
+}
+
+static void test_send_withdrawn_is_never_offered(void **state)
+{
+    struct bench *bench = *state;
+    struct aw_send *sends = frames(bench, 1, 2);
+
+    withdraw(bench, sends);
+    pump(bench, sends);
+    assert_int_equal(bench->attempts, 1);
+    assert_int_equal(bench->done_result[0], -ECANCELED);
+    assert_int_equal(bench->done_result[1], 0);
+    assert_int_equal(ledger(bench).expired, 1);
+}
+
+static void test_send_withdrawn_ends_behind_one_that_waits(void **state)
+{
+    struct bench *bench = *state;
+    struct aw_send *sends = frames(bench, 1, 2);
+
+    bench->answer = -EAGAIN;
+    pump(bench, sends);
+    withdraw(bench, sends->next);
+    pump(bench, NULL);
+    assert_int_equal(bench->dones, 1);
+    assert_int_equal(bench->done_id[0], 2);
+    assert_int_equal(bench->done_result[0], -ECANCELED);
+}
+
+static void test_send_withdrawn_ends_while_the_device_is_away(void **state)
+{
+    struct bench *bench = *state;
+    struct aw_send *send = frames(bench, 1, 1);
+
+    send->wait = true;
+    send->timeout_ns = UINT64_MAX;
+    bench->reader.away = true;
+    pump(bench, send);
+    assert_int_equal(bench->dones, 0);
+    withdraw(bench, send);
+    pump(bench, NULL);
+    assert_int_equal(bench->done_result[0], -ECANCELED);
+}
+
+static void test_send_withdrawn_once_handed_over_is_sent(void **state)
+{
+    struct bench *bench = *state;
+    struct aw_send *send = frames(bench, 1, 1);
+
+    send->confirm = true;
+    pump(bench, send);
+    withdraw(bench, send);
+    pump(bench, NULL);
+    assert_int_equal(bench->dones, 0);
+    assert_int_equal(ledger(bench).pending, 1);
+}
+
 /* ---- transfers ---- */
 
 static void test_send_that_blocks_goes_one_at_a_time(void **state)
@@ -300,6 +363,10 @@ int main(void)
         TEST(test_send_many_goes_on_behind_what_was_taken),
         TEST(test_send_many_refused_is_about_the_first),
         TEST(test_send_many_leaves_an_expired_one_out),
+        TEST(test_send_withdrawn_is_never_offered),
+        TEST(test_send_withdrawn_ends_behind_one_that_waits),
+        TEST(test_send_withdrawn_ends_while_the_device_is_away),
+        TEST(test_send_withdrawn_once_handed_over_is_sent),
         TEST(test_send_that_blocks_goes_one_at_a_time),
         TEST(test_send_limit_ends_what_would_wait_for_ever),
         TEST(test_send_posted_to_a_device_being_closed_is_limited),
