@@ -8,6 +8,7 @@
 extern const struct aw_driver aw_can_driver;     /* can.c */
 extern const struct aw_driver aw_udp_driver;     /* udp.c */
 extern const struct aw_driver aw_replay_driver;  /* replay.c */
+extern const struct aw_driver aw_spi_driver;     /* spi.c */
 extern const struct aw_driver aw_virtual_driver; /* virtual.c */
 
 #endif
