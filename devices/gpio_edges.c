@@ -255,6 +255,9 @@ int aw_gpio_line_read(struct aw_gpio_line *line,
 
     if (bytes < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+    /* An end, where there can be none: the line is gone. */
+    if (bytes == 0)
+        return -ENODEV;
     count = (int)((size_t)bytes / sizeof(edges[0]));
     for (int i = 0; i < count; i++) {
         events[i].monotonic_ns = edges[i].timestamp_ns;

@@ -170,9 +170,11 @@ static void lose(struct aw_spi_sampler *sampler, uint32_t count)
 static int judge_failure(struct aw_spi_sampler *sampler, uint32_t count,
                          int result)
 {
+    if (result == -ENODEV)
+        return result;
     lose(sampler, count);
     sampler->failures++;
-    if (result == -ENODEV || sampler->failures >= AW_SPI_FAILURES_MAX)
+    if (sampler->failures >= AW_SPI_FAILURES_MAX)
         return result;
     if (sampler->failures == 1)
         aw_log(AW_LOG_WARNING,
