@@ -25,11 +25,17 @@ struct aw_bridge {
     pthread_t thread;      /* outside the daemon */
 };
 
+struct aw_bridge;
+
+/* Tells an awaitable, with the GIL, what came of its request, and drops it. */
+typedef void aw_bridge_finish(struct aw_bridge *bridge, struct aw_send *send);
+
 /* What aw_send.user points to, as long as the reader or the bridge has it. */
 struct aw_pending_send {
     struct aw_bridge *bridge;
     void *awaitable; /* a SendObject's reference, dropped by the bridge */
     int result;      /* written by the reader, then read by the bridge */
+    aw_bridge_finish *finish; /* NULL: aw_send_finish() */
 };
 
 /* Ends aw_bridge_run(). Any thread; does not wait. */

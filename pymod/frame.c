@@ -226,7 +226,7 @@ static PyGetSetDef frame_getset[] = {
      PyDoc_STR("As timestamp_ns, in seconds: a float, exact to 0.2 us."), NULL},
     {"lost_cause", frame_get_lost_cause, NULL,
      PyDoc_STR("Why frames were lost before this one: \"\" (none were), "
-               "\"kernel\" (its receive buffer was full), \"overflow\" (the "
+               "\"kernel\" (it had no room for them), \"overflow\" (the "
                "queue was full), \"away\" (the device was: nobody knows how "
                "many), or several with + between."),
      NULL},

@@ -210,10 +210,12 @@ static int import_asyncio(struct aw_module *state)
 static int execute(PyObject *module)
 {
     static int (*const setups[])(PyObject *) = {
-        aw_errors_setup, aw_frame_setup,  aw_can_frame_setup, aw_datagram_setup,
-        aw_stats_setup,  aw_device_setup, aw_queue_setup,     aw_get_setup,
-        aw_send_setup,   aw_waiter_setup, aw_doorbell_setup,  aw_gap_setup,
-        aw_lease_setup,  aw_batch_setup,
+        aw_errors_setup,   aw_frame_setup,    aw_can_frame_setup,
+        aw_datagram_setup, aw_stats_setup,    aw_device_setup,
+        aw_queue_setup,    aw_get_setup,      aw_send_setup,
+        aw_waiter_setup,   aw_doorbell_setup, aw_gap_setup,
+        aw_lease_setup,    aw_batch_setup,    aw_spi_device_setup,
+        aw_transfer_setup,
     };
     struct aw_module *state = aw_module_state(module);
 

@@ -34,6 +34,7 @@ try:
         SendQueueFull,
         SendStats,
         SendTimeout,
+        SpiDevice,
         __version__,
     )
     from _awaitd import open_device as _open_device
@@ -71,6 +72,7 @@ __all__ = [
     "SendQueueFull",
     "SendStats",
     "SendTimeout",
+    "SpiDevice",
     "UnknownDevice",
     "__version__",
     "device",
