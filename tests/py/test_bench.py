@@ -16,7 +16,9 @@ BENCH = Path(__file__).resolve().parents[1] / "bench" / "bench.py"
      ("udp", ["loop.sock_recv", "awaitd queue.get()",
               "a bare recvmmsg() loop in C"]),
      ("cpu", ["loop.sock_recv", 'awaitd get(), wakeup="fd"']),
-     ("memory", ["awaitd queue, full: the ring"])],
+     ("memory", ["awaitd queue, full: the ring"]),
+     ("spi", ["a bare clock_nanosleep() loop in C",
+              "awaitd's sampling reader"])],
 )
 def test_bench_prints_a_row_for_each_contender(
     start_process, bench, contenders
