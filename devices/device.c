@@ -66,6 +66,12 @@ static int open_or_wait(struct aw_device *device,
     struct aw_reader *reader = &device->reader;
     int result = config->driver->open(&reader->link, device->values, error);
 
+    if (result == 0) {
+        result = aw_driver_check_link(config->driver, &reader->link, error);
+        if (result < 0)
+            config->driver->close(&reader->link);
+        return result;
+    }
     if (!is_missing(result) || !required->set || required->flag ||
         !config->driver->describe)
         return result;

@@ -18,6 +18,7 @@
 #include "devices/link_status.h"
 #include "devices/options.h"
 #include "devices/queue/error.h"
+#include "devices/queue/export.h"
 #include "devices/queue/frame.h"
 #include "devices/queue/queue.h"
 #include "devices/queue/roles.h"
@@ -62,8 +63,9 @@ static inline struct aw_frame *aw_batch_at(struct aw_batch *batch,
 /* Adds an event to the batch, with both clocks of this moment, `channel` as in
  * a frame (0 for a device of one). Returns false when the batch is full: keep
  * it for the next call. The reader. */
-bool aw_batch_add_event(struct aw_batch *batch, enum aw_event_kind kind,
-                        int32_t value, uint32_t detail, uint16_t channel);
+AW_EXPORT bool aw_batch_add_event(struct aw_batch *batch,
+                                  enum aw_event_kind kind, int32_t value,
+                                  uint32_t detail, uint16_t channel);
 
 /* Names of the channels that frames refer to by index; appended by the reader
  * alone, readable by any thread. */
@@ -74,7 +76,8 @@ struct aw_channels {
 
 /* The index of `name`, added if new; AW_CHANNELS_MAX - 1 (named "*") when the
  * table is full. The reader, or open(). */
-uint16_t aw_channels_index(struct aw_channels *channels, const char *name);
+AW_EXPORT uint16_t aw_channels_index(struct aw_channels *channels,
+                                     const char *name);
 
 /* When a device's frames begin. */
 enum aw_start {
@@ -160,14 +163,28 @@ struct aw_source_account {
  * built against another one is refused. */
 #define AW_DRIVER_VERSION 1u
 
+/* The sizes of what a driver and awaitd share, in one number: it tells headers
+ * apart that have the same version. */
+#define AW_DRIVER_LAYOUT                                                       \
+    ((uint32_t)(sizeof(struct aw_link) + 31 * sizeof(struct aw_batch) +        \
+                961 * sizeof(struct aw_send) +                                 \
+                29791 * sizeof(struct aw_frame) +                              \
+                1009 * sizeof(struct aw_option) +                              \
+                2003 * sizeof(struct aw_value) +                               \
+                3001 * sizeof(struct aw_error) +                               \
+                4001 * sizeof(struct aw_filter) +                              \
+                5003 * sizeof(struct aw_source_account)))
+
 /* The first line of each driver's table. */
 #define AW_DRIVER_HEAD                                                         \
-    .version = AW_DRIVER_VERSION, .size = sizeof(struct aw_driver)
+    .version = AW_DRIVER_VERSION, .size = sizeof(struct aw_driver),            \
+    .layout = AW_DRIVER_LAYOUT
 
 struct aw_driver {
-    /* AW_DRIVER_HEAD: these two stay where they are in every version. */
+    /* AW_DRIVER_HEAD: these three stay where they are in every version. */
     uint32_t version;
     uint32_t size;
+    uint32_t layout;
 
     const char *name;        /* "can"; in the configuration `driver: can` */
     const char *main_option; /* what follows the colon in the short form */
@@ -265,15 +282,22 @@ struct aw_driver {
     void (*close)(struct aw_link *link);
 };
 
-/* All drivers, NULL at the end (drivers.c). */
+/* awaitd's own drivers, NULL at the end (drivers.c). With those that were
+ * loaded besides: aw_driver_at() in driver_load.h. */
 extern const struct aw_driver *const aw_drivers[];
 
-/* The driver called `name`, or NULL. */
+/* awaitd's own driver called `name`, or NULL. */
 const struct aw_driver *aw_driver_find(const char *name);
 
-/* Can this table be used: its version and size are ours, and what every driver
- * must have is there? Returns 0 or -EINVAL with a sentence. Any thread. */
+/* Can this table be used: its version and sizes are ours, what every driver
+ * must have is there, and its options are sound? Returns 0 or -EINVAL with a
+ * sentence. Any thread. */
 int aw_driver_check(const struct aw_driver *driver, struct aw_error *error);
+
+/* Is what open() has said of the device possible with this driver? Returns 0 or
+ * -EPROTO with a sentence. Any thread. */
+int aw_driver_check_link(const struct aw_driver *driver,
+                         const struct aw_link *link, struct aw_error *error);
 
 /* ---- the device: any thread ---- */
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "devices/driver_load.h"
 #include "devices/schedule.h"
 
 /* Pieces behind the colon of a short form. */
@@ -237,22 +238,40 @@ static int fill(struct aw_device_config *config, struct aw_error *error)
                          error);
 }
 
+/* The driver of this name or path. Whatever is wrong with a path, the driver is
+ * what there is not. */
+static int find_driver(const char *text, const struct aw_driver **ret_driver,
+                       struct aw_error *error)
+{
+    int result = 0;
+
+    if (aw_driver_is_path(text))
+        result = aw_driver_load(text, ret_driver, error);
+    else
+        *ret_driver = aw_driver_find(text);
+    if (result < 0)
+        return result == -ENOMEM ? result : -ENOENT;
+    return *ret_driver ? 0 : refuse_driver(text, error);
+}
+
 int aw_device_config_new(const char *name, const char *driver,
                          struct aw_device_config **ret_config,
                          struct aw_error *error)
 {
+    const struct aw_driver *found = NULL;
     struct aw_device_config *config;
     int result;
 
     if (!aw_device_name_valid(name))
         return refuse_name(name, error);
-    if (!aw_driver_find(driver))
-        return refuse_driver(driver, error);
+    result = find_driver(driver, &found, error);
+    if (result < 0)
+        return result;
     config = calloc(1, sizeof(*config));
     if (!config)
         return aw_error_set(error, ENOMEM, "not enough memory");
     snprintf(config->name, sizeof(config->name), "%s", name);
-    config->driver = aw_driver_find(driver);
+    config->driver = found;
     result = fill(config, error);
     if (result < 0) {
         aw_device_config_free(config);

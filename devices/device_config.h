@@ -46,8 +46,10 @@ struct aw_device_config {
  * the form `__x__`, which is the module's own. */
 bool aw_device_name_valid(const char *name);
 
-/* A configuration of fallbacks. Returns 0, -EINVAL for a bad name, -ENOENT for
- * an unknown driver (the sentence lists those there are), or -ENOMEM. */
+/* A configuration of fallbacks. `driver` is a name, or the path of a driver to
+ * be loaded (driver_load.h). Returns 0, -EINVAL for a bad name, -ENOENT for an
+ * unknown driver (the sentence lists those there are) or one that cannot be
+ * loaded, or -ENOMEM. */
 int aw_device_config_new(const char *name, const char *driver,
                          struct aw_device_config **ret_config,
                          struct aw_error *error);

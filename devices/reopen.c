@@ -83,7 +83,9 @@ static int open_again(struct aw_reader *reader)
         .channels = away.channels,
     };
     result = reader->driver->open(link, reader->values, &error);
-    if (result == 0 && !fits(link, &reader->first)) {
+    if (result == 0 &&
+        (!fits(link, &reader->first) ||
+         aw_driver_check_link(reader->driver, link, &error) < 0)) {
         reader->driver->close(link);
         result = -EPROTOTYPE;
     }

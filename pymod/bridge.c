@@ -5,17 +5,28 @@
 #include <signal.h>
 
 #include "devices/queue/eventfd.h"
+#include "pymod/coroutine/completion_wait.h"
+#include "pymod/coroutine/inbox.h"
 #include "pymod/queue.h"
 #include "pymod/send.h"
 
 int aw_bridge_init(struct aw_bridge *bridge)
 {
+    int result;
+
     *bridge = (struct aw_bridge){.hook = NULL};
-    return aw_waker_init(&bridge->waker, true);
+    result = aw_waker_init(&bridge->waker, true);
+    if (result < 0)
+        return result;
+    result = aw_inbox_new(bridge->waker.fd, &bridge->inbox);
+    if (result < 0)
+        aw_waker_deinit(&bridge->waker);
+    return result;
 }
 
 void aw_bridge_deinit(struct aw_bridge *bridge)
 {
+    aw_inbox_unref(bridge->inbox);
     aw_waker_deinit(&bridge->waker);
 }
 
@@ -47,6 +58,18 @@ static void finish_sends(struct aw_bridge *bridge) AW_WITH_GIL
     }
 }
 
+static void
+finish_completions(struct aw_bridge *bridge,
+                   struct PyAwaitable_Completion *completion) AW_WITH_GIL
+{
+    while (completion) {
+        struct PyAwaitable_Completion *next = completion->next;
+
+        aw_completion_announce(bridge, completion);
+        completion = next;
+    }
+}
+
 static void announce(struct aw_bridge *bridge,
                      struct aw_queue *queue) AW_WITH_GIL
 {
@@ -73,6 +96,7 @@ void aw_bridge_run(struct aw_bridge *bridge)
         ready = aw_waker_take(&bridge->waker);
         announce(bridge, ready);
         finish_sends(bridge);
+        finish_completions(bridge, aw_inbox_take(bridge->inbox));
         if (bridge->hook)
             bridge->hook(bridge->hook_context);
     }
@@ -119,7 +143,10 @@ static struct aw_bridge *start(void) AW_WITH_GIL
         return bridge;
     PyMem_RawFree(bridge);
     errno = -result;
-    PyErr_SetFromErrno(PyExc_OSError);
+    if (result == -ENOMEM)
+        PyErr_NoMemory();
+    else
+        PyErr_SetFromErrno(PyExc_OSError);
     return NULL;
 }
 
@@ -141,13 +168,18 @@ void aw_bridge_shutdown(struct aw_module *module)
     struct aw_bridge *bridge = module->bridge;
 
     module->shut_down = true;
-    if (!bridge || aw_module_hosted() || aw_module_forked(module))
+    if (!bridge || aw_module_forked(module))
         return;
-    module->bridge = NULL;
-    aw_bridge_stop(bridge);
-    Py_BEGIN_ALLOW_THREADS
-    pthread_join(bridge->thread, NULL);
-    Py_END_ALLOW_THREADS
+    if (!aw_module_hosted()) {
+        module->bridge = NULL;
+        aw_bridge_stop(bridge);
+        Py_BEGIN_ALLOW_THREADS
+        pthread_join(bridge->thread, NULL);
+        Py_END_ALLOW_THREADS
+    }
+    /* Threads that are not ours may complete at any time: from here on they
+     * free what they would have handed over. */
+    finish_completions(bridge, aw_inbox_close(bridge->inbox));
     /* Readers that still run may ring it: it stays in memory until the process
      * ends, which is near. */
 }

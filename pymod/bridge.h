@@ -22,8 +22,8 @@ void aw_bridge_run(struct aw_bridge *bridge) AW_WITH_GIL;
  * NULL with an exception if it cannot be. */
 struct aw_bridge *aw_bridge_get(struct aw_module *module) AW_WITH_GIL;
 
-/* Outside the daemon: ends the thread, waiting for it without the GIL. For
- * atexit, before the interpreter goes. */
+/* Nothing is handed to Python any more. Outside the daemon: ends the thread,
+ * waiting for it without the GIL. For atexit, before the interpreter goes. */
 void aw_bridge_shutdown(struct aw_module *module) AW_WITH_GIL;
 
 #endif

@@ -12,12 +12,15 @@
 #include "devices/device.h"
 #include "devices/queue/waker.h"
 
+struct aw_inbox;
+
 /* Called with the GIL each time the bell has rung: the host's messages. */
 typedef void aw_bridge_hook(void *context);
 
 struct aw_bridge {
     struct aw_waker waker;
     _Atomic(struct aw_send *) completions; /* sent or failed, newest first */
+    struct aw_inbox *inbox; /* what other threads have completed */
     atomic_bool stopping;
     aw_bridge_hook *hook; /* NULL outside the daemon */
     void *hook_context;

@@ -102,8 +102,6 @@ static PyObject *take(GetObject *self, Py_ssize_t minimum)
                        aw_queue_can_claim(self->queue->queue)
                    ? Py_NewRef(Py_True)
                    : NULL;
-    case GET_DONE:
-        return Py_NewRef(Py_None);
     }
     return aw_queue_take(self->queue);
 }

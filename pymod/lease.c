@@ -3,6 +3,7 @@
 #include <structmember.h>
 
 #include "devices/queue/eventfd.h"
+#include "pymod/coroutine/awaitable.h"
 
 enum lease_state { LEASE_NEW, LEASE_AWAITED, LEASE_HELD, LEASE_ENDED };
 
@@ -108,7 +109,7 @@ static PyObject *lease_exit(PyObject *object, PyObject *const *arguments,
     end(self, arguments[0] == Py_None);
     if (aw_queue_settle(self->queue) < 0)
         return NULL;
-    return aw_get_new(self->queue, GET_DONE, 0, -1);
+    return aw_awaitable_new(); /* nothing to wait for */
 }
 
 static PyObject *lease_repr(PyObject *object)

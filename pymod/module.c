@@ -188,9 +188,11 @@ static int intern_names(struct aw_names *names)
     names->call_soon_threadsafe =
         PyUnicode_InternFromString("call_soon_threadsafe");
     names->run = PyUnicode_InternFromString("run");
+    names->throw = PyUnicode_InternFromString("throw");
+    names->close = PyUnicode_InternFromString("close");
     names->context_keyword = Py_BuildValue("(s)", "context");
     return names->call_soon && names->call_soon_threadsafe && names->run &&
-                   names->context_keyword
+                   names->throw &&names->close && names->context_keyword
                ? 0
                : -1;
 }
@@ -207,19 +209,45 @@ static int import_asyncio(struct aw_module *state)
                : -1;
 }
 
+/* One bridge and one asyncio serve a process. Python 3.12 asks the slots
+ * below first. */
+static int check_interpreter(void)
+{
+    if (PyInterpreterState_Get() == PyInterpreterState_Main())
+        return 0;
+    PyErr_SetString(PyExc_ImportError, "_awaitd serves the main interpreter "
+                                       "and does not load in another");
+    return -1;
+}
+
 static int execute(PyObject *module)
 {
     static int (*const setups[])(PyObject *) = {
-        aw_errors_setup,   aw_frame_setup,    aw_can_frame_setup,
-        aw_datagram_setup, aw_stats_setup,    aw_device_setup,
-        aw_queue_setup,    aw_get_setup,      aw_send_setup,
-        aw_waiter_setup,   aw_doorbell_setup, aw_gap_setup,
-        aw_lease_setup,    aw_batch_setup,    aw_spi_device_setup,
+        aw_errors_setup,
+        aw_frame_setup,
+        aw_can_frame_setup,
+        aw_datagram_setup,
+        aw_stats_setup,
+        aw_device_setup,
+        aw_queue_setup,
+        aw_get_setup,
+        aw_send_setup,
+        aw_waiter_setup,
+        aw_doorbell_setup,
+        aw_gap_setup,
+        aw_lease_setup,
+        aw_batch_setup,
+        aw_awaitable_setup,
+        aw_capsule_setup,
+        aw_completion_wait_setup,
+        aw_fd_wait_setup,
+        aw_spi_device_setup,
         aw_transfer_setup,
     };
     struct aw_module *state = aw_module_state(module);
 
-    if (import_asyncio(state) < 0 || intern_names(&state->names) < 0)
+    if (check_interpreter() < 0 || import_asyncio(state) < 0 ||
+        intern_names(&state->names) < 0)
         return -1;
     for (size_t i = 0; i < sizeof(setups) / sizeof(setups[0]); i++) {
         if (setups[i](module) < 0)
@@ -253,6 +281,7 @@ static int clear(PyObject *module)
     size_t count;
     PyObject **members = objects(state, &count);
 
+    aw_awaitable_forget(state);
     /* Freeing memory of a type's object looks at the type: while it lives. */
     if (state->spare_get)
         PyObject_GC_Del(state->spare_get);
@@ -270,7 +299,6 @@ static void free_module(void *module)
 static PyModuleDef_Slot slots[] = {
     {Py_mod_exec, execute},
 #if PY_VERSION_HEX >= 0x030C0000
-    /* One bridge and one asyncio serve a process. */
     {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
 #endif
     {0, NULL},

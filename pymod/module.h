@@ -21,7 +21,7 @@ struct aw_hosted {
 
 /* Interned strings, for calls that are made often. */
 struct aw_names {
-    PyObject *call_soon, *call_soon_threadsafe, *run;
+    PyObject *call_soon, *call_soon_threadsafe, *run, *throw, *close;
     PyObject *context_keyword; /* the tuple ("context",) */
 };
 
@@ -49,7 +49,11 @@ struct aw_module {
     PyTypeObject *batch_type;      /* batch.c: Batch */
     PyTypeObject *waiter_type;     /* waiter.c: what these yield to a task */
     PyTypeObject *doorbell_type;   /* doorbell.c: an fd that a loop watches */
-    PyTypeObject *trio_type;       /* awaitd/_trio.py: TrioLoop, or NULL */
+    PyTypeObject *completion_wait_type; /* coroutine/completion_wait.c */
+    PyTypeObject *fd_wait_type;         /* coroutine/fd_wait.c */
+    PyObject *fd_claims;                /* the same: which fds are awaited */
+    PyTypeObject *awaitable_type; /* coroutine/awaitable.c: a coroutine in C */
+    PyTypeObject *trio_type;      /* awaitd/_trio.py: TrioLoop, or NULL */
 
     /* Interned and imported once (module.c). */
     PyObject *get_running_loop;                      /* asyncio's own */
@@ -59,6 +63,7 @@ struct aw_module {
     PyObject *owner_hook; /* the host's: which script is this? or NULL */
 
     bool forked;                    /* this is a child made by os.fork() */
+    getter coroutine_awaits;        /* a coroutine's cr_await, or NULL */
     bool shut_down;                 /* the interpreter is about to go */
     struct get_object *spare_get;   /* memory for the next one (get.c) */
     struct queue_object *receivers; /* queues with a blocked recv() */
@@ -114,6 +119,13 @@ int aw_stats_setup(PyObject *module) AW_WITH_GIL;
 int aw_gap_setup(PyObject *module) AW_WITH_GIL;
 int aw_lease_setup(PyObject *module) AW_WITH_GIL;
 int aw_batch_setup(PyObject *module) AW_WITH_GIL;
+int aw_completion_wait_setup(PyObject *module) AW_WITH_GIL;
+int aw_fd_wait_setup(PyObject *module) AW_WITH_GIL;
+int aw_awaitable_setup(PyObject *module) AW_WITH_GIL;
+int aw_capsule_setup(PyObject *module) AW_WITH_GIL;
+
+/* The module is about to drop the type of awaitables. */
+void aw_awaitable_forget(struct aw_module *state) AW_WITH_GIL;
 
 /* The inittab entry of the built-in, and the extension's entry. */
 PyMODINIT_FUNC PyInit__awaitd(void);

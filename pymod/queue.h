@@ -43,7 +43,6 @@ enum get_mode {
     GET_LEASE, /* lease.h */
     GET_READY, /* takes nothing: True, or False when the time is up or at the
                   end */
-    GET_DONE,  /* has nothing to wait for: None */
 };
 
 typedef struct get_object {

@@ -133,7 +133,8 @@ static PyObject *send_throw(PyObject *self, PyObject *const *arguments,
                             Py_ssize_t count)
 {
     leave((SendObject *)self);
-    return aw_wait_raise(arguments, count);
+    aw_wait_raise(arguments, count);
+    return NULL;
 }
 
 static PyObject *send_close(PyObject *self, PyObject *Py_UNUSED(unused))

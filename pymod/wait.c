@@ -18,40 +18,52 @@ PySendResult aw_wait_step(PyObject **waiter, bool resuming, const char *what,
     return PYGEN_ERROR;
 }
 
-/* StopIteration(value): a tuple would be taken for its arguments. */
+/* StopIteration(value): a tuple would be taken for its arguments. Not by
+ * PyErr_SetObject(), which would look for a context: it is no error. */
 static void raise_stop(PyObject *value)
 {
     PyObject *stop = PyObject_CallOneArg(PyExc_StopIteration, value);
 
-    if (!stop)
-        return;
-    PyErr_SetObject(PyExc_StopIteration, stop);
-    Py_DECREF(stop);
+    if (stop)
+        PyErr_Restore(Py_NewRef(PyExc_StopIteration), stop, NULL);
 }
 
-PyObject *aw_wait_send(PyObject *awaitable, PyObject *value, sendfunc send)
+PyObject *aw_wait_result(PySendResult result, PyObject *value)
 {
-    PyObject *result;
-
-    switch (send(awaitable, value, &result)) {
+    switch (result) {
     case PYGEN_NEXT:
-        return result;
+        return value;
     case PYGEN_RETURN:
-        raise_stop(result);
-        Py_DECREF(result);
-        return NULL;
+        raise_stop(value);
+        Py_DECREF(value);
+        break;
     case PYGEN_ERROR:
         break;
     }
     return NULL;
 }
 
-PyObject *aw_wait_iternext(PyObject *awaitable, sendfunc send)
+PyObject *aw_wait_send(PyObject *awaitable, PyObject *value, sendfunc send)
 {
-    return aw_wait_send(awaitable, Py_None, send);
+    PyObject *given = NULL;
+    PySendResult result = send(awaitable, value, &given);
+
+    return aw_wait_result(result, given);
 }
 
-PyObject *aw_wait_raise(PyObject *const *arguments, Py_ssize_t count)
+/* An iterator that ends with None need not say so. */
+PyObject *aw_wait_iternext(PyObject *awaitable, sendfunc send)
+{
+    PyObject *given = NULL;
+    PySendResult result = send(awaitable, Py_None, &given);
+
+    if (result != PYGEN_RETURN || given != Py_None)
+        return aw_wait_result(result, given);
+    Py_DECREF(given);
+    return NULL;
+}
+
+bool aw_wait_raise(PyObject *const *arguments, Py_ssize_t count)
 {
     PyObject *type = count > 0 ? arguments[0] : NULL;
     PyObject *value = count > 1 ? arguments[1] : NULL;
@@ -61,22 +73,32 @@ PyObject *aw_wait_raise(PyObject *const *arguments, Py_ssize_t count)
         PyErr_SetString(PyExc_TypeError,
                         "throw() takes an exception (or type, value, "
                         "traceback)");
-        return NULL;
+        return false;
+    }
+    if (traceback == Py_None)
+        traceback = NULL;
+    if (value == Py_None)
+        value = NULL;
+    if (traceback && !PyTraceBack_Check(traceback)) {
+        PyErr_SetString(PyExc_TypeError,
+                        "throw() third argument must be a traceback object");
+        return false;
     }
     if (PyExceptionInstance_Check(type)) {
+        if (value) {
+            PyErr_SetString(PyExc_TypeError, "instance exception may not have "
+                                             "a separate value");
+            return false;
+        }
         value = type;
         type = (PyObject *)Py_TYPE(value);
     } else if (!PyExceptionClass_Check(type)) {
         PyErr_SetString(PyExc_TypeError,
                         "exceptions must be classes or instances deriving "
                         "from BaseException");
-        return NULL;
+        return false;
     }
-    if (traceback == Py_None)
-        traceback = NULL;
-    if (value == Py_None)
-        value = NULL;
     /* Restore is the one public way to give the traceback along. */
     PyErr_Restore(Py_NewRef(type), Py_XNewRef(value), Py_XNewRef(traceback));
-    return NULL;
+    return true;
 }

@@ -16,6 +16,10 @@ PySendResult aw_wait_step(PyObject **waiter, bool resuming, const char *what,
 
 /* The protocol of a coroutine on top of an am_send function. */
 
+/* What a method that resumes gives for these results of am_send: what was
+ * yielded, or NULL with StopIteration or the error. Takes over `value`. */
+PyObject *aw_wait_result(PySendResult result, PyObject *value) AW_WITH_GIL;
+
 /* tp_iternext: what `await` uses from 3.12 on. */
 PyObject *aw_wait_iternext(PyObject *awaitable, sendfunc send) AW_WITH_GIL;
 
@@ -23,8 +27,8 @@ PyObject *aw_wait_iternext(PyObject *awaitable, sendfunc send) AW_WITH_GIL;
 PyObject *aw_wait_send(PyObject *awaitable, PyObject *value,
                        sendfunc send) AW_WITH_GIL;
 
-/* Raises what throw(type[, value[, traceback]]) was given. Returns NULL. */
-PyObject *aw_wait_raise(PyObject *const *arguments,
-                        Py_ssize_t count) AW_WITH_GIL;
+/* Raises what throw(type[, value[, traceback]]) was given; or TypeError, and
+ * returns false. */
+bool aw_wait_raise(PyObject *const *arguments, Py_ssize_t count) AW_WITH_GIL;
 
 #endif

@@ -16,10 +16,12 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get("AWAITD_BUILD", ROOT / "build")).resolve()
 DATA = Path(os.environ.get("AWAITD_DATA", ROOT / "../shared/data")).resolve()
 
-# For this process, and for those that it starts.
-sys.path.insert(0, str(BUILD))
+# For this process, and for those that it starts: the extension, and those that
+# test it from C.
+IMPORTED = [str(BUILD), str(BUILD / "tests" / "native")]
+sys.path[:0] = IMPORTED
 os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [str(BUILD), os.environ.get("PYTHONPATH")])
+    filter(None, [*IMPORTED, os.environ.get("PYTHONPATH")])
 )
 
 

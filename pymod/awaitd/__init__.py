@@ -76,6 +76,7 @@ __all__ = [
     "UnknownDevice",
     "__version__",
     "device",
+    "get_include",
     "merge",
     "open",
     "script",
@@ -89,20 +90,32 @@ def _to_text(value: object) -> str:
     return str(value)
 
 
+def _default_name(driver: str) -> str:
+    """What a device without a name is called: as its driver, or as the file
+    that the driver is in."""
+    if "/" not in driver and not driver.endswith(".so"):
+        return driver
+    stem = driver.rpartition("/")[2].removesuffix(".so")
+    name = "".join(letter if letter.isalnum() else "_" for letter in stem)
+    return name if name.isidentifier() else f"_{name}"
+
+
 def open(options: "_Mapping[str, object] | str") -> "Device[_Any]":
     """Open a device in this process.
 
     ``options`` are the keys of the configuration file, as a mapping
     (``{"driver": "udp", "bind": "127.0.0.1:5005"}``), or the short form
-    (``"udp:127.0.0.1:5005"`` or ``"net=udp:127.0.0.1:5005"``). The name is that
-    given, else the driver's. Usable as a context manager.
+    (``"udp:127.0.0.1:5005"`` or ``"net=udp:127.0.0.1:5005"``). A driver that is
+    a path, as ``"./my_driver.so"``, is loaded. The name is that given, else the
+    driver's. Usable as a context manager.
 
     Raises ConfigError for options that are no good, and DeviceError, with errno
     and advice, for a device that is missing or refused.
     """
     if isinstance(options, str):
-        head = options.partition(":")[0]
-        text = options if "=" in head else f"{head}={options}"
+        head = options.partition(":")[0].partition(",")[0]
+        given = "=" in head
+        text = options if given else f"{_default_name(head)}={options}"
         name, parsed = _parse_device(text)
         return _open_device(name, parsed)
     texts = {
@@ -110,7 +123,7 @@ def open(options: "_Mapping[str, object] | str") -> "Device[_Any]":
         for key, value in options.items()
         if value is not None
     }
-    name = texts.pop("name", texts.get("driver", "device"))
+    name = texts.pop("name", _default_name(texts.get("driver", "device")))
     return _open_device(name, texts)
 
 
@@ -123,3 +136,22 @@ def device(name: str) -> "Device[_Any]":
     from awaitd import _registry
 
     return _registry.find(name)
+
+
+def get_include() -> str:
+    """The folder of the headers for extensions in C, for a compiler's ``-I``:
+    ``awaitd/awaitable.h``, and ``pyawaitable.h`` for code that was written for
+    PyAwaitable.
+
+    Raises FileNotFoundError where only the package is installed.
+    """
+    from pathlib import Path
+
+    package = Path(__file__).resolve().parent
+    for folder in (package, *package.parents):
+        if (folder / "include" / "awaitd" / "awaitable.h").is_file():
+            return str(folder / "include")
+    raise FileNotFoundError(
+        f"no include/awaitd/awaitable.h above {package}: awaitd's headers are "
+        "not installed"
+    )

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import awaitd
+import coroutines
 import flooded
 import getters
 import held
@@ -58,6 +59,19 @@ def bench_get(run: Run) -> None:
         "object,\nasyncio.Queue's hand over one that exists",
         f"{'':38} {'time':>6} {'ns':>7}",
         [f"{name:38} {ns / base:6.3f} {ns:7.1f}" for name, ns in times.items()],
+    )
+
+
+def bench_coroutine(run: Run) -> None:
+    run.page.table(
+        "coroutine",
+        "awaiting a coroutine that returns at once, by way of another "
+        "awaitable, made anew\neach time; above: the coroutine itself; "
+        "ratios to async def",
+        f"{'':30} {'await':>6} {'ns':>7} {'above':>7} {'task':>8} {'ns':>7}",
+        [f"{row.name:30} {row.await_ratio:6.2f} {row.await_ns:7.1f} "
+         f"{row.above_ns:7.1f} {row.task_ratio:8.3f} {row.task_ns:7.0f}"
+         for row in coroutines.measure(run.rounds * 5)],
     )
 
 
@@ -184,6 +198,7 @@ def bench_burn(_run: Run) -> None:
 
 BENCHES: dict[str, Callable[[Run], None]] = {
     "get": bench_get,
+    "coroutine": bench_coroutine,
     "udp": bench_udp,
     "cpu": bench_cpu,  # and latency
     "stall": bench_stall,

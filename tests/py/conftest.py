@@ -80,6 +80,14 @@ def run(
         runner.close()
 
 
+@pytest.fixture(autouse=True)
+def forget_callbacks() -> Iterator[None]:
+    """What a test gave the coroutine API as callbacks is let go."""
+    yield
+    if "awaitable_probe" in sys.modules:
+        sys.modules["awaitable_probe"].release()
+
+
 @pytest.fixture
 def python(start_process: Callable[..., Process]) -> Callable[..., Process]:
     """python(source, *arguments) -> Process: this Python on that program."""

@@ -16,6 +16,8 @@ BENCH = Path(__file__).resolve().parents[1] / "bench" / "bench.py"
      ("udp", ["loop.sock_recv", "awaitd queue.get()",
               "a bare recvmmsg() loop in C"]),
      ("cpu", ["loop.sock_recv", 'awaitd get(), wakeup="fd"']),
+     ("coroutine", ["async def, awaiting it", "C by hand, am_send",
+                    "awaitd's API"]),
      ("memory", ["awaitd queue, full: the ring"]),
      ("spi", ["a bare clock_nanosleep() loop in C",
               "awaitd's sampling reader"])],

@@ -55,6 +55,7 @@ def test_includes_are_looked_at_in_every_layer() -> None:
         ("devices/queue/waker.c", "#include <poll.h>", "belongs to"),
         ("devices/virtual.c", "#include <sys/eventfd.h>", "belongs to"),
         ("devices/candump.c", "#include <zlib.h>", "belongs to"),
+        ("devices/device.c", "#include <dlfcn.h>", "belongs to"),
         ("devices/reader.c", '#include "config/config.h"', "may not"),
         ("devices/reader.c", '# include  "pymod/host.h"', "may not"),
         ("devices/reader.c", '#include "daemon/report.h"', "may not"),
@@ -68,6 +69,12 @@ def test_includes_are_looked_at_in_every_layer() -> None:
         ("pymod/control.c", "#include <Python.h>", "<Python.h>"),
         ("pymod/host_state.h", '#include "pymod/bridge.h"', "<Python.h>"),
         ("pymod/bridge_signal.h", "#include <structmember.h>", "structmember"),
+        ("pymod/coroutine/completion.h", "#include <Python.h>", "<Python.h>"),
+        (
+            "pymod/coroutine/inbox.h",
+            '#include "pymod/waiter.h"',
+            "by way of pymod/module.h",
+        ),
         ("daemon/main.c", '#include "pymod/bridge.h"', "may not"),
         ("daemon/main.c", "#include <cyaml/cyaml.h>", "belongs to"),
         ("daemon/main.c", "#include <Python.h>", "<Python.h>"),
@@ -159,6 +166,18 @@ def compile_object(folder: Path, name: str, text: str) -> layers.Object:
             "int aw_planted(void) { return aw_host_dump_signal(); }",
             "uses aw_host_dump_signal of pymod/host.c.o",
         ),
+        (
+            "pymod/coroutine/completion.c",
+            "int PyGILState_Ensure(void);"
+            "int aw_planted(void) { return PyGILState_Ensure(); }",
+            "pymod/coroutine/completion.c.o uses PyGILState_Ensure",
+        ),
+        (
+            "pymod/coroutine/inbox.c",
+            "void *aw_waiter_new(void *, void *);"
+            "void *aw_planted(void) { return aw_waiter_new(0, 0); }",
+            "reaches Python: aw_waiter_new -> ",
+        ),
         # By way of a function that is itself in an object with Python.
         (
             "pymod/bridge_signal.c",
@@ -211,6 +230,19 @@ def test_a_readers_only_callback_into_pymod_needs_no_python(
     assert callbacks == {"aw_bridge_complete"}
     (home,) = (it for it in objects if "aw_bridge_complete" in it.defined)
     assert home.without_python
+
+
+def test_what_completes_on_other_threads_needs_no_python(
+    objects: list[layers.Object],
+) -> None:
+    """PyAwaitable_Complete() and PyAwaitable_Abandon(), as the table has
+    them, live in objects that are free of Python."""
+    table = (ROOT / "pymod/coroutine/capsule.c").read_text()
+    functions = re.findall(r"\.(?:complete|abandon) = (\w+),", table)
+    assert len(functions) == 2
+    for function in functions:
+        (home,) = (it for it in objects if function in it.defined)
+        assert home.name in {f"{it}.o" for it in layers.WITHOUT_PYTHON}
 
 
 # ---- thread roles ----

@@ -20,6 +20,10 @@ MAY_INCLUDE = {
     "devices": ["devices/*"],
     "config": ["config/*", "devices/*"],
     "pymod": ["pymod/*", "devices/*"],
+    "pymod/coroutine": ["pymod/*", "devices/queue/*"],
+    # What extensions include: nothing of what is not installed with it.
+    "pymod/include": [],
+    "pymod/include/awaitd": [],
     "daemon": ["daemon/*", "pymod/host.h", "config/*", "devices/*"],
 }
 
@@ -38,6 +42,7 @@ OWNERS = {
     "poll.h": ["devices/queue/eventfd.c", "devices/*.c"],
     "sys/eventfd.h": ["devices/queue/eventfd.c"],
     "sys/mman.h": ["devices/queue/memfd.c", "devices/*.c"],
+    "dlfcn.h": ["devices/driver_load.c"],
     "zlib.h": ["devices/replay.c"],
     "pcap*": ["devices/packet.c"],
     "cyaml/*": ["config/*"],
@@ -59,6 +64,10 @@ WITHOUT_PYTHON = {
         "host_state.h",
         "bridge_signal.c",
         "bridge_signal.h",
+        "coroutine/completion.c",
+        "coroutine/completion.h",
+        "coroutine/inbox.c",
+        "coroutine/inbox.h",
     )
 }
 
@@ -92,10 +101,10 @@ def _read(root: Path, path: Path) -> Source:
 
 
 def sources(root: Path) -> dict[str, Source]:
-    """Every C file below the root, but for tests and builds."""
+    """Every C file below the root, but for tests, examples and builds."""
     paths = (path for kind in ("*.c", "*.h") for path in root.rglob(kind))
     found = (_read(root, path) for path in paths)
-    outside = re.compile(r"(tests|build[^/]*|\.[^/]*)/")
+    outside = re.compile(r"(tests|examples|build[^/]*|\.[^/]*)/")
     return {
         source.path: source
         for source in sorted(found, key=lambda source: source.path)
@@ -148,7 +157,8 @@ def _closure(source: Source, files: dict[str, Source]) -> set[str]:
 
 
 def _check_python(source: Source, files: dict[str, Source]) -> Iterator[str]:
-    if source.folder == "pymod" and source.path not in WITHOUT_PYTHON:
+    in_pymod = source.path.startswith("pymod/")
+    if in_pymod and source.path not in WITHOUT_PYTHON:
         return
     for path in sorted(_closure(source, files)):
         for name in PYTHON_HEADERS.intersection(files[path].system):
@@ -210,9 +220,10 @@ def objects(build: Path) -> list[Object]:
     """The objects of each layer in a build folder, each once."""
     found: dict[str, Object] = {}
     for path in sorted(build.rglob("CMakeFiles/*.dir/**/*.c.o")):
-        folder = path.relative_to(build).as_posix().partition("/CMakeFiles")[0]
-        name = f"{folder}/{path.name}"
-        if folder in MAY_INCLUDE and name not in found:
+        name = re.sub(
+            "CMakeFiles/[^/]*/", "", path.relative_to(build).as_posix()
+        )
+        if name.rpartition("/")[0] in MAY_INCLUDE and name not in found:
             found[name] = Object(name, path)
     return list(found.values())
 

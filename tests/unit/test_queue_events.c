@@ -131,7 +131,8 @@ static void test_events_replace_their_own_kind_under_latest(void **state)
     offer_event(queue, AW_EVENT_BUS_STATE, AW_BUS_OFF, 0);
     offer_event(queue, AW_EVENT_TIMEOUT, 0, 0x100);
     offer_event(queue, AW_EVENT_TIMEOUT, 0, 0x200);
-    assert_int_equal(aw_queue_pending(queue), 4);
+    offer_event(queue, AW_EVENT_CHANGED, 0, 0x100);
+    assert_int_equal(aw_queue_pending(queue), 5);
     assert_int_equal(event_of(look(queue, 0)).value, AW_BUS_OFF);
     aw_queue_unref(queue);
 }

@@ -45,6 +45,15 @@ static void assert_exact(const struct aw_queue *queue, uint64_t delivered,
     assert_int_equal(stats.pending, pending);
 }
 
+static void test_queue_latest_depth_is_what_was_asked_for(void **state)
+{
+    struct aw_queue *queue = new_queue_of(AW_OVERFLOW_DROP_OLDEST, 4);
+
+    assert_int_equal(aw_queue_depth(*state), 4);
+    assert_int_equal(aw_queue_depth(queue), 4);
+    aw_queue_unref(queue);
+}
+
 static void test_queue_latest_gives_the_newest_of_each_id(void **state)
 {
     struct aw_queue *queue = *state;
@@ -337,6 +346,7 @@ static void test_queue_latest_without_depth_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        LATEST_TEST(test_queue_latest_depth_is_what_was_asked_for),
         LATEST_TEST(test_queue_latest_gives_the_newest_of_each_id),
         LATEST_TEST(test_queue_latest_more_ids_than_depth_drop_the_new_id),
         LATEST_TEST(test_queue_latest_claimed_frame_is_not_replaced),

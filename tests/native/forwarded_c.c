@@ -1,0 +1,2 @@
+#define MODULE forwarded_c
+#include "forwarded.h"

@@ -1,0 +1,2 @@
+#define MODULE forwarded_cpp
+#include "forwarded.h"
