@@ -156,7 +156,8 @@ static PyObject *transfer_throw(PyObject *self, PyObject *const *arguments,
                                 Py_ssize_t count)
 {
     leave((TransferObject *)self);
-    return aw_wait_raise(arguments, count);
+    aw_wait_raise(arguments, count);
+    return NULL;
 }
 
 static PyObject *transfer_close(PyObject *self, PyObject *Py_UNUSED(unused))
