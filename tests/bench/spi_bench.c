@@ -131,9 +131,9 @@ static int attach(struct aw_device *device, struct aw_queue **ret_queue)
 
 static int run_awaitd(const struct turn *turn)
 {
-    struct timespec time = {
-        (time_t)turn->seconds,
-        (long)((turn->seconds - (time_t)turn->seconds) * 1e9)};
+    uint64_t length_ns = (uint64_t)(turn->seconds * 1e9);
+    struct timespec time = {(time_t)(length_ns / AW_NS_PER_S),
+                            (long)(length_ns % AW_NS_PER_S)};
     struct aw_device_config *config = NULL;
     struct aw_device *device = NULL;
     struct aw_queue *queue = NULL;

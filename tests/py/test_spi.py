@@ -284,6 +284,25 @@ def test_transfers_go_between_samples(spi):
         """) == "50 0\n"
 
 
+def test_samples_beside_a_script_that_computes_are_accounted_for(spi):
+    assert spi("""
+        @on(sample="80", sample_bytes=6, period_us=100)
+        async def main(device):
+            small, large = device.queue(depth=64), device.queue(depth=65536)
+            while large.stats().received < 5000:  # the loop never turns
+                pass
+            device.close()
+            for queue in small, large:
+                frames = await queue.get_many(65536)
+                stats = queue.stats()
+                numbers = [int.from_bytes(f.data[1:5], "big") for f in frames]
+                assert stats.received == stats.delivered + stats.dropped
+                first = numbers[0]  # the second queue came later
+                assert numbers == list(range(first, first + len(numbers)))
+                print(len(frames) >= 5000, stats.dropped == stats.received - 64)
+        """) == "False True\nTrue False\n"
+
+
 # ---- opening ----
 
 

@@ -134,7 +134,7 @@ def test_loop_goes_on_while_a_transfer_lasts(sensor):
         ({"path": "/dev/spidev7.0"}, "there is no /dev/spidev7.0"),
         ({"path": "/dev/null"}, "/dev/null is no SPI device"),
         ({"bits": 12}, "refuses bits: 12"),
-        ({"loopback": True}, "refuses mode 0, loopback"),
+        ({"no_cs": True}, "refuses mode 0, no_cs"),
         (SAMPLING | {"data_ready": "nothing"}, 'no GPIO line "nothing"'),
         (SAMPLING | {"data_ready": "gpiochip9:0"}, "/dev/gpiochip9"),
         (SAMPLING | {"period_us": 50}, "raise speed_hz or period_us"),

@@ -43,14 +43,8 @@ static void assert_refused(const char *word, const char *const pairs[][2])
 
 static void test_spi_sample_that_is_no_hexadecimal_is_refused(void **state)
 {
-    static const char *const texts[] = {"8",
-                                        "80 0",
-                                        "8 0",
-                                        "0x80",
-                                        "",
-                                        "zz",
-                                        "80 "
-                                        "0g"};
+    static const char *const texts[] = {"8", "80 0", "8 0",  "0x80",
+                                        "",  "zz",   "80 0g"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
