@@ -249,6 +249,42 @@ static void test_spi_samples_that_keep_failing_lose_the_device(void **state)
     fixture_free(spi);
 }
 
+static void test_spi_samples_that_fail_now_and_then_lose_no_device(void **state)
+{
+    struct fixture *spi = new_sampling("period_us", "1e6");
+    struct capture capture;
+    char text[512];
+
+    (void)state;
+    fake_chardev.message_error = EIO;
+    begin(spi);
+    capture = capture_begin();
+    for (uint32_t i = 0; i < 30; i++) {
+        fake_chardev.message_error_count = i % 2;
+        assert_int_equal(fixture_read(spi, AW_BATCH_FRAMES), 0);
+        assert_int_equal(spi->batch.count, 1 - i % 2);
+        pass_ticks(spi, 1);
+    }
+    capture_end(capture, text, sizeof(text));
+    assert_int_equal(losses(spi), 15);
+    fixture_free(spi);
+}
+
+static void test_spi_loss_is_told_to_one_frame(void **state)
+{
+    struct fixture *spi = new_sampling("data_ready", "ready");
+
+    (void)state;
+    begin(spi);
+    fake_chardev_edge(1000, 4);
+    fake_chardev_edge(2000, 0);
+    assert_int_equal(fixture_read(spi, AW_BATCH_FRAMES), 0);
+    assert_int_equal(spi->batch.count, 3);
+    assert_int_equal(aw_batch_at(&spi->batch, 1)->lost_before, 4);
+    assert_int_equal(aw_batch_at(&spi->batch, 2)->lost_before, 0);
+    fixture_free(spi);
+}
+
 static void test_spi_sample_of_a_chip_that_is_gone_loses_it(void **state)
 {
     struct fixture *spi = new_sampling("period_us", "1e6");
@@ -457,6 +493,9 @@ int main(void)
         cmocka_unit_test(test_spi_burst_for_which_there_is_no_room_waits),
         cmocka_unit_test(test_spi_sample_that_fails_is_lost),
         cmocka_unit_test(test_spi_samples_that_keep_failing_lose_the_device),
+        cmocka_unit_test(
+            test_spi_samples_that_fail_now_and_then_lose_no_device),
+        cmocka_unit_test(test_spi_loss_is_told_to_one_frame),
         cmocka_unit_test(test_spi_sample_of_a_chip_that_is_gone_loses_it),
         cmocka_unit_test(test_spi_edge_gives_a_frame_of_its_time),
         cmocka_unit_test(test_spi_edge_asks_for_the_line_with_events),
