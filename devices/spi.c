@@ -7,12 +7,16 @@
  * its chip before.
  *
  * A bell beside the sampler's descriptor tells what that does not know: that
- * the chip is gone, or that frames are left of the last batch. */
+ * the chip is gone, or that frames are left of the last batch. And since spidev
+ * does not say that its chip is gone until it is asked, it is asked once a
+ * second, so that nobody waits for an edge that cannot come. */
 #include "devices/spi.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "devices/drivers.h"
 #include "devices/queue/clock.h"
@@ -21,6 +25,8 @@
 
 /* Bytes that a slot has at least, for events. */
 #define SLOT_BYTES_MIN 8u
+
+#define CHECK_S 1 /* between two looks whether the chip is there */
 
 enum option {
     PATH,
@@ -142,6 +148,7 @@ struct spi {
     struct aw_spi_port port;
     struct aw_spi_sampler *sampler; /* NULL: transfers only */
     int bell;
+    int watch; /* a timer */
     bool gone;
 };
 
@@ -351,29 +358,53 @@ static int open_port(struct spi *spi, const char *name,
     return result;
 }
 
-static int open_spi(struct aw_link *link, const struct aw_value *values,
-                    struct aw_error *error)
+static void free_spi(struct spi *spi)
 {
+    aw_eventfd_close(spi->bell);
+    if (spi->watch >= 0)
+        close(spi->watch);
+    free(spi);
+}
+
+/* Its two descriptors. Returns 0, -ENOMEM or why there is none. */
+static int make_spi(struct spi **ret_spi)
+{
+    const struct itimerspec each = {{CHECK_S, 0}, {CHECK_S, 0}};
     struct spi *spi = calloc(1, sizeof(*spi));
     int result;
 
     if (!spi)
-        return aw_error_set(error, ENOMEM, "device %s: out of memory",
-                            link->name);
+        return -ENOMEM;
     spi->bell = aw_eventfd_new();
-    result = spi->bell < 0
-                 ? aw_error_set(error, -spi->bell,
-                                "device %s: cannot make an eventfd: %s",
-                                link->name, strerror(-spi->bell))
-                 : open_port(spi, link->name, values, error);
+    spi->watch = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    result = spi->watch < 0 ? -errno : spi->bell < 0 ? spi->bell : 0;
     if (result < 0) {
-        aw_eventfd_close(spi->bell);
-        free(spi);
+        free_spi(spi);
+        return result;
+    }
+    timerfd_settime(spi->watch, 0, &each, NULL);
+    *ret_spi = spi;
+    return 0;
+}
+
+static int open_spi(struct aw_link *link, const struct aw_value *values,
+                    struct aw_error *error)
+{
+    struct spi *spi;
+    int result = make_spi(&spi);
+
+    if (result < 0)
+        return aw_error_set(error, -result, "device %s: cannot prepare it: %s",
+                            link->name, strerror(-result));
+    result = open_port(spi, link->name, values, error);
+    if (result < 0) {
+        free_spi(spi);
         return result;
     }
     describe(link, values);
     link->state = spi;
     link->fd = spi->bell;
+    link->aux_fd = spi->watch;
     return 0;
 }
 
@@ -383,8 +414,7 @@ static void close_spi(struct aw_link *link)
 
     aw_spi_sampler_free(spi->sampler);
     aw_spi_port_deinit(&spi->port);
-    aw_eventfd_close(spi->bell);
-    free(spi);
+    free_spi(spi);
 }
 
 /* ---- on the reader's thread ---- */
@@ -426,6 +456,18 @@ static int read_spi(struct aw_link *link, struct aw_batch *batch) AW_ON(reader)
     return result;
 }
 
+/* The timer of the watch. */
+static int aux_spi(struct aw_link *link, struct aw_batch *batch) AW_ON(reader)
+{
+    const struct spi *spi = link->state;
+    uint64_t ticks;
+
+    (void)batch;
+    if (read(spi->watch, &ticks, sizeof(ticks)) < 0)
+        return 0;
+    return aw_spi_port_check(&spi->port);
+}
+
 static int send_spi(struct aw_link *link, struct aw_send *send) AW_ON(reader)
 {
     struct spi *spi = link->state;
@@ -457,6 +499,7 @@ const struct aw_driver aw_spi_driver = {
     .open = open_spi,
     .start = start_spi,
     .read = read_spi,
+    .aux = aux_spi,
     .send = send_spi,
     .losses = count_losses,
     .close = close_spi,

@@ -179,6 +179,16 @@ int aw_spi_port_message(const struct aw_spi_port *port,
     return result < 0 ? result : 0;
 }
 
+int aw_spi_port_check(const struct aw_spi_port *port)
+{
+    uint32_t mode;
+    int result = aw_chardev_ioctl(port->fd, SPI_IOC_RD_MODE32, &mode);
+
+    return result == -ESHUTDOWN || result == -ENXIO || result == -ENODEV
+               ? -ENODEV
+               : 0;
+}
+
 /* A frame's bytes while they are cut into segments. */
 struct cut {
     const uint8_t *tx;

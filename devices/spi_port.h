@@ -44,6 +44,9 @@ int aw_spi_port_message(const struct aw_spi_port *port,
                         struct spi_ioc_transfer *transfers, uint32_t count)
     AW_ON(reader);
 
+/* Is the chip still there? Puts nothing on the bus. Returns 0 or -ENODEV. */
+int aw_spi_port_check(const struct aw_spi_port *port) AW_ON(reader);
+
 /* Makes the transfer that a frame asks for (spi.h), and fills in its reply.
  * Returns as above, or -EINVAL for what is no transfer. */
 int aw_spi_port_transfer(const struct aw_spi_port *port, struct aw_send *send)

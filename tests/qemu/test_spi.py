@@ -301,6 +301,19 @@ def test_unplugged_while_sampling_ends_the_queue(sensor):
     run(main())
 
 
+def test_unplugged_while_waiting_for_an_edge_ends_the_queue(sensor):
+    async def main() -> None:
+        with open_spi(**EDGES) as imu:
+            queue = imu.queue()
+            waiting = asyncio.create_task(queue.get())
+            await asyncio.sleep(0)
+            sensor.unplug()
+            with pytest.raises(awaitd.DeviceLost):
+                await waiting
+
+    run(main())
+
+
 def test_unplugged_while_sending_fails_the_transfer(sensor):
     async def main() -> None:
         with open_spi() as chip:

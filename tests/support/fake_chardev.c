@@ -114,6 +114,12 @@ static int ask_spi(unsigned long request, void *argument)
     case SPI_IOC_WR_MODE32:
         memcpy(&fake_chardev.mode, argument, sizeof(fake_chardev.mode));
         return -fake_chardev.mode_error;
+    case SPI_IOC_RD_MODE32:
+        memcpy(argument, &fake_chardev.mode, sizeof(fake_chardev.mode));
+        /* Relaxed: it guards nothing. */
+        return atomic_load_explicit(&fake_chardev.gone, memory_order_relaxed)
+                   ? -ESHUTDOWN
+                   : 0;
     case SPI_IOC_WR_BITS_PER_WORD:
         memcpy(&fake_chardev.bits, argument, sizeof(fake_chardev.bits));
         return -fake_chardev.bits_error;

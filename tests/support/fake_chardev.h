@@ -23,6 +23,7 @@ struct fake_chardev {
     /* What is refused: positive errnos, 0 for nothing. */
     int open_error, gpio_open_error, mode_error, bits_error, speed_error,
         line_error;
+    _Atomic(bool) gone;                    /* the chip */
     _Atomic(int) message_error;            /* of messages, */
     _Atomic(uint32_t) message_error_count; /* so many from now on */
 

@@ -2,6 +2,7 @@
 #include "tests/unit/driver_fixture.h"
 
 #include <errno.h>
+#include <sys/timerfd.h>
 
 #include "devices/spi.h"
 #include "tests/support/fake_chardev.h"
@@ -452,6 +453,32 @@ static void test_spi_chip_that_is_gone_is_told_by_the_next_read(void **state)
     fixture_free(spi);
 }
 
+/* ---- the watch ---- */
+
+/* Has the watch look now. */
+static int look(struct fixture *spi)
+{
+    const struct itimerspec now = {{1, 0}, {0, 1}};
+    struct pollfd wait = {.fd = spi->link.aux_fd, .events = POLLIN};
+
+    assert_int_equal(timerfd_settime(spi->link.aux_fd, 0, &now, NULL), 0);
+    assert_int_equal(poll(&wait, 1, DEADLINE_MS), 1);
+    aw_role_assume(&aw_role_reader);
+    return spi->driver->aux(&spi->link, &spi->batch);
+}
+
+static void test_spi_watch_finds_that_the_chip_is_gone(void **state)
+{
+    struct fixture *spi = open_plain();
+
+    (void)state;
+    assert_int_equal(look(spi), 0);
+    fake_chardev.gone = true;
+    assert_int_equal(look(spi), -ENODEV);
+    assert_int_equal(fake_chardev.messages, 0);
+    fixture_free(spi);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -483,6 +510,7 @@ int main(void)
         cmocka_unit_test(test_spi_transfer_beyond_spidevs_buffer_is_refused),
         cmocka_unit_test(test_spi_transfer_that_fails_leaves_the_device),
         cmocka_unit_test(test_spi_chip_that_is_gone_is_told_by_the_next_read),
+        cmocka_unit_test(test_spi_watch_finds_that_the_chip_is_gone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
