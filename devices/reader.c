@@ -93,6 +93,8 @@ void aw_reader_distribute(struct aw_reader *reader)
 {
     struct aw_batch *batch = &reader->batch;
 
+    /* Who is told of a change by an event finds it in the status. */
+    aw_status_publish(reader);
     number_batch(reader, batch);
     if (reader->confirms)
         aw_confirm_batch(reader, batch);
@@ -337,6 +339,8 @@ static void serve(struct aw_reader *reader, struct aw_mail *mail) AW_ON(reader)
         begin_stop(reader, mail);
         return;
     }
+    /* Who has an answer finds what came of it, as the kernel's filter. */
+    aw_status_publish(reader);
     aw_mail_answer(mail, result);
 }
 

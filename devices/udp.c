@@ -338,12 +338,12 @@ static void fill_frame(struct udp *udp, uint32_t index, struct aw_frame *frame)
     uint32_t taken = sent < udp->max_payload ? sent : udp->max_payload;
     struct aw_address sender;
 
-    frame->flags = taken < sent ? AW_FRAME_TRUNCATED : 0;
-    aw_socket_stamp(udp->socket, index, frame);
     frame->kind = AW_KIND_DATAGRAM;
     frame->id = sent;
     frame->length = (uint16_t)(HEAD_BYTES + taken);
+    frame->flags = taken < sent ? AW_FRAME_TRUNCATED : 0;
     frame->channel = 0;
+    aw_socket_stamp(udp->socket, index, frame);
     aw_address_import(&aw_socket_sender(udp->socket, index)->any, &sender);
     memcpy(frame->payload, &sender, sizeof(sender));
 }
