@@ -117,6 +117,7 @@ void aw_reader_lose(struct aw_reader *reader, int failure)
 {
     aw_log(AW_LOG_ERROR, "device %s is lost: %s", reader->link.name,
            strerror(failure));
+    aw_reader_settle_losses(reader);
     reader->link.status.state = AW_LINK_LOST;
     reader->link.status.failure = failure;
     reader->link.status.lost++;

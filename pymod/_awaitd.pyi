@@ -695,6 +695,35 @@ class EthernetDevice(Device[EthernetFrame]): ...
 @final
 class BytesDevice(Device[Frame]): ...
 
+@type_check_only
+class _Segment(TypedDict, total=False):
+    tx: ReadableBuffer  # either this
+    read: int  # or this
+    speed_hz: float
+    delay_us: int
+    bits: int
+    cs_change: bool
+
+@final
+class SpiDevice(Device[Frame]):
+    # An array may be a sequence too; it is taken as bytes.
+    @overload
+    def transfer(  # type: ignore[misc]
+        self, __tx: ReadableBuffer, timeout: float | None = None
+    ) -> Coroutine[Any, Any, bytes]: ...
+    @overload
+    def transfer(
+        self,
+        __tx: Sequence[ReadableBuffer | _Segment],  # a list or a tuple
+        timeout: float | None = None,
+    ) -> Coroutine[Any, Any, list[bytes]]: ...
+    @property
+    def overruns(self) -> int: ...
+    @property
+    def missed(self) -> int: ...
+    @property
+    def late_max_ns(self) -> int: ...
+
 @final
 class J1939Device(Device[J1939Message]): ...
 
@@ -782,7 +811,14 @@ class _Lease(Generic[_F]):
 
 def open_device(
     name: str, options: dict[str, str], /
-) -> CanDevice | DatagramDevice | J1939Device | EthernetDevice | BytesDevice: ...
+) -> (
+    CanDevice
+    | DatagramDevice
+    | J1939Device
+    | EthernetDevice
+    | SpiDevice
+    | BytesDevice
+): ...
 def parse_device(text: str, /) -> tuple[str, dict[str, str]]: ...
 def read_config(path: StrPath, /) -> dict[str, dict[str, str]]: ...
 def hosted_devices() -> dict[str, Device[Any]] | None: ...

@@ -28,6 +28,11 @@ struct aw_bridge {
     pthread_t thread;      /* outside the daemon */
 };
 
+struct aw_bridge;
+
+/* Tells an awaitable, with the GIL, what came of its request, and drops it. */
+typedef void aw_bridge_finish(struct aw_bridge *bridge, struct aw_send *send);
+
 /* What aw_send.user points to, as long as the reader or the bridge has it. */
 struct aw_pending_send {
     struct aw_bridge *bridge;
@@ -35,6 +40,7 @@ struct aw_pending_send {
     int result;      /* written by the reader, then read by the bridge */
     size_t *left;    /* how many that belong together are not settled, the
                         reader's; NULL: it is alone */
+    aw_bridge_finish *finish; /* NULL: aw_send_finish() */
 };
 
 /* Ends aw_bridge_run(). Any thread; does not wait. */

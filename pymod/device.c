@@ -155,6 +155,8 @@ static PyObject *device_repr(PyObject *object)
 static PyTypeObject *type_for(const struct aw_module *module,
                               const struct aw_device *device)
 {
+    if (strcmp(aw_device_driver(device)->name, "spi") == 0)
+        return module->spi_device_type;
     switch (aw_device_kind(device)) {
     case AW_KIND_CAN:
     case AW_KIND_CAN_XL:

@@ -122,7 +122,7 @@ void aw_frame_dealloc(PyObject *self) AW_WITH_GIL;
     {                                                                          \
         "lost_cause", aw_frame_get_lost_cause, NULL,                           \
             PyDoc_STR("Why frames were lost before this one: \"\" (none "      \
-                      "were), \"kernel\" (its receive buffer was full), "      \
+                      "were), \"kernel\" (it had no room for them), "          \
                       "\"overflow\" (the queue was full), \"away\" (the "      \
                       "device was: nobody knows how many), or several with + " \
                       "between."),                                             \

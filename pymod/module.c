@@ -230,7 +230,8 @@ static int execute(PyObject *module)
         aw_gap_setup,       aw_lease_setup,          aw_batch_setup,
         aw_awaitable_setup, aw_capsule_setup,        aw_completion_wait_setup,
         aw_fd_wait_setup,   aw_j1939_setup,          aw_periodic_setup,
-        aw_event_setup,     aw_can_error_setup,
+        aw_event_setup,     aw_can_error_setup,      aw_spi_device_setup,
+        aw_transfer_setup,
     };
     struct aw_module *state = aw_module_state(module);
 

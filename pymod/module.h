@@ -40,6 +40,9 @@ struct aw_module {
     PyTypeObject *event_type;                               /* event.c: Event */
     PyTypeObject *device_type; /* device.c: Device, the base of these: */
     PyTypeObject *can_device_type, *datagram_device_type, *bytes_device_type;
+    PyTypeObject *spi_device_type; /* spi_device.c: SpiDevice */
+    PyTypeObject
+        *transfer_type; /* transfer.c: what `await transfer()` awaits */
     PyTypeObject *j1939_device_type;
     PyTypeObject *periodic_type; /* periodic.c: PeriodicSend */
     PyTypeObject *queue_type;    /* queue.c: Queue */
@@ -122,6 +125,8 @@ int aw_get_setup(PyObject *module) AW_WITH_GIL;
 int aw_waiter_setup(PyObject *module) AW_WITH_GIL;
 int aw_doorbell_setup(PyObject *module) AW_WITH_GIL;
 int aw_send_setup(PyObject *module) AW_WITH_GIL;
+int aw_spi_device_setup(PyObject *module) AW_WITH_GIL;
+int aw_transfer_setup(PyObject *module) AW_WITH_GIL;
 int aw_stats_setup(PyObject *module) AW_WITH_GIL;
 int aw_gap_setup(PyObject *module) AW_WITH_GIL;
 int aw_lease_setup(PyObject *module) AW_WITH_GIL;

@@ -12,7 +12,7 @@
 static const char *remedy(const struct aw_queue *queue, enum aw_loss cause)
 {
     if (cause == AW_LOSS_KERNEL)
-        return "the kernel's receive buffer was full; raise "
+        return "the kernel could not keep them; for a socket raise "
                "net.core.rmem_max and the device's receive_buffer";
     if (aw_queue_keyed(queue))
         return "there are more ids than its depth; raise it, or filter";

@@ -43,6 +43,7 @@ try:
         SendQueueFull,
         SendStats,
         SendTimeout,
+        SpiDevice,
         __version__,
     )
     from _awaitd import open_device as _open_device
@@ -89,6 +90,7 @@ __all__ = [
     "SendQueueFull",
     "SendStats",
     "SendTimeout",
+    "SpiDevice",
     "UnknownDevice",
     "__version__",
     "device",

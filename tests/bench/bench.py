@@ -30,6 +30,7 @@ import getters
 import held
 import paced
 import plots
+import sampled
 import senders
 import wires
 from common import ROOT, Page, free_port, namespaces
@@ -215,6 +216,22 @@ def bench_memory(run: Run) -> None:
     )
 
 
+def bench_spi(run: Run) -> None:
+    results = sampled.measure(run.rounds * 5, run.seconds)
+    run.page.table(
+        "spi",
+        f"SPI sampling at {sampled.RATE:,} Hz, the transfer itself a stub: "
+        "from a tick\nto the next transfer, in microseconds (medians of "
+        "the rounds)",
+        f"{'':40} {'p99':>5} {'p50 us':>8} {'p99 us':>8} {'max us':>8} "
+        f"{'ticks':>8} {'skipped':>8}",
+        [f"{name:40} {sampled.ratio(results, name):5.2f} {jitter.p50_us:8.1f} "
+         f"{jitter.p99_us:8.1f} {jitter.max_us:8.1f} {jitter.ticks:8,} "
+         f"{jitter.skipped:8,}"
+         for name, jitter in results.items()],
+    )
+
+
 def bench_burn(_run: Run) -> None:
     port = free_port()
     print("\nOne second of pure Python while 8,000 datagrams arrive\n",
@@ -235,6 +252,7 @@ BENCHES: dict[str, Callable[[Run], None]] = {
     "cpu": bench_cpu,  # and latency
     "stall": bench_stall,
     "memory": bench_memory,
+    "spi": bench_spi,
     "burn": bench_burn,
 }
 

@@ -23,7 +23,9 @@ BENCH = Path(__file__).resolve().parents[1] / "bench" / "bench.py"
      ("cpu", ["loop.sock_recv", 'awaitd get(), wakeup="fd"']),
      ("coroutine", ["async def, awaiting it", "C by hand, am_send",
                     "awaitd's API"]),
-     ("memory", ["awaitd queue, full: the ring"])],
+     ("memory", ["awaitd queue, full: the ring"]),
+     ("spi", ["a bare clock_nanosleep() loop in C",
+              "awaitd's sampling reader"])],
 )
 def test_bench_prints_a_row_for_each_contender(
     start_process, bench, contenders

@@ -26,6 +26,14 @@ from typing_extensions import assert_type
 import asyncio
 import awaitd
 
+async def transfer(adc: awaitd.SpiDevice) -> None:
+    assert_type(await adc.transfer(b"abc"), bytes)
+    assert_type(await adc.transfer([b"a", b"b"], timeout=1.0), list[bytes])
+    assert_type(await adc.transfer([{"tx": b"a"}, {"read": 3}]), list[bytes])
+    assert_type(await adc.transfer([b"a", {"read": 3, "cs_change": True}]),
+                list[bytes])
+    assert_type(await adc.queue().get(), awaitd.Frame)
+
 async def use(can: awaitd.CanDevice, net: awaitd.DatagramDevice) -> None:
     queue = can.queue(filters=[{"can_id": 1, "can_mask": 0x7FF}])
     assert_type(queue, awaitd.Queue[awaitd.CanFrame])

@@ -23,7 +23,7 @@
 #include "devices/options.h"
 
 #define DEADLINE_MS 5000
-#define OPTIONS_MAX 16
+#define OPTIONS_MAX 24
 
 struct fixture {
     const struct aw_driver *driver;
