@@ -9,6 +9,7 @@
 
 #include "devices/device.h"
 #include "devices/device_config.h"
+#include "devices/driver_load.h"
 
 const struct aw_option aw_settings[AW_SETTING_COUNT] = {
     [AW_SETTING_STOP_GRACE] =
@@ -77,14 +78,18 @@ static void add_key(struct aw_document *document, const char *key,
     document->key_count++;
 }
 
-/* The union of what the drivers take: one column for each key, whoever has it.
- * Which of them a device may use, its driver says. */
+/* The union of what the drivers take, loaded ones included: one column for each
+ * key, whoever has it. Which of them a device may use, its driver says. */
 static int add_device_keys(struct aw_document *document)
 {
     size_t most = AW_DEVICE_KEY_COUNT + AW_COMMON_COUNT + 1;
+    size_t driver_count = 0;
+    const struct aw_driver *driver;
 
-    for (size_t i = 0; aw_drivers[i]; i++)
-        most += aw_drivers[i]->option_count;
+    while ((driver = aw_driver_at(driver_count))) {
+        most += driver->option_count;
+        driver_count++;
+    }
     document->schema->device_fields =
         calloc(most, sizeof(*document->schema->device_fields));
     if (!document->schema->device_fields)
@@ -93,9 +98,11 @@ static int add_device_keys(struct aw_document *document)
     add_key(document, "driver", true);
     for (size_t i = 0; i < AW_COMMON_COUNT; i++)
         add_key(document, aw_common_options[i].name, false);
-    for (size_t i = 0; aw_drivers[i]; i++) {
-        for (size_t j = 0; j < aw_drivers[i]->option_count; j++)
-            add_key(document, aw_drivers[i]->options[j].name, false);
+    /* As many as were counted: another thread may load one meanwhile. */
+    for (size_t i = 0; i < driver_count; i++) {
+        driver = aw_driver_at(i);
+        for (size_t j = 0; j < driver->option_count; j++)
+            add_key(document, driver->options[j].name, false);
     }
     return 0;
 }

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "config/document.h"
 #include "config/index.h"
+#include "devices/driver_load.h"
 
 /* One file on its way to a configuration: its bytes, where things stand in
  * them, what libcyaml made of them, and what came out. */
@@ -112,6 +113,51 @@ static char *resolve(const struct loader *loader, const char *path)
     return resolved;
 }
 
+/* ---- drivers ---- */
+
+/* What names a driver: a name, or a path as resolve() gives it. The caller's.
+ */
+static char *resolve_driver(const struct loader *loader, const char *text)
+{
+    return aw_driver_is_path(text) ? resolve(loader, text) : strdup(text);
+}
+
+static int load_driver(const struct loader *loader,
+                       const struct aw_index_entry *entry)
+{
+    char *path = resolve(loader, entry->text);
+    const struct aw_driver *driver;
+    struct aw_error reason = {""};
+    int result = path ? aw_driver_load(path, &driver, &reason) : -ENOMEM;
+
+    free(path);
+    return result < 0 ? pass_on(loader, entry->path, result, &reason) : 0;
+}
+
+static bool is_driver_key(const char *path)
+{
+    unsigned index;
+    int length = 0;
+
+    return sscanf(path, "devices[%u].driver%n", &index, &length) == 1 &&
+           length > 0 && path[length] == '\0';
+}
+
+/* Before there is a schema: it has the keys of every driver in it. */
+static int load_drivers(const struct loader *loader)
+{
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < loader->index->count; i++) {
+        const struct aw_index_entry *entry = &loader->index->entries[i];
+
+        if (entry->text && is_driver_key(entry->path) &&
+            aw_driver_is_path(entry->text))
+            result = load_driver(loader, entry);
+    }
+    return result;
+}
+
 /* ---- shape ---- */
 
 static const char *suggest_own_key(const char *key)
@@ -122,26 +168,31 @@ static const char *suggest_own_key(const char *key)
     return aw_options_suggest(own, sizeof(own) / sizeof(own[0]), key);
 }
 
+/* A loaded driver's own words are wanted whatever the key resembles. */
 static bool is_near_option(const char *driver, const char *key)
 {
     const struct aw_driver *found = aw_driver_find(driver);
 
-    return found &&
-           (aw_options_suggest(found->options, found->option_count, key) ||
-            aw_options_suggest(aw_common_options, AW_COMMON_COUNT, key));
+    return aw_driver_is_path(driver) ||
+           (found &&
+            (aw_options_suggest(found->options, found->option_count, key) ||
+             aw_options_suggest(aw_common_options, AW_COMMON_COUNT, key)));
 }
 
 /* No driver has `key`. What else it might be, the device's own driver knows. */
 static int refuse_option(const struct loader *loader, const char *driver_path,
                          const char *path, const char *key)
 {
-    const char *driver = aw_index_find(loader->index, driver_path)->text;
+    const char *text = aw_index_find(loader->index, driver_path)->text;
+    char *driver = resolve_driver(loader, text);
     struct aw_device_config *device;
     struct aw_error reason = {""};
-    int result;
+    int result = -ENOMEM;
 
     /* Whatever its name: the driver's own words about the key are wanted. */
-    result = aw_device_config_new("device", driver, &device, &reason);
+    if (driver)
+        result = aw_device_config_new("device", driver, &device, &reason);
+    free(driver);
     if (result < 0)
         return pass_on(loader, driver_path, result, &reason);
     result = aw_device_config_set(device, key, "", &reason);
@@ -245,6 +296,8 @@ static int load_document(struct loader *loader)
     int result = aw_index_new(loader->file, loader->content, loader->length,
                               &loader->index, loader->error);
 
+    if (result == 0)
+        result = load_drivers(loader);
     if (result < 0)
         return result;
     result = aw_document_new(loader->content, loader->length, &loader->document,
@@ -350,6 +403,20 @@ static int set_options(const struct loader *loader, char *const *row,
     return aw_device_config_check(device, reason);
 }
 
+static int make_device(const struct loader *loader, char *const *row,
+                       struct aw_device_config **ret_device,
+                       struct aw_error *reason)
+{
+    char *driver = resolve_driver(loader, row[AW_DEVICE_KEY_DRIVER]);
+    int result = -ENOMEM;
+
+    if (driver)
+        result = aw_device_config_new(row[AW_DEVICE_KEY_NAME], driver,
+                                      ret_device, reason);
+    free(driver);
+    return result;
+}
+
 static int take_device(struct loader *loader, size_t index)
 {
     char *const *row = aw_document_device(loader->document, index);
@@ -361,8 +428,7 @@ static int take_device(struct loader *loader, size_t index)
     snprintf(path, sizeof(path), "devices[%zu]", index);
     snprintf(name_path, sizeof(name_path), "devices[%zu].name", index);
     snprintf(driver_path, sizeof(driver_path), "devices[%zu].driver", index);
-    result = aw_device_config_new(row[AW_DEVICE_KEY_NAME],
-                                  row[AW_DEVICE_KEY_DRIVER], &device, &reason);
+    result = make_device(loader, row, &device, &reason);
     if (result < 0)
         return pass_on(loader, result == -ENOENT ? driver_path : name_path,
                        result, &reason);

@@ -5,7 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_STATS_JSON = 256, OPTION_FAIL_ON_DROP };
+enum {
+    OPTION_STATS_JSON = 256,
+    OPTION_FAIL_ON_DROP,
+    OPTION_JSON,
+    OPTION_ROOT,
+};
 
 /* A leading '+' stops at the script: what follows is the script's. The colon
  * tells a missing value from an unknown option. */
@@ -124,6 +129,38 @@ static int parse_check(int argc, char **argv, struct aw_arguments *arguments,
     return 0;
 }
 
+static int parse_devices(int argc, char **argv, struct aw_arguments *arguments,
+                         struct aw_error *error)
+{
+    static const struct option options[] = {
+        {"json", no_argument, NULL, OPTION_JSON},
+        {"root", required_argument, NULL, OPTION_ROOT},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    int found;
+
+    arguments->command = AW_COMMAND_DEVICES;
+    opterr = 0;
+    optind = 0;
+    while ((found = getopt_long(argc, argv, "+:h", options, NULL)) != -1) {
+        if (found == '?' || found == ':')
+            return refuse_option(found, argv[optind - 1], error);
+        if (found == OPTION_JSON)
+            arguments->json = true;
+        else if (found == OPTION_ROOT)
+            arguments->root_path = optarg;
+        else
+            arguments->command = AW_COMMAND_HELP;
+    }
+    if (optind < argc)
+        return aw_error_set(error, EINVAL,
+                            "devices takes no \"%s\"; awaitd help devices "
+                            "lists the drivers",
+                            argv[optind]);
+    return 0;
+}
+
 static int parse_version(int argc, char **argv, struct aw_arguments *arguments,
                          struct aw_error *error)
 {
@@ -134,6 +171,13 @@ static int parse_version(int argc, char **argv, struct aw_arguments *arguments,
     return 0;
 }
 
+static void take_help_devices(int argc, char **argv,
+                              struct aw_arguments *arguments)
+{
+    arguments->command = AW_COMMAND_HELP_DEVICES;
+    arguments->driver_path = argc > 2 ? argv[2] : NULL;
+}
+
 static int parse_help(int argc, char **argv, struct aw_arguments *arguments,
                       struct aw_error *error)
 {
@@ -142,7 +186,7 @@ static int parse_help(int argc, char **argv, struct aw_arguments *arguments,
     if (!strcmp(topic, "run"))
         arguments->command = AW_COMMAND_HELP_RUN;
     else if (!strcmp(topic, "devices"))
-        arguments->command = AW_COMMAND_HELP_DEVICES;
+        take_help_devices(argc, argv, arguments);
     else if (!strcmp(topic, "") || !strcmp(topic, "check"))
         arguments->command = AW_COMMAND_HELP;
     else
@@ -158,10 +202,10 @@ static const struct {
     int (*parse)(int argc, char **argv, struct aw_arguments *arguments,
                  struct aw_error *error);
 } commands[] = {
-    {"run", parse_run},           {"check", parse_check},
-    {"help", parse_help},         {"--help", parse_help},
-    {"-h", parse_help},           {"version", parse_version},
-    {"--version", parse_version},
+    {"run", parse_run},         {"check", parse_check},
+    {"devices", parse_devices}, {"help", parse_help},
+    {"--help", parse_help},     {"-h", parse_help},
+    {"version", parse_version}, {"--version", parse_version},
 };
 
 static bool ends_in_py(const char *word)
@@ -175,7 +219,8 @@ static int parse_command(int argc, char **argv, struct aw_arguments *arguments,
                          struct aw_error *error)
 {
     if (argc < 2)
-        return aw_error_set(error, EINVAL, "no command: run, check or help");
+        return aw_error_set(error, EINVAL,
+                            "no command: run, check, devices or help");
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
         if (!strcmp(argv[1], commands[i].name))
             return commands[i].parse(argc - 1, argv + 1, arguments, error);
@@ -184,7 +229,8 @@ static int parse_command(int argc, char **argv, struct aw_arguments *arguments,
                             "no command \"%s\"; did you mean: awaitd run %s",
                             argv[1], argv[1]);
     return aw_error_set(error, EINVAL,
-                        "no command \"%s\"; there are run, check and help",
+                        "no command \"%s\"; there are run, check, devices "
+                        "and help",
                         argv[1]);
 }
 

@@ -15,6 +15,7 @@ enum aw_command {
     AW_COMMAND_HELP_DEVICES,
     AW_COMMAND_VERSION,
     AW_COMMAND_CHECK,
+    AW_COMMAND_DEVICES,
     AW_COMMAND_RUN,
 };
 
@@ -22,12 +23,15 @@ enum aw_command {
 struct aw_arguments {
     enum aw_command command;
     const char *config_path; /* run -c FILE, check FILE; or NULL */
+    const char *driver_path; /* help devices FILE.so; or NULL */
     const char **devices;    /* run -d, in order */
     size_t device_count;
     const char **scripts; /* run -s, in order */
     size_t script_count;
     char **script;          /* script.py and what follows it, or NULL */
     const char *stats_path; /* --stats-json; "-" for stdout; or NULL */
+    const char *root_path;  /* devices --root DIR; or NULL */
+    bool json;              /* devices --json */
     bool quiet;
     bool fail_on_drop;
 };

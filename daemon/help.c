@@ -3,8 +3,8 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "devices/device.h"
 #include "devices/device_config.h"
+#include "devices/driver_load.h"
 #include "devices/options.h"
 
 #define NAME_WIDTH 20
@@ -20,8 +20,11 @@ static const char synopsis[] =
     "[ARGUMENT...]\n"
     "  awaitd run -c FILE [OPTION...] [SCRIPT.py [ARGUMENT...]]\n"
     "  awaitd check FILE        is this configuration right? opens nothing\n"
+    "  awaitd devices [--json] [--root DIR]    what is there, and who may open "
+    "it\n"
     "  awaitd help run          the options of run, exit status, stopping\n"
     "  awaitd help devices      every driver and its options\n"
+    "  awaitd help devices ./MY_DRIVER.so    those of a driver of one's own\n"
     "  awaitd --version\n";
 
 static const char example[] =
@@ -81,7 +84,10 @@ static const char devices_head[] =
     "imports from\n"
     "awaitd.devices, MAIN the value of the driver's main option (marked *). "
     "The same\n"
-    "keys stand in a configuration file.\n";
+    "keys stand in a configuration file. A DRIVER with a / in it, or .so at "
+    "its "
+    "end,\n"
+    "is a file to be loaded.\n";
 
 static void print_upper(FILE *to, const char *text)
 {
@@ -141,9 +147,10 @@ static void print_option(const struct aw_option *option, bool is_main, FILE *to)
 static void print_driver(const struct aw_driver *driver, FILE *to)
 {
     const char *main_option = driver->main_option ? driver->main_option : "";
+    const char *path = aw_driver_path(driver);
 
     fprintf(to, "\n%s: %s    NAME=%s", driver->name, driver->help,
-            driver->name);
+            path ? path : driver->name);
     if (*main_option) {
         fputc(':', to);
         print_upper(to, main_option);
@@ -186,4 +193,10 @@ void aw_help_print_devices(FILE *to)
     fputs("\nevery driver:\n", to);
     for (size_t i = 0; i < AW_COMMON_COUNT; i++)
         print_option(&aw_common_options[i], false, to);
+}
+
+void aw_help_print_driver(const struct aw_driver *driver, FILE *to)
+{
+    fputs(devices_head, to);
+    print_driver(driver, to);
 }

@@ -5,8 +5,13 @@
 
 #include <stdio.h>
 
+#include "devices/device.h"
+
 void aw_help_print(FILE *to);
 void aw_help_print_run(FILE *to);
 void aw_help_print_devices(FILE *to);
+
+/* The options of one driver, as one that was loaded. */
+void aw_help_print_driver(const struct aw_driver *driver, FILE *to);
 
 #endif

@@ -147,12 +147,61 @@ static void print_send(const struct aw_device_report *device, FILE *to)
             device->name, send->sent, send->submitted, verdict);
 }
 
+/* "lost 2 times" */
+static const char *print_times(FILE *to, const char *separator,
+                               const char *what, uint64_t count)
+{
+    if (count == 0)
+        return separator;
+    fprintf(to, "%s%s %" PRIu64 " time%s", separator, what, count,
+            count == 1 ? "" : "s");
+    return ", ";
+}
+
+/* "overran" and "missed" say of what. */
+static const char *print_count(FILE *to, const char *separator, uint64_t count,
+                               const char *one, const char *many)
+{
+    if (count == 0)
+        return separator;
+    fprintf(to, "%s%" PRIu64 " %s", separator, count, count == 1 ? one : many);
+    return ", ";
+}
+
+/* What happened to the device; nothing where nothing did. */
+static void print_status(const struct aw_device_report *device, FILE *to)
+{
+    const struct aw_link_status *status = &device->status;
+    const char *separator = "";
+    bool happened = status->lost > 0 || status->reopened > 0 ||
+                    status->bus_offs > 0 || status->restarts > 0 ||
+                    status->overruns > 0 || status->missed > 0 ||
+                    status->failure != 0;
+
+    if (!happened)
+        return;
+    fprintf(to, "  %s: ", device->name);
+    separator = print_times(to, separator, "lost", status->lost);
+    separator = print_times(to, separator, "back", status->reopened);
+    separator = print_times(to, separator, "bus-off", status->bus_offs);
+    separator = print_times(to, separator, "restarted", status->restarts);
+    separator = print_count(to, separator, status->overruns, "sample too late",
+                            "samples too late");
+    separator = print_count(to, separator, status->missed, "edge missed",
+                            "edges missed");
+    if (status->failure != 0)
+        fprintf(to, "%snot there at the end: %s", separator,
+                strerror(status->failure));
+    fputc('\n', to);
+}
+
 static void print_device(const struct aw_device_report *device, FILE *to)
 {
     if (device->send.submitted > 0)
         print_send(device, to);
     else if (device->queue_count == 0)
         fprintf(to, "  %s: no queue, nothing sent\n", device->name);
+    print_status(device, to);
 }
 
 int aw_ledger_table_write(const struct aw_report *report, FILE *to)

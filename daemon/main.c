@@ -8,7 +8,9 @@
 #include "daemon/arguments.h"
 #include "daemon/exit_status.h"
 #include "daemon/help.h"
+#include "daemon/list.h"
 #include "daemon/run.h"
+#include "devices/driver_load.h"
 #include "devices/queue/log.h"
 #include "devices/queue/roles.h"
 
@@ -43,6 +45,32 @@ static int flush_stdout(void)
     return AW_EXIT_INTERNAL;
 }
 
+/* Of awaitd's own drivers, or of the one in a file. */
+static int help_devices(const char *path)
+{
+    const struct aw_driver *driver;
+    struct aw_error error;
+
+    if (!path) {
+        aw_help_print_devices(stdout);
+        return flush_stdout();
+    }
+    if (aw_driver_load(path, &driver, &error) < 0) {
+        aw_log(AW_LOG_ERROR, "%s", error.text);
+        return AW_EXIT_CONFIG;
+    }
+    aw_help_print_driver(driver, stdout);
+    return flush_stdout();
+}
+
+static int list_devices(const struct aw_arguments *arguments)
+{
+    int status = aw_list_run(arguments->root_path, arguments->json);
+    int flushed = flush_stdout();
+
+    return status == AW_EXIT_OK ? flushed : status;
+}
+
 static int dispatch(const struct aw_arguments *arguments) AW_ON(main) AW_NO_GIL
 {
     switch (arguments->command) {
@@ -50,6 +78,8 @@ static int dispatch(const struct aw_arguments *arguments) AW_ON(main) AW_NO_GIL
         return aw_run(arguments);
     case AW_COMMAND_CHECK:
         return aw_check(arguments);
+    case AW_COMMAND_DEVICES:
+        return list_devices(arguments);
     case AW_COMMAND_VERSION:
         puts("awaitd " AW_VERSION);
         break;
@@ -60,8 +90,7 @@ static int dispatch(const struct aw_arguments *arguments) AW_ON(main) AW_NO_GIL
         aw_help_print_run(stdout);
         break;
     case AW_COMMAND_HELP_DEVICES:
-        aw_help_print_devices(stdout);
-        break;
+        return help_devices(arguments->driver_path);
     }
     return flush_stdout();
 }

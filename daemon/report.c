@@ -24,6 +24,7 @@ int aw_report_collect(struct aw_device *const *devices, size_t count,
         device->name = aw_device_name(devices[i]);
         device->driver = aw_device_driver(devices[i])->name;
         aw_device_send_stats(devices[i], &device->send);
+        aw_device_status(devices[i], &device->status);
         device->has_source =
             aw_device_source_account(devices[i], &device->source);
     }

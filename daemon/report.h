@@ -15,6 +15,7 @@ struct aw_device_report {
     struct aw_queue_report *queues;
     size_t queue_count;
     struct aw_send_stats send;
+    struct aw_link_status status;
     bool has_source; /* `source` is known */
     struct aw_source_account source;
 };

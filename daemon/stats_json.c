@@ -43,6 +43,47 @@ static json_t *send_json(const struct aw_send_stats *send)
         (json_int_t)send->pending, "exact", (int)aw_report_send_exact(send));
 }
 
+/* null where it is unknown, or there is none. */
+static json_t *number_or_null(uint64_t number)
+{
+    return number ? json_integer((json_int_t)number) : json_null();
+}
+
+static json_t *text_or_null(const char *text)
+{
+    return text ? json_string(text) : json_null();
+}
+
+static json_t *carrier_json(const struct aw_link_status *status)
+{
+    if (status->carrier == AW_CARRIER_UNKNOWN)
+        return json_null();
+    return json_boolean(status->carrier == AW_CARRIER_YES);
+}
+
+/* By the names that the attributes of a Device have in Python. */
+static json_t *status_json(const struct aw_link_status *status)
+{
+    const char *bus = aw_bus_state_name((enum aw_bus_state)status->bus_state);
+
+    return json_pack(
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:b,"
+        " s:I, s:I, s:I}",
+        "state", aw_link_state_name((enum aw_link_state)status->state),
+        "failure", number_or_null((uint64_t)status->failure), "carrier",
+        carrier_json(status), "bus_state", text_or_null(bus), "bitrate",
+        number_or_null(status->bitrate), "dbitrate",
+        number_or_null(status->dbitrate), "restart_ms",
+        number_or_null(status->restart_ms), "tx_errors",
+        (json_int_t)status->tx_errors, "rx_errors",
+        (json_int_t)status->rx_errors, "bus_offs", (json_int_t)status->bus_offs,
+        "restarts", (json_int_t)status->restarts, "lost",
+        (json_int_t)status->lost, "reopened", (json_int_t)status->reopened,
+        "kernel_filter", (int)status->kernel_filter, "overruns",
+        (json_int_t)status->overruns, "missed", (json_int_t)status->missed,
+        "late_max_ns", (json_int_t)status->late_max_ns);
+}
+
 /* null where the driver keeps no account of it. */
 static json_t *source_json(const struct aw_device_report *device)
 {
@@ -65,9 +106,10 @@ static json_t *device_json(const struct aw_device_report *device)
             json_decref(queues);
             return NULL;
         }
-    return json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", device->name,
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "name", device->name,
                      "driver", device->driver, "queues", queues, "send",
-                     send_json(&device->send), "source", source_json(device));
+                     send_json(&device->send), "source", source_json(device),
+                     "status", status_json(&device->status));
 }
 
 static json_t *report_json(const struct aw_report *report, int status)

@@ -8,12 +8,15 @@
 #include <sys/mman.h>
 
 #include "devices/ledger_book.h"
+#include "devices/queue/eventfd.h"
 #include "devices/queue/log.h"
 #include "devices/reader.h"
 
 struct aw_device {
     char name[64];
     bool mlock, allow_block, wakes_by_fd;
+    struct aw_link facts;    /* as it was opened: the reader has its own */
+    struct aw_value *values; /* of the driver's options, for open() */
     _Atomic(unsigned) references;
     _Atomic(unsigned) numbered; /* unnamed queues so far */
     atomic_bool closed;
@@ -24,6 +27,62 @@ struct aw_device {
     struct aw_reader reader;
 };
 
+static void free_values(struct aw_device *device)
+{
+    size_t count = device->reader.driver->option_count;
+
+    for (size_t i = 0; device->values && i < count; i++)
+        aw_value_deinit(&device->values[i]);
+    free(device->values);
+}
+
+static int copy_values(struct aw_device *device,
+                       const struct aw_device_config *config)
+{
+    size_t count = config->driver->option_count;
+    int result = 0;
+
+    device->values = calloc(count + 1, sizeof(*device->values));
+    if (!device->values)
+        return -ENOMEM;
+    for (size_t i = 0; result == 0 && i < count; i++)
+        result = aw_value_copy(&config->values[i], &device->values[i]);
+    device->reader.values = device->values;
+    return result;
+}
+
+static bool is_missing(int result)
+{
+    return result == -ENODEV || result == -ENOENT || result == -ENXIO ||
+           result == -EADDRNOTAVAIL;
+}
+
+/* A missing device is waited for if it may be, and if its driver knows what
+ * queues of it need. */
+static int open_or_wait(struct aw_device *device,
+                        const struct aw_device_config *config,
+                        struct aw_error *error)
+{
+    const struct aw_value *required = &config->common[AW_COMMON_REQUIRED];
+    struct aw_reader *reader = &device->reader;
+    int result = config->driver->open(&reader->link, device->values, error);
+
+    if (result == 0) {
+        result = aw_driver_check_link(config->driver, &reader->link, error);
+        if (result < 0)
+            config->driver->close(&reader->link);
+        return result;
+    }
+    if (!is_missing(result) || !required->set || required->flag ||
+        !config->driver->describe)
+        return result;
+    aw_log(AW_LOG_WARNING, "device %s is waited for: %s", device->name,
+           strerror(-result));
+    config->driver->describe(&reader->link, device->values);
+    aw_reopen_init(reader, -result);
+    return 0;
+}
+
 static int open_link(struct aw_device *device,
                      const struct aw_device_config *config,
                      struct aw_error *error)
@@ -33,12 +92,31 @@ static int open_link(struct aw_device *device,
 
     reader->driver = config->driver;
     reader->send_timeout_ns = (uint64_t)(timeout_s * 1e9);
+    reader->send_depth = (uint32_t)config->common[AW_COMMON_SEND_DEPTH].integer;
     reader->link = (struct aw_link){
         .name = device->name,
         .fd = -1,
+        .aux_fd = -1,
         .channels = &reader->channels,
     };
-    return config->driver->open(&reader->link, config->values, error);
+    reader->reopens =
+        config->common[AW_COMMON_ON_LOSS].integer == AW_ON_LOSS_WAIT;
+    if (copy_values(device, config) < 0)
+        return aw_error_set(error, ENOMEM, "device %s: out of memory",
+                            device->name);
+    return open_or_wait(device, config, error);
+}
+
+/* A device that is away has been closed. */
+static void close_link(struct aw_device *device)
+{
+    struct aw_reader *reader = &device->reader;
+
+    if (reader->away)
+        return;
+    if (reader->driver->account)
+        reader->driver->account(&reader->link, &device->account);
+    reader->driver->close(&reader->link);
 }
 
 static int start_reader(struct aw_device *device,
@@ -79,12 +157,14 @@ int aw_device_open(const struct aw_device_config *config,
     device->allow_block = config->common[AW_COMMON_ALLOW_BLOCK].flag;
     atomic_init(&device->references, 1);
     result = open_link(device, config, error);
+    device->facts = device->reader.link;
     if (result == 0) {
         result = start_reader(device, config, error);
         if (result < 0)
-            config->driver->close(&device->reader.link);
+            close_link(device);
     }
     if (result < 0) {
+        free_values(device);
         free(device);
         return result;
     }
@@ -113,6 +193,7 @@ void aw_device_unref(struct aw_device *device)
     aw_mailbox_deinit(&device->reader.mailbox);
     free(device->reader.batch.slots);
     free(device->reader.queues);
+    free_values(device);
     free(device);
 }
 
@@ -128,17 +209,27 @@ const struct aw_driver *aw_device_driver(const struct aw_device *device)
 
 enum aw_kind aw_device_kind(const struct aw_device *device)
 {
-    return device->reader.link.kind;
+    return device->facts.kind;
 }
 
 uint32_t aw_device_payload_bytes(const struct aw_device *device)
 {
-    return device->reader.link.payload_bytes;
+    return device->facts.payload_bytes;
 }
 
 bool aw_device_can_send(const struct aw_device *device)
 {
-    return device->reader.link.can_send;
+    return device->facts.can_send;
+}
+
+bool aw_device_can_confirm(const struct aw_device *device)
+{
+    return device->facts.can_confirm;
+}
+
+uint32_t aw_device_send_depth(const struct aw_device *device)
+{
+    return device->reader.send_depth;
 }
 
 bool aw_device_wakes_by_fd(const struct aw_device *device)
@@ -148,7 +239,18 @@ bool aw_device_wakes_by_fd(const struct aw_device *device)
 
 enum aw_start aw_device_start(const struct aw_device *device)
 {
-    return device->reader.link.start;
+    return device->facts.start;
+}
+
+void aw_device_status(const struct aw_device *device,
+                      struct aw_link_status *ret_status)
+{
+    uint64_t words[AW_LEDGER_FIELDS] = {0};
+
+    (void)aw_ledger_read(&device->reader.status_side, words);
+    memcpy(ret_status, words, sizeof(*ret_status));
+    if (aw_device_closed(device))
+        ret_status->state = AW_LINK_CLOSED;
 }
 
 const char *aw_device_channel(const struct aw_device *device, uint16_t index)
@@ -243,11 +345,74 @@ void aw_device_sync(struct aw_device *device)
     (void)ask(device, AW_MAIL_SYNC, NULL);
 }
 
+/* Makes room for `count` frames among those under way. Relaxed: the count
+ * guards no memory. Partner: tell() in sender.c. */
+static int admit(struct aw_device *device, uint32_t count)
+{
+    _Atomic(uint32_t) *counter = &device->reader.sends_under_way;
+    uint32_t before = atomic_load_explicit(counter, memory_order_relaxed);
+
+    do {
+        if (count > device->reader.send_depth ||
+            before > device->reader.send_depth - count)
+            return -ENOBUFS;
+    } while (!atomic_compare_exchange_weak_explicit(
+        counter, &before, before + count, memory_order_relaxed,
+        memory_order_relaxed));
+    return 0;
+}
+
+static bool can_take(const struct aw_device *device, const struct aw_send *send)
+{
+    return device->facts.can_send &&
+           (!send->confirm || device->facts.can_confirm);
+}
+
+int aw_device_send_list(struct aw_device *device, struct aw_send *oldest)
+{
+    uint32_t count = 0;
+    int result;
+
+    for (const struct aw_send *send = oldest; send; send = send->next) {
+        if (!can_take(device, send))
+            return -EOPNOTSUPP;
+        count++;
+    }
+    result = admit(device, count);
+    if (result < 0)
+        return result;
+    result = aw_mailbox_send(&device->reader.mailbox, oldest);
+    if (result < 0)
+        atomic_fetch_sub_explicit(&device->reader.sends_under_way, count,
+                                  memory_order_relaxed);
+    return result;
+}
+
 int aw_device_send(struct aw_device *device, struct aw_send *send)
 {
-    if (!device->reader.link.can_send)
-        return -EOPNOTSUPP;
-    return aw_mailbox_send(&device->reader.mailbox, send);
+    send->next = NULL;
+    return aw_device_send_list(device, send);
+}
+
+void aw_device_withdrawn(struct aw_device *device)
+{
+    /* Release: the marks in the frames. Partner: note_withdrawals() in
+     * sender.c. */
+    atomic_store_explicit(&device->reader.withdrawals, true,
+                          memory_order_release);
+    aw_eventfd_ring(device->reader.mailbox.fd);
+}
+
+int aw_device_control(struct aw_device *device, uint32_t request,
+                      void *argument)
+{
+    struct aw_mail mail = {
+        .kind = AW_MAIL_CONTROL,
+        .request = request,
+        .argument = argument,
+    };
+
+    return aw_mailbox_ask(&device->reader.mailbox, &mail);
 }
 
 void aw_device_release(struct aw_device *device)
@@ -261,10 +426,7 @@ void aw_device_close(struct aw_device *device)
     if (!atomic_load_explicit(&device->closed, memory_order_relaxed)) {
         (void)ask(device, AW_MAIL_STOP, NULL);
         pthread_join(device->reader.thread, NULL);
-        if (device->reader.driver->account)
-            device->reader.driver->account(&device->reader.link,
-                                           &device->account);
-        device->reader.driver->close(&device->reader.link);
+        close_link(device);
         atomic_store_explicit(&device->closed, true, memory_order_release);
     }
     pthread_mutex_unlock(&device->closing);

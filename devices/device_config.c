@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "devices/driver_load.h"
 #include "devices/schedule.h"
 
 /* Pieces behind the colon of a short form. */
@@ -15,6 +16,8 @@
 #define DRIVERS_MAX 32
 
 static const char *const wakeups[] = {"bridge", "fd", NULL};
+static const char *const on_losses[] = {
+    [AW_ON_LOSS_FAIL] = "fail", [AW_ON_LOSS_WAIT] = "wait", NULL};
 
 const struct aw_option aw_common_options[AW_COMMON_COUNT] = {
     [AW_COMMON_PRIORITY] =
@@ -62,6 +65,29 @@ const struct aw_option aw_common_options[AW_COMMON_COUNT] = {
             .fallback = "bridge",
             .choices = wakeups,
             .help = "how queues wake their loop, unless they say so themselves",
+        },
+    [AW_COMMON_ON_LOSS] =
+        {
+            .name = "on_loss",
+            .type = AW_OPTION_CHOICE,
+            .fallback = "fail",
+            .choices = on_losses,
+            .help = "when it goes away: fail, or wait until it is back",
+        },
+    [AW_COMMON_REQUIRED] =
+        {
+            .name = "required",
+            .type = AW_OPTION_BOOL,
+            .help = "does a missing device fail the start, or is it waited for",
+        },
+    [AW_COMMON_SEND_DEPTH] =
+        {
+            .name = "send_depth",
+            .type = AW_OPTION_INT,
+            .fallback = "1000",
+            .minimum = 1,
+            .maximum = 1000000,
+            .help = "frames that may wait to be sent",
         },
 };
 
@@ -212,22 +238,40 @@ static int fill(struct aw_device_config *config, struct aw_error *error)
                          error);
 }
 
+/* The driver of this name or path. Whatever is wrong with a path, the driver is
+ * what there is not. */
+static int find_driver(const char *text, const struct aw_driver **ret_driver,
+                       struct aw_error *error)
+{
+    int result = 0;
+
+    if (aw_driver_is_path(text))
+        result = aw_driver_load(text, ret_driver, error);
+    else
+        *ret_driver = aw_driver_find(text);
+    if (result < 0)
+        return result == -ENOMEM ? result : -ENOENT;
+    return *ret_driver ? 0 : refuse_driver(text, error);
+}
+
 int aw_device_config_new(const char *name, const char *driver,
                          struct aw_device_config **ret_config,
                          struct aw_error *error)
 {
+    const struct aw_driver *found = NULL;
     struct aw_device_config *config;
     int result;
 
     if (!aw_device_name_valid(name))
         return refuse_name(name, error);
-    if (!aw_driver_find(driver))
-        return refuse_driver(driver, error);
+    result = find_driver(driver, &found, error);
+    if (result < 0)
+        return result;
     config = calloc(1, sizeof(*config));
     if (!config)
         return aw_error_set(error, ENOMEM, "not enough memory");
     snprintf(config->name, sizeof(config->name), "%s", name);
-    config->driver = aw_driver_find(driver);
+    config->driver = found;
     result = fill(config, error);
     if (result < 0) {
         aw_device_config_free(config);

@@ -17,7 +17,19 @@ enum aw_common_option {
     AW_COMMON_SEND_TIMEOUT, /* seconds a full send buffer is waited for */
     AW_COMMON_ALLOW_BLOCK,  /* scripts may hold each other up (block) */
     AW_COMMON_WAKEUP,       /* how a queue wakes its loop by default */
+    AW_COMMON_ON_LOSS,      /* enum aw_on_loss */
+    AW_COMMON_REQUIRED,     /* a missing device fails the start; not set: the
+                               host decides, and as it stands it does */
+    AW_COMMON_SEND_DEPTH,   /* frames that may wait to be sent */
     AW_COMMON_COUNT,
+};
+
+/* What a device that is lost does. `fail` is the default: a script that has not
+ * been written for gaps must hear of one. */
+enum aw_on_loss {
+    AW_ON_LOSS_FAIL, /* its queues end with DeviceLost, for good */
+    AW_ON_LOSS_WAIT, /* its queues stay; it is opened again, after 0.1 s and
+                        then twice as long each time, up to 5 s */
 };
 
 extern const struct aw_option aw_common_options[AW_COMMON_COUNT];
@@ -34,8 +46,10 @@ struct aw_device_config {
  * the form `__x__`, which is the module's own. */
 bool aw_device_name_valid(const char *name);
 
-/* A configuration of fallbacks. Returns 0, -EINVAL for a bad name, -ENOENT for
- * an unknown driver (the sentence lists those there are), or -ENOMEM. */
+/* A configuration of fallbacks. `driver` is a name, or the path of a driver to
+ * be loaded (driver_load.h). Returns 0, -EINVAL for a bad name, -ENOENT for an
+ * unknown driver (the sentence lists those there are) or one that cannot be
+ * loaded, or -ENOMEM. */
 int aw_device_config_new(const char *name, const char *driver,
                          struct aw_device_config **ret_config,
                          struct aw_error *error);

@@ -47,18 +47,39 @@ static int post(struct aw_mailbox *mailbox, struct aw_mail *mail)
     return 0;
 }
 
-int aw_mailbox_send(struct aw_mailbox *mailbox, struct aw_send *send)
+/* Turns a list round; returns its new head. */
+static struct aw_send *turn_round(struct aw_send *send)
 {
+    struct aw_send *turned = NULL;
+
+    while (send) {
+        struct aw_send *next = send->next;
+
+        send->next = turned;
+        turned = send;
+        send = next;
+    }
+    return turned;
+}
+
+/* The whole list goes onto the stack at once: its newest frame on top, and its
+ * oldest on what was there. */
+int aw_mailbox_send(struct aw_mailbox *mailbox, struct aw_send *oldest)
+{
+    struct aw_send *newest = turn_round(oldest);
     struct aw_send *top =
         atomic_load_explicit(&mailbox->sends, memory_order_acquire);
 
     do {
-        if (top == &closed_sends)
+        if (top == &closed_sends) {
+            oldest->next = NULL;
+            turn_round(newest);
             return -ENODEV;
-        send->next = top;
-    } while (!atomic_compare_exchange_weak_explicit(&mailbox->sends, &top, send,
-                                                    memory_order_acq_rel,
-                                                    memory_order_acquire));
+        }
+        oldest->next = top;
+    } while (!atomic_compare_exchange_weak_explicit(
+        &mailbox->sends, &top, newest, memory_order_acq_rel,
+        memory_order_acquire));
     aw_eventfd_ring(mailbox->fd);
     return 0;
 }
@@ -109,21 +130,12 @@ static struct aw_mail *swap_mails(struct aw_mailbox *mailbox,
 static struct aw_send *swap_sends(struct aw_mailbox *mailbox,
                                   struct aw_send *top)
 {
-    struct aw_send *send, *oldest = NULL;
-
     /* Relaxed: as in swap_mails(). */
     if (atomic_load_explicit(&mailbox->sends, memory_order_relaxed) ==
         &closed_sends)
         return NULL;
-    send = atomic_exchange_explicit(&mailbox->sends, top, memory_order_acq_rel);
-    while (send) {
-        struct aw_send *next = send->next;
-
-        send->next = oldest;
-        oldest = send;
-        send = next;
-    }
-    return oldest;
+    return turn_round(
+        atomic_exchange_explicit(&mailbox->sends, top, memory_order_acq_rel));
 }
 
 struct aw_mail *aw_mailbox_take_mails(struct aw_mailbox *mailbox)

@@ -18,6 +18,7 @@ enum aw_mail_kind {
     AW_MAIL_DETACH,
     AW_MAIL_SET_FILTERS,
     AW_MAIL_SYNC,
+    AW_MAIL_CONTROL,
     AW_MAIL_RELEASE,
     AW_MAIL_STOP,
 };
@@ -29,6 +30,8 @@ struct aw_mail {
     struct aw_queue *queue;    /* ATTACH, DETACH, SET_FILTERS */
     struct aw_filter *filters; /* SET_FILTERS: handed over if result is 0 */
     size_t filter_count;
+    uint32_t request; /* CONTROL */
+    void *argument;
     int result;
     sem_t answered;
 };
@@ -47,9 +50,10 @@ void aw_mailbox_deinit(struct aw_mailbox *mailbox);
  * -ENODEV when the mailbox is closed. Any thread but the reader. */
 int aw_mailbox_ask(struct aw_mailbox *mailbox, struct aw_mail *mail);
 
-/* Hands a frame to the reader, which now owns it. Returns 0, or -ENODEV when
- * the mailbox is closed. Any thread; never blocks. */
-int aw_mailbox_send(struct aw_mailbox *mailbox, struct aw_send *send);
+/* Hands a list of frames, oldest first, to the reader, which now owns them.
+ * Returns 0, or -ENODEV when the mailbox is closed: then the list is the
+ * caller's, and as it was. Any thread; never blocks. */
+int aw_mailbox_send(struct aw_mailbox *mailbox, struct aw_send *oldest);
 
 /* What was posted since, oldest first; NULL once closed. Requests are to be
  * taken before sends: then everything that was sent before a request is among

@@ -23,6 +23,17 @@ int aw_options_find(const struct aw_option *table, size_t count,
     return -ENOENT;
 }
 
+int aw_value_copy(const struct aw_value *value, struct aw_value *ret_copy)
+{
+    char *text = value->text ? strdup(value->text) : NULL;
+
+    if (value->text && !text)
+        return -ENOMEM;
+    *ret_copy = *value;
+    ret_copy->text = text;
+    return 0;
+}
+
 void aw_value_deinit(struct aw_value *value)
 {
     free(value->text);

@@ -55,6 +55,9 @@ int aw_option_parse(const struct aw_option *option, const char *text,
 const char *aw_options_suggest(const struct aw_option *table, size_t count,
                                const char *name);
 
+/* Makes `*ret_copy` a value of its own. Returns 0 or -ENOMEM. */
+int aw_value_copy(const struct aw_value *value, struct aw_value *ret_copy);
+
 void aw_value_deinit(struct aw_value *value);
 
 #endif

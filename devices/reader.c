@@ -44,6 +44,13 @@ static void place_losses(struct aw_queue *queue, uint64_t from, uint64_t to)
         aw_queue_gap(queue, to - from, AW_LOSS_KERNEL);
 }
 
+/* Is it of the device's stream, so that it has a number of its own? */
+static bool is_unit(struct aw_batch *batch, uint32_t index)
+{
+    return !(batch->marks[index] & AW_MARK_HIDDEN) &&
+           aw_batch_at(batch, index)->kind != AW_KIND_EVENT;
+}
+
 /* Gives every frame its sequence number, and charges the losses between. */
 static void number_batch(struct aw_reader *reader, struct aw_batch *batch)
     AW_ON(reader)
@@ -55,7 +62,9 @@ static void number_batch(struct aw_reader *reader, struct aw_batch *batch)
 
         lost += frame->lost_before;
         reader->seq += frame->lost_before;
-        frame->seq = reader->seq++;
+        frame->seq = reader->seq;
+        if (is_unit(batch, i))
+            reader->seq++;
     }
     charge_losses(reader, lost);
 }
@@ -72,17 +81,23 @@ static void offer_batch(const struct aw_reader *reader, struct aw_queue *queue,
         if (frame->lost_before)
             place_losses(queue, lost, lost + frame->lost_before);
         lost += frame->lost_before;
+        if (batch->marks[i] & AW_MARK_HIDDEN)
+            continue;
         if (!exclude || !exclude[0] || strcmp(exclude, queue->owner) != 0)
             aw_queue_offer(queue, frame);
     }
     aw_queue_publish(queue);
 }
 
-static void distribute(struct aw_reader *reader) AW_ON(reader)
+void aw_reader_distribute(struct aw_reader *reader)
 {
     struct aw_batch *batch = &reader->batch;
 
+    /* Who is told of a change by an event finds it in the status. */
+    aw_status_publish(reader);
     number_batch(reader, batch);
+    if (reader->confirms)
+        aw_confirm_batch(reader, batch);
     for (size_t i = 0; i < reader->queue_count; i++)
         offer_batch(reader, reader->queues[i], batch);
     for (uint32_t i = 0; i < batch->count; i++)
@@ -98,10 +113,16 @@ static void finish_queues(struct aw_reader *reader, enum aw_queue_state state,
         aw_queue_finish(reader->queues[i], state, failure);
 }
 
-static void lose_device(struct aw_reader *reader, int failure) AW_ON(reader)
+void aw_reader_lose(struct aw_reader *reader, int failure)
 {
     aw_log(AW_LOG_ERROR, "device %s is lost: %s", reader->link.name,
            strerror(failure));
+    aw_reader_settle_losses(reader);
+    reader->link.status.state = AW_LINK_LOST;
+    reader->link.status.failure = failure;
+    reader->link.status.lost++;
+    aw_status_publish(reader);
+    aw_reader_tell(reader, AW_EVENT_LOST, failure, 0);
     finish_queues(reader, AW_QUEUE_LOST, failure);
     /* What waits to be sent fails now. */
     aw_sender_pump(reader, NULL);
@@ -122,7 +143,7 @@ static uint32_t frames_wanted(struct aw_reader *reader) AW_ON(reader)
 {
     uint64_t wanted = AW_BATCH_FRAMES;
 
-    if (!reader->started || reader->state != AW_QUEUE_OPEN ||
+    if (!reader->started || reader->state != AW_QUEUE_OPEN || reader->away ||
         (reader->link.paced && reader->queue_count == 0))
         return 0;
     for (size_t i = 0; i < reader->queue_count; i++) {
@@ -141,17 +162,16 @@ static void read_device(struct aw_reader *reader) AW_ON(reader)
     struct aw_batch *batch = &reader->batch;
 
     for (int i = 0; i < BATCHES_PER_TURN; i++) {
+        uint32_t wanted = frames_wanted(reader);
         int result;
 
-        batch->limit = frames_wanted(reader);
-        batch->count = 0;
-        if (batch->limit == 0)
+        if (wanted == 0)
             return;
-        memset(batch->exclude, 0, sizeof(batch->exclude));
+        aw_batch_begin(batch, wanted);
         result = reader->driver->read(&reader->link, batch);
-        distribute(reader);
+        aw_reader_distribute(reader);
         if (result < 0)
-            lose_device(reader, -result);
+            aw_reopen_lost(reader, -result);
         else if (batch->ended)
             finish_queues(reader, AW_QUEUE_END, 0);
         if (batch->count < batch->limit)
@@ -161,11 +181,23 @@ static void read_device(struct aw_reader *reader) AW_ON(reader)
 
 static void sync_losses(struct aw_reader *reader) AW_ON(reader)
 {
-    if (!reader->driver->losses || reader->state == AW_QUEUE_LOST)
+    if (!reader->driver->losses || reader->state == AW_QUEUE_LOST ||
+        reader->away)
         return;
-    charge_losses(reader, reader->driver->losses(&reader->link));
+    charge_losses(reader,
+                  reader->losses_base + reader->driver->losses(&reader->link));
     for (size_t i = 0; i < reader->queue_count; i++)
         aw_queue_publish(reader->queues[i]);
+}
+
+void aw_reader_settle_losses(struct aw_reader *reader)
+{
+    sync_losses(reader);
+    for (size_t i = 0; i < reader->queue_count; i++)
+        place_losses(reader->queues[i], reader->placed, reader->charged);
+    reader->seq += reader->charged - reader->placed;
+    reader->placed = reader->charged;
+    reader->losses_base = reader->charged;
 }
 
 static void start(struct aw_reader *reader) AW_ON(reader)
@@ -173,7 +205,7 @@ static void start(struct aw_reader *reader) AW_ON(reader)
     if (reader->started)
         return;
     reader->started = true;
-    if (reader->driver->start)
+    if (reader->driver->start && !reader->away)
         reader->driver->start(&reader->link);
 }
 
@@ -213,6 +245,7 @@ static int attach(struct aw_reader *reader, struct aw_queue *queue)
             return result;
     }
     reader->queues[reader->queue_count++] = aw_queue_ref(queue);
+    aw_filters_tell(reader);
     if (reader->link.start == AW_START_ATTACHED)
         start(reader);
     return 0;
@@ -238,6 +271,7 @@ static int detach(struct aw_reader *reader, struct aw_queue *queue)
     reader->queue_count--;
     memmove(&reader->queues[place], &reader->queues[place + 1],
             (reader->queue_count - place) * sizeof(struct aw_queue *));
+    aw_filters_tell(reader);
     aw_queue_finish(queue, AW_QUEUE_CLOSED, 0);
     aw_queue_unref(queue);
     return 0;
@@ -249,7 +283,21 @@ static int set_filters(struct aw_reader *reader, struct aw_mail *mail)
     if (find(reader, mail->queue) == reader->queue_count)
         return -ENODEV;
     aw_queue_set_filters(mail->queue, mail->filters, mail->filter_count);
+    aw_filters_tell(reader);
     return 0;
+}
+
+static int control(struct aw_reader *reader, const struct aw_mail *mail)
+    AW_ON(reader)
+{
+    if (!reader->driver->control)
+        return -EOPNOTSUPP;
+    if (reader->state == AW_QUEUE_LOST)
+        return -ENODEV;
+    if (reader->away)
+        return -ENETDOWN;
+    return reader->driver->control(&reader->link, mail->request,
+                                   mail->argument);
 }
 
 /* From here on nothing more is accepted for sending. Each frame that was has a
@@ -258,6 +306,7 @@ static void begin_stop(struct aw_reader *reader, struct aw_mail *mail)
     AW_ON(reader)
 {
     reader->stop = mail;
+    aw_sender_limit(reader);
     aw_sender_pump(reader, aw_mailbox_close_sends(&reader->mailbox));
 }
 
@@ -279,6 +328,9 @@ static void serve(struct aw_reader *reader, struct aw_mail *mail) AW_ON(reader)
     case AW_MAIL_SYNC:
         sync_losses(reader);
         break;
+    case AW_MAIL_CONTROL:
+        result = control(reader, mail);
+        break;
     case AW_MAIL_RELEASE:
         if (reader->link.start == AW_START_RELEASED)
             start(reader);
@@ -287,6 +339,8 @@ static void serve(struct aw_reader *reader, struct aw_mail *mail) AW_ON(reader)
         begin_stop(reader, mail);
         return;
     }
+    /* Who has an answer finds what came of it, as the kernel's filter. */
+    aw_status_publish(reader);
     aw_mail_answer(mail, result);
 }
 
@@ -298,7 +352,7 @@ static void serve_mailbox(struct aw_reader *reader) AW_ON(reader)
     aw_eventfd_clear(reader->mailbox.fd);
     mail = aw_mailbox_take_mails(&reader->mailbox);
     sends = aw_mailbox_take_sends(&reader->mailbox);
-    if (sends || reader->sends)
+    if (sends || aw_sender_busy(reader))
         aw_sender_pump(reader, sends);
     while (mail) {
         struct aw_mail *next = mail->next;
@@ -322,11 +376,14 @@ static int timeout_until(uint64_t due_ns, struct timespec *ret_timeout)
     return 1;
 }
 
-/* When a frame to be sent, or a wake that was put off, wants attention. */
+/* When a frame to be sent, a wake that was put off, or a device that is away
+ * wants attention. */
 static uint64_t next_due_ns(const struct aw_reader *reader) AW_ON(reader)
 {
     uint64_t due_ns = aw_sender_due_ns(reader);
 
+    if (aw_reopen_due_ns(reader) < due_ns)
+        due_ns = aw_reopen_due_ns(reader);
     for (size_t i = 0; i < reader->queue_count; i++) {
         uint64_t wake_ns = aw_queue_due_ns(reader->queues[i]);
 
@@ -351,7 +408,7 @@ static uint64_t patience_ns(const struct aw_reader *reader) AW_ON(reader)
 {
     uint64_t frames = reader->link.kept_frames;
 
-    if (reader->queue_count == 0 || reader->sends || reader->stop)
+    if (reader->queue_count == 0 || aw_sender_busy(reader) || reader->stop)
         return 0;
     for (size_t i = 0; i < reader->queue_count; i++) {
         uint64_t room = aw_queue_patience(reader->queues[i]);
@@ -384,6 +441,7 @@ struct work {
     bool mail;     /* the mailbox's bell has rung */
     bool rested;   /* frames may have come that were not looked for */
     bool readable; /* the device (an error shows itself there, too) */
+    bool aux;      /* its second descriptor */
 };
 
 /* Sleeps until the device, the mailbox or what is due wants attention. */
@@ -397,6 +455,8 @@ static struct work wait_for_work(struct aw_reader *reader) AW_ON(reader)
     struct pollfd fds[] = {
         {.fd = reader->mailbox.fd, .events = POLLIN},
         {.fd = events ? reader->link.fd : -1, .events = events},
+        {.fd = aw_aux_wanted(reader) ? reader->link.aux_fd : -1,
+         .events = POLLIN},
     };
     /* If ppoll() fails there is no telling. */
     struct work work = {.rested = rest_end_ns > 0, .mail = true};
@@ -404,10 +464,11 @@ static struct work wait_for_work(struct aw_reader *reader) AW_ON(reader)
     bool bounded;
 
     bounded = timeout_until(work.rested ? rest_end_ns : due_ns, &timeout);
-    if (ppoll(fds, 2, bounded ? &timeout : NULL, NULL) < 0)
+    if (ppoll(fds, 3, bounded ? &timeout : NULL, NULL) < 0)
         return work;
     work.mail = fds[0].revents != 0;
     work.readable = wanted && (fds[1].revents & ~POLLOUT) != 0;
+    work.aux = fds[2].revents != 0;
     return work;
 }
 
@@ -444,18 +505,23 @@ static void *reader_main(void *argument)
     if (reader->link.start == AW_START_OPEN)
         start(reader);
     /* A stop waits for what was accepted for sending. */
-    while (!reader->stop || reader->sends) {
+    while (!reader->stop || aw_sender_busy(reader)) {
         struct work work = wait_for_work(reader);
 
         /* What came during a rest came before what is asked for now. */
         if (work.rested)
             read_device(reader);
         /* Frames that wait to be sent are tried again at each turn. */
-        if (work.mail || reader->sends)
+        if (work.mail || aw_sender_busy(reader))
             serve_mailbox(reader);
+        if (work.aux)
+            aw_aux_read(reader);
         if (work.readable)
             read_device(reader);
+        if (reader->away)
+            aw_reopen_try(reader, aw_clock_monotonic_ns());
         wake_due(reader);
+        aw_status_publish(reader);
     }
     wind_up(reader);
     return NULL;
@@ -478,7 +544,9 @@ int aw_reader_start(struct aw_reader *reader,
 {
     int result;
 
-    reader->sends_end = &reader->sends;
+    aw_sender_init(reader);
+    reader->first = reader->link;
+    aw_status_publish(reader);
     reader->batch.slot_bytes = aw_slot_bytes(reader->link.payload_bytes);
     reader->batch.slots = calloc(AW_BATCH_FRAMES, reader->batch.slot_bytes);
     if (!reader->batch.slots)

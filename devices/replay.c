@@ -564,6 +564,7 @@ static void replay_close(struct aw_link *link)
 }
 
 const struct aw_driver aw_replay_driver = {
+    AW_DRIVER_HEAD,
     .name = "replay",
     .main_option = "path",
     .help = "replays a candump log",

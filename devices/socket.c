@@ -1,6 +1,7 @@
 #include "devices/socket.h"
 
 #include <errno.h>
+#include <linux/net_tstamp.h>
 #include <linux/sock_diag.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,8 @@ int aw_socket_new(int domain, int type, int protocol,
         return result;
     }
     made->used = AW_BATCH_FRAMES;
+    /* MSG_TRUNC: report the length sent, not the length that fitted. */
+    made->receive_flags = MSG_TRUNC;
     for (uint32_t i = 0; i < AW_BATCH_FRAMES; i++) {
         struct msghdr *header = &made->messages[i].msg_hdr;
 
@@ -96,6 +99,16 @@ int aw_socket_set_buffer(struct aw_socket *socket, const char *device,
     return given;
 }
 
+int aw_socket_take_hw_timestamps(const struct aw_socket *socket)
+{
+    int which = SOF_TIMESTAMPING_RX_HARDWARE | SOF_TIMESTAMPING_RAW_HARDWARE;
+
+    return setsockopt(socket->fd, SOL_SOCKET, SO_TIMESTAMPING, &which,
+                      sizeof(which)) < 0
+               ? -errno
+               : 0;
+}
+
 /* The middle of two readings of one clock is the moment of the other's. */
 static void read_clocks(struct aw_socket *socket)
 {
@@ -124,9 +137,8 @@ int aw_socket_receive(struct aw_socket *socket, uint32_t count)
 
     AW_ASSERT_ROLE(READER);
     renew_headers(socket);
-    /* MSG_TRUNC: report the length sent, not the length that fitted. */
     received = recvmmsg(socket->fd, socket->messages, count,
-                        MSG_DONTWAIT | MSG_TRUNC, NULL);
+                        MSG_DONTWAIT | socket->receive_flags, NULL);
     if (received < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -errno;
     socket->used = (uint32_t)received;
@@ -134,14 +146,18 @@ int aw_socket_receive(struct aw_socket *socket, uint32_t count)
     return received;
 }
 
-static void stamp_clocks(const struct aw_socket *socket,
-                         const struct timespec *stamp, struct aw_frame *frame)
+static uint64_t in_ns(const struct timespec *time)
 {
-    uint64_t stamp_ns =
-        (uint64_t)stamp->tv_sec * AW_NS_PER_S + (uint64_t)stamp->tv_nsec;
+    return (uint64_t)time->tv_sec * AW_NS_PER_S + (uint64_t)time->tv_nsec;
+}
+
+static void stamp_clocks(const struct aw_socket *socket, uint64_t stamp_ns,
+                         struct aw_frame *frame)
+{
     uint64_t age_ns = socket->realtime_ns - stamp_ns;
 
     frame->timestamp_ns = stamp_ns;
+    aw_frame_set_stamp(frame, AW_STAMP_KERNEL);
     /* A stamp ahead of the clock, or older than the machine is up, was taken
      * before the clock was set: the age is unknown, and the time of the batch
      * stays. */
@@ -158,6 +174,32 @@ static void stamp_losses(struct aw_socket *socket, uint32_t dropped,
     socket->lost = lost;
 }
 
+static void read_control(struct aw_socket *socket,
+                         const struct cmsghdr *control, struct aw_frame *frame)
+{
+    struct timespec stamps[3];
+    uint32_t dropped;
+
+    switch (control->cmsg_type) {
+    case SCM_TIMESTAMPNS:
+        memcpy(stamps, CMSG_DATA(control), sizeof(stamps[0]));
+        stamp_clocks(socket, in_ns(&stamps[0]), frame);
+        break;
+    case SCM_TIMESTAMPING:
+        /* The kernel's timestamping.rst: the third is the raw hardware's. */
+        memcpy(stamps, CMSG_DATA(control), sizeof(stamps));
+        if (in_ns(&stamps[2]) != 0)
+            aw_frame_set_hw_timestamp(frame, in_ns(&stamps[2]));
+        break;
+    case SO_RXQ_OVFL:
+        memcpy(&dropped, CMSG_DATA(control), sizeof(dropped));
+        stamp_losses(socket, dropped, frame);
+        break;
+    default:
+        break;
+    }
+}
+
 void aw_socket_stamp(struct aw_socket *socket, uint32_t index,
                      struct aw_frame *frame)
 {
@@ -166,22 +208,13 @@ void aw_socket_stamp(struct aw_socket *socket, uint32_t index,
 
     frame->timestamp_ns = socket->realtime_ns;
     frame->monotonic_ns = socket->monotonic_ns;
+    aw_frame_set_stamp(frame, AW_STAMP_OWN);
     frame->lost_before = 0;
     frame->lost_cause = AW_LOSS_NONE;
     for (control = CMSG_FIRSTHDR(header); control;
          control = CMSG_NXTHDR(header, control)) {
-        struct timespec stamp;
-        uint32_t dropped;
-
-        if (control->cmsg_level != SOL_SOCKET)
-            continue;
-        if (control->cmsg_type == SCM_TIMESTAMPNS) {
-            memcpy(&stamp, CMSG_DATA(control), sizeof(stamp));
-            stamp_clocks(socket, &stamp, frame);
-        } else if (control->cmsg_type == SO_RXQ_OVFL) {
-            memcpy(&dropped, CMSG_DATA(control), sizeof(dropped));
-            stamp_losses(socket, dropped, frame);
-        }
+        if (control->cmsg_level == SOL_SOCKET)
+            read_control(socket, control, frame);
     }
 }
 

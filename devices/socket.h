@@ -1,16 +1,18 @@
 /* A datagram socket, read in batches: what `can` and `udp` share.
  *
- * Each message comes with the kernel's timestamp (SO_TIMESTAMPNS) and with the
- * number of messages that the kernel had dropped when it queued this one
- * (SO_RXQ_OVFL). That number has 32 bits and wraps; here it is kept with 64. It
- * is absent from a message while it is zero, so an absent one says nothing.
- * Drops behind the last message are found by SO_MEMINFO.
+ * Each message comes with the kernel's timestamp (SO_TIMESTAMPNS), if asked for
+ * with the hardware's as well (SO_TIMESTAMPING), and with the number of
+ * messages that the kernel had dropped when it queued this one (SO_RXQ_OVFL).
+ * That number has 32 bits and wraps; here it is kept with 64. It is absent from
+ * a message while it is zero, so an absent one says nothing. Drops behind the
+ * last message are found by SO_MEMINFO.
  *
  * What a message means is the drivers' business. */
 #ifndef AW_SOCKET_H
 #define AW_SOCKET_H
 
 #include <linux/can.h>
+#include <linux/can/j1939.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -51,11 +53,16 @@ union aw_socket_address {
 union aw_socket_control {
     struct cmsghdr header; /* its alignment */
     unsigned char bytes[CMSG_SPACE(sizeof(struct timespec)) +
-                        CMSG_SPACE(sizeof(uint32_t))];
+                        CMSG_SPACE(3 * sizeof(struct timespec)) +
+                        CMSG_SPACE(sizeof(uint32_t)) +
+                        CMSG_SPACE(sizeof(name_t)) + /* of j1939 */
+                        2 * CMSG_SPACE(sizeof(uint8_t))];
 };
 
 struct aw_socket {
     int fd;
+    int receive_flags;    /* of recvmmsg(); MSG_TRUNC unless a driver whose
+                             protocol does not know it takes that away */
     uint32_t kept_frames; /* aw_link.kept_frames */
     uint32_t used;        /* messages that the kernel has written to */
     uint64_t lost;        /* dropped by the kernel before the last message */
@@ -82,6 +89,11 @@ void aw_socket_free(struct aw_socket *socket);
  * Any thread. */
 int aw_socket_set_buffer(struct aw_socket *socket, const char *device,
                          int bytes);
+
+/* Has messages come with the hardware's timestamp too, where their interface
+ * takes one. The slots need AW_HW_STAMP_BYTES more. Returns 0 or a negative
+ * errno. Any thread, before the first message. */
+int aw_socket_take_hw_timestamps(const struct aw_socket *socket);
 
 /* Where the payload of the `index`-th message of a batch goes. Stays until it
  * is set again. The reader, or open(). */
@@ -116,8 +128,9 @@ aw_socket_sender(const struct aw_socket *socket, uint32_t index)
     return &socket->senders[index];
 }
 
-/* Fills in the frame's clocks and `lost_before`, and clears what comes with
- * them. Once for each message received, in order. */
+/* Fills in the frame's clocks, their source (so `length` and `flags` come
+ * first) and `lost_before`, and clears what comes with them. Once for each
+ * message received, in order. */
 void aw_socket_stamp(struct aw_socket *socket, uint32_t index,
                      struct aw_frame *frame) AW_ON(reader);
 

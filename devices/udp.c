@@ -2,7 +2,13 @@
  *
  * Each datagram is a frame, an empty one too; the sender's address is the head
  * of its payload. One that is longer than `max_payload` is cut and flagged, and
- * its `id` says how long it was. A frame sent goes to the address in its head.
+ * its `id` says how long it was. A frame sent goes to the address in its head,
+ * or, if that has none, to `peer`. With a peer the socket is connected: only
+ * the peer's datagrams come in.
+ *
+ * Not UDP_GRO, which hands over many datagrams as one: it helps only where the
+ * sender gave them away so (UDP_SEGMENT), and a message that the kernel drops
+ * counts as one loss, however many datagrams it was.
  *
  * What the network reports about datagrams sent earlier (ICMP) says nothing
  * about the device: a bound socket is never lost by it. */
@@ -15,6 +21,7 @@
 #include "devices/address.h"
 #include "devices/drivers.h"
 #include "devices/queue/log.h"
+#include "devices/send_batch.h"
 #include "devices/socket.h"
 
 #define HEAD_BYTES ((uint32_t)sizeof(struct aw_address))
@@ -25,8 +32,11 @@ _Static_assert(LONGEST + HEAD_BYTES <= AW_PAYLOAD_MAX, "room in a slot");
 
 enum option {
     BIND,
+    PEER,
+    INTERFACE,
     MULTICAST,
     MULTICAST_INTERFACE,
+    MULTICAST_TTL,
     REUSE,
     MAX_PAYLOAD,
     RECEIVE_BUFFER
@@ -37,6 +47,13 @@ static const struct aw_option options[] = {
               .type = AW_OPTION_TEXT,
               .required = true,
               .help = "where to listen: HOST:PORT or [IPV6]:PORT"},
+    [PEER] = {.name = "peer",
+              .type = AW_OPTION_TEXT,
+              .help = "take datagrams from there alone, and send there what "
+                      "has no address: HOST:PORT or [IPV6]:PORT"},
+    [INTERFACE] = {.name = "interface",
+                   .type = AW_OPTION_TEXT,
+                   .help = "receive and send by this interface only, as eth0"},
     [MULTICAST] = {.name = "multicast",
                    .type = AW_OPTION_TEXT,
                    .help = "a group address to join"},
@@ -44,6 +61,13 @@ static const struct aw_option options[] = {
                              .type = AW_OPTION_TEXT,
                              .help = "the interface to join it on and send to "
                                      "groups from, as eth0"},
+    [MULTICAST_TTL] = {.name = "multicast_ttl",
+                       .type = AW_OPTION_INT,
+                       .fallback = "1",
+                       .minimum = 0,
+                       .maximum = 255,
+                       .help = "routers that datagrams to groups may pass, "
+                               "plus one"},
     [REUSE] = {.name = "reuse",
                .type = AW_OPTION_BOOL,
                .fallback = "no",
@@ -60,7 +84,9 @@ static const struct aw_option options[] = {
 struct udp {
     struct aw_socket *socket;
     int family;
+    bool connected; /* to `peer` */
     uint32_t max_payload;
+    struct aw_send_batch sends;
 };
 
 /* ---- check ---- */
@@ -99,20 +125,43 @@ static int check_group(const struct aw_value *values,
     return 0;
 }
 
+static int check_interface(const struct aw_value *values, enum option option,
+                           struct aw_error *error)
+{
+    const char *name = values[option].text;
+
+    if (name && (!*name || strlen(name) >= IFNAMSIZ))
+        return aw_error_set(error, EINVAL,
+                            "%s \"%s\" is no name of a network interface (1 to "
+                            "%d characters, as eth0)",
+                            options[option].name, name, IFNAMSIZ - 1);
+    return 0;
+}
+
+static int check_peer(const char *text, struct aw_error *error)
+{
+    struct aw_endpoint endpoint;
+    int result = aw_endpoint_parse(text, &endpoint, error);
+
+    if (result == 0 && endpoint.port == 0)
+        return aw_error_set(error, EINVAL, "peer %s: port 0 is nobody's", text);
+    return result;
+}
+
 static int check(const struct aw_value *values, struct aw_error *error)
 {
-    const char *interface = values[MULTICAST_INTERFACE].text;
     struct aw_endpoint endpoint;
     int result = aw_endpoint_parse(values[BIND].text ? values[BIND].text : "",
                                    &endpoint, error);
 
+    if (result == 0)
+        result = check_interface(values, INTERFACE, error);
+    if (result == 0)
+        result = check_interface(values, MULTICAST_INTERFACE, error);
+    if (result == 0 && values[PEER].text)
+        result = check_peer(values[PEER].text, error);
     if (result < 0)
         return result;
-    if (interface && (!*interface || strlen(interface) >= IFNAMSIZ))
-        return aw_error_set(error, EINVAL,
-                            "multicast_interface \"%s\" is no name of a "
-                            "network interface (1 to %d characters, as eth0)",
-                            interface, IFNAMSIZ - 1);
     return values[MULTICAST].text ? check_group(values, &endpoint, error) : 0;
 }
 
@@ -198,11 +247,30 @@ static int explain_bind(const struct aw_link *link, const char *bind_text,
     else if (code == EACCES)
         remedy = ": ports below 1024 need CAP_NET_BIND_SERVICE "
                  "(AmbientCapabilities= under systemd); choose a higher one";
+    else if (code == ENODEV)
+        remedy = ": there is no such `interface` (`ip link` lists them)";
     else if (code == EAFNOSUPPORT)
         remedy = ": this machine has no IPv6, or RestrictAddressFamilies= "
                  "does not allow it";
     return aw_error_set(error, code, "device %s: cannot bind %s: %s%s",
                         link->name, bind_text, strerror(code), remedy);
+}
+
+static int limit_hops(const struct udp *udp, int hops)
+{
+    int result = set_option(udp, IPPROTO_IP, IP_MULTICAST_TTL, hops);
+
+    if (result == 0 && udp->family == AF_INET6)
+        result = set_option(udp, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, hops);
+    return result;
+}
+
+static int bind_interface(const struct udp *udp, const char *name)
+{
+    return setsockopt(udp->socket->fd, SOL_SOCKET, SO_BINDTODEVICE, name,
+                      (socklen_t)strlen(name)) < 0
+               ? -errno
+               : 0;
 }
 
 /* Every option before bind(): from there on datagrams arrive. */
@@ -211,6 +279,10 @@ static int prepare(const struct udp *udp, const struct aw_link *link,
 {
     int result = set_option(udp, SOL_SOCKET, SO_BROADCAST, 1);
 
+    if (result == 0)
+        result = limit_hops(udp, (int)values[MULTICAST_TTL].integer);
+    if (result == 0 && values[INTERFACE].text)
+        result = bind_interface(udp, values[INTERFACE].text);
     if (result == 0 && values[REUSE].flag)
         result = set_option(udp, SOL_SOCKET, SO_REUSEADDR, 1);
     /* Only the groups joined here, not those that others have joined. */
@@ -283,6 +355,34 @@ static int bind_udp(struct udp *udp, const struct aw_link *link,
     return 0;
 }
 
+/* From here on only the peer's datagrams come in. */
+static int connect_udp(struct udp *udp, const struct aw_link *link,
+                       const char *text, struct aw_error *error)
+{
+    struct aw_endpoint endpoint;
+    struct sockaddr_storage resolved, mapped;
+    struct aw_address peer;
+    int result = aw_endpoint_parse(text, &endpoint, error);
+
+    if (result < 0)
+        return result;
+    result = aw_endpoint_resolve(&endpoint, &resolved);
+    if (result >= 0) {
+        aw_address_import((struct sockaddr *)&resolved, &peer);
+        result = aw_address_export(&peer, udp->family, &mapped);
+    }
+    if (result >= 0 && connect(udp->socket->fd, (struct sockaddr *)&mapped,
+                               (socklen_t)result) < 0)
+        result = -errno;
+    if (result < 0)
+        return aw_error_set(error, -result,
+                            "device %s: peer %s cannot be reached from bind: "
+                            "%s",
+                            link->name, text, strerror(-result));
+    udp->connected = true;
+    return 0;
+}
+
 static void free_udp(struct udp *udp)
 {
     aw_socket_free(udp->socket);
@@ -302,6 +402,8 @@ static int open_udp(struct aw_link *link, const struct aw_value *values,
     result = bind_udp(udp, link, values, error);
     if (result == 0)
         result = set_up_multicast(udp, link, values, error);
+    if (result == 0 && values[PEER].text)
+        result = connect_udp(udp, link, values[PEER].text, error);
     if (result < 0) {
         free_udp(udp);
         return result;
@@ -338,12 +440,12 @@ static void fill_frame(struct udp *udp, uint32_t index, struct aw_frame *frame)
     uint32_t taken = sent < udp->max_payload ? sent : udp->max_payload;
     struct aw_address sender;
 
-    aw_socket_stamp(udp->socket, index, frame);
     frame->kind = AW_KIND_DATAGRAM;
     frame->id = sent;
     frame->length = (uint16_t)(HEAD_BYTES + taken);
     frame->flags = taken < sent ? AW_FRAME_TRUNCATED : 0;
     frame->channel = 0;
+    aw_socket_stamp(udp->socket, index, frame);
     aw_address_import(&aw_socket_sender(udp->socket, index)->any, &sender);
     memcpy(frame->payload, &sender, sizeof(sender));
 }
@@ -383,27 +485,48 @@ static int read_udp(struct aw_link *link, struct aw_batch *batch) AW_ON(reader)
     return 0;
 }
 
-static int send_udp(struct aw_link *link, const struct aw_send *send)
-    AW_ON(reader)
+/* Puts one frame into the batch. Returns 0 or a negative errno. */
+static int put_send(struct udp *udp, uint32_t index, const struct aw_send *send)
 {
-    const struct udp *udp = link->state;
     const void *slot = send->frame;
     const struct aw_frame *frame = slot;
-    struct sockaddr_storage address;
     struct aw_address head;
-    int length;
+    int bytes = 0;
 
     if (frame->kind != AW_KIND_DATAGRAM || frame->length < HEAD_BYTES)
         return -EDESTADDRREQ;
     memcpy(&head, frame->payload, sizeof(head));
-    length = aw_address_export(&head, udp->family, &address);
-    if (length < 0)
-        return length;
-    return sendto(udp->socket->fd, frame->payload + HEAD_BYTES,
-                  frame->length - HEAD_BYTES, MSG_DONTWAIT | MSG_NOSIGNAL,
-                  (struct sockaddr *)&address, (socklen_t)length) < 0
-               ? -errno
-               : 0;
+    if (head.family != 0 || !udp->connected)
+        bytes = aw_address_export(&head, udp->family,
+                                  aw_send_batch_address(&udp->sends, index));
+    if (bytes < 0)
+        return bytes;
+    aw_send_batch_put(&udp->sends, index, frame->payload + HEAD_BYTES,
+                      frame->length - HEAD_BYTES, (socklen_t)bytes);
+    return 0;
+}
+
+static int send_many(struct aw_link *link, struct aw_send *const *sends,
+                     uint32_t count) AW_ON(reader)
+{
+    struct udp *udp = link->state;
+    uint32_t ready = 0;
+    int result = 0;
+
+    while (ready < count && result == 0) {
+        result = put_send(udp, ready, sends[ready]);
+        ready += result == 0;
+    }
+    return ready == 0
+               ? result
+               : aw_send_batch_flush(&udp->sends, udp->socket->fd, ready);
+}
+
+static int send_udp(struct aw_link *link, struct aw_send *send) AW_ON(reader)
+{
+    int result = send_many(link, &send, 1);
+
+    return result < 0 ? result : 0;
 }
 
 static uint64_t count_losses(struct aw_link *link) AW_ON(reader)
@@ -419,6 +542,7 @@ static void close_udp(struct aw_link *link)
 }
 
 const struct aw_driver aw_udp_driver = {
+    AW_DRIVER_HEAD,
     .name = "udp",
     .main_option = "bind",
     .help = "datagrams, by UDP over IPv4 or IPv6",
@@ -428,6 +552,7 @@ const struct aw_driver aw_udp_driver = {
     .open = open_udp,
     .read = read_udp,
     .send = send_udp,
+    .send_many = send_many,
     .losses = count_losses,
     .close = close_udp,
 };

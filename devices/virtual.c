@@ -140,6 +140,7 @@ static int open_virtual(struct aw_link *link, const struct aw_value *values,
     link->kind = bus->kind;
     link->start = AW_START_OPEN;
     link->can_send = true;
+    link->can_confirm = true; /* all that is read was sent by it */
     return 0;
 }
 
@@ -157,6 +158,7 @@ static int read_virtual(struct aw_link *link, struct aw_batch *batch)
 
         memcpy(aw_batch_at(batch, batch->count), frame, aw_frame_bytes(frame));
         batch->exclude[batch->count] = bus->owners[bus->tail % UNDER_WAY_MAX];
+        batch->marks[batch->count] = AW_MARK_ECHO;
         bus->tail++;
         batch->count++;
     }
@@ -174,12 +176,13 @@ static void store(struct bus *bus, const struct aw_frame *frame)
     slot->timestamp_ns = aw_clock_realtime_ns();
     slot->monotonic_ns = aw_clock_monotonic_ns();
     slot->flags &= KEPT_FLAGS;
+    aw_frame_set_stamp(slot, AW_STAMP_OWN);
     slot->channel = bus->channel;
     slot->lost_before = 0;
     slot->lost_cause = AW_LOSS_NONE;
 }
 
-static int send_virtual(struct aw_link *link, const struct aw_send *send)
+static int send_virtual(struct aw_link *link, struct aw_send *send)
     AW_ON(reader)
 {
     struct bus *bus = link->state;
@@ -208,6 +211,7 @@ static void close_virtual(struct aw_link *link)
 }
 
 const struct aw_driver aw_virtual_driver = {
+    AW_DRIVER_HEAD,
     .name = "virtual",
     .main_option = "kind",
     .help = "a bus in memory: what one script sends the others get",

@@ -28,12 +28,44 @@ from typing_extensions import Self, TypeAlias
 
 __version__: str
 
-_F = TypeVar("_F", bound=Frame | Gap, covariant=True)
+_F = TypeVar("_F", bound=Frame | Gap | Event, covariant=True)
 
 # What `data` may be: bytes-like, or integers from 0 to 255.
 _Data: TypeAlias = ReadableBuffer | Iterable[SupportsIndex]
 
-_LossCause: TypeAlias = Literal["kernel", "overflow", "kernel+overflow"]
+_LossCause: TypeAlias = Literal[
+    "kernel",
+    "overflow",
+    "kernel+overflow",
+    "away",
+    "kernel+away",
+    "overflow+away",
+    "kernel+overflow+away",
+]
+
+_EventKind: TypeAlias = Literal[
+    "link-up",
+    "link-down",
+    "bus-state",
+    "restarted",
+    "bitrate",
+    "lost",
+    "back",
+    "timeout",
+    "changed",
+    "overrun",
+    "missed",
+    "other",
+]
+
+_BusState: TypeAlias = Literal[
+    "error-active",
+    "warning",
+    "error-passive",
+    "bus-off",
+    "stopped",
+    "sleeping",
+]
 
 # As the socket module has it: (host, port), and for IPv6 (host, port,
 # flowinfo, scope_id).
@@ -53,8 +85,17 @@ class DeviceError(Error, OSError):
 
 class DeviceLost(DeviceError): ...
 class DeviceDown(DeviceError): ...
-class SendTimeout(Error, TimeoutError): ...
-class SendQueueFull(Error): ...
+
+class SendTimeout(Error, TimeoutError):
+    device: str
+    advice: str
+
+class SendExpired(SendTimeout): ...
+
+class SendQueueFull(Error):
+    device: str
+    advice: str
+
 class ConfigError(Error, ValueError): ...
 
 # ---- frames ----
@@ -79,6 +120,12 @@ class Frame:
     def timestamp(self) -> float: ...
     @property
     def timestamp_ns(self) -> int: ...
+    @property
+    def timestamp_source(
+        self,
+    ) -> Literal["", "kernel", "hardware", "awaitd"]: ...
+    @property
+    def hw_timestamp_ns(self) -> int | None: ...
     @property
     def monotonic_ns(self) -> int: ...
     @property
@@ -135,6 +182,8 @@ class CanFrame(Frame):  # type: ignore[misc]
     @property
     def is_error_frame(self) -> bool: ...
     @property
+    def error(self) -> CanError | None: ...
+    @property
     def is_fd(self) -> bool: ...
     @property
     def bitrate_switch(self) -> bool: ...
@@ -161,6 +210,55 @@ class Datagram(Frame):  # type: ignore[misc]
     @property
     def length(self) -> int: ...
 
+# A message of SAE J1939; what is None is the device's own, or not known.
+@final
+class J1939Message(Frame):  # type: ignore[misc]
+    def __new__(
+        cls,
+        data: _Data,
+        pgn: int,
+        destination_address: int | None = None,
+        priority: int | None = None,
+        *,
+        destination_name: int | None = None,
+    ) -> Self: ...
+    @property
+    def pgn(self) -> int: ...
+    @property
+    def source_address(self) -> int | None: ...
+    @property
+    def destination_address(self) -> int | None: ...
+    @property
+    def priority(self) -> int | None: ...
+    @property
+    def name(self) -> int | None: ...
+    @property
+    def destination_name(self) -> int | None: ...
+
+@final
+class EthernetFrame(Frame):  # type: ignore[misc]
+    def __new__(cls, data: _Data) -> Self: ...
+    @property
+    def destination(self) -> str | None: ...
+    @property
+    def source(self) -> str | None: ...
+    @property
+    def ethertype(self) -> int | None: ...
+    @property
+    def vlan_tci(self) -> int | None: ...
+    @property
+    def vlan_id(self) -> int | None: ...
+    @property
+    def vlan_pcp(self) -> int | None: ...
+    @property
+    def vlan_dei(self) -> bool | None: ...
+    @property
+    def interface(self) -> str | None: ...
+    @property
+    def is_outgoing(self) -> bool: ...
+    @property
+    def length(self) -> int: ...
+
 @final
 class Gap(
     structseq[str | int], tuple[str, int, _LossCause, int, int]
@@ -176,6 +274,100 @@ class Gap(
     def seq(self) -> int: ...
     @property
     def timestamp_ns(self) -> int: ...
+
+@final
+class CanProtocolError(
+    structseq[tuple[str, ...] | str | None], tuple[tuple[str, ...], str | None]
+):
+    __match_args__: Final = ("violations", "location")
+    @property
+    def violations(self) -> tuple[str, ...]: ...
+    @property
+    def location(self) -> str | None: ...
+
+@final
+class CanError(
+    structseq[Any],
+    tuple[
+        bool,
+        int | None,
+        tuple[str, ...],
+        CanProtocolError | None,
+        str | None,
+        bool,
+        bool,
+        bool,
+        bool,
+        int | None,
+        int | None,
+    ],
+):
+    __match_args__: Final = (
+        "tx_timeout",
+        "lost_arbitration",
+        "controller_state",
+        "protocol",
+        "transceiver",
+        "no_ack",
+        "bus_off",
+        "bus_error",
+        "restarted",
+        "tx_errors",
+        "rx_errors",
+    )
+    @property
+    def tx_timeout(self) -> bool: ...
+    @property
+    def lost_arbitration(self) -> int | None: ...
+    @property
+    def controller_state(self) -> tuple[str, ...]: ...
+    @property
+    def protocol(self) -> CanProtocolError | None: ...
+    @property
+    def transceiver(self) -> str | None: ...
+    @property
+    def no_ack(self) -> bool: ...
+    @property
+    def bus_off(self) -> bool: ...
+    @property
+    def bus_error(self) -> bool: ...
+    @property
+    def restarted(self) -> bool: ...
+    @property
+    def tx_errors(self) -> int | None: ...
+    @property
+    def rx_errors(self) -> int | None: ...
+
+# No class of yours can derive from it, nor can one be made by hand.
+@final
+class Event:
+    __match_args__: Final = ("kind", "value", "detail")
+    @property
+    def kind(self) -> _EventKind: ...
+    @property
+    def value(self) -> int | str: ...
+    @property
+    def detail(self) -> int: ...
+    @property
+    def tx_errors(self) -> int | None: ...
+    @property
+    def rx_errors(self) -> int | None: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def channel(self) -> str | None: ...
+    @property
+    def seq(self) -> int: ...
+    @property
+    def lost_before(self) -> int: ...
+    @property
+    def lost_cause(self) -> Literal[""] | _LossCause: ...
+    @property
+    def timestamp(self) -> float: ...
+    @property
+    def timestamp_ns(self) -> int: ...
+    @property
+    def monotonic_ns(self) -> int: ...
 
 # A buffer of structs, one a slot; numpy.asarray() reads it.
 @final
@@ -288,10 +480,11 @@ class _FilterRequired(TypedDict):
     can_id: int
     can_mask: int
 
-# As in python-can.
+# As in python-can; `inverted` besides.
 @type_check_only
 class _Filter(_FilterRequired, total=False):
     extended: bool
+    inverted: bool
 
 # The second is what a checker makes of [{"can_id": 1, "can_mask": 1}] when it
 # is assigned to a variable first.
@@ -308,9 +501,47 @@ class Device(Generic[_F]):
     @property
     def driver(self) -> str: ...
     @property
-    def kind(self) -> Literal["can", "datagram", "bytes"]: ...
+    def kind(self) -> Literal["can", "datagram", "j1939", "ethernet", "bytes"]: ...
     @property
     def closed(self) -> bool: ...
+    @property
+    def send_depth(self) -> int: ...
+    @property
+    def state(
+        self,
+    ) -> Literal["up", "down", "lost", "waiting", "closed"]: ...
+    @property
+    def carrier(self) -> bool | None: ...
+    @property
+    def bus_state(self) -> _BusState | None: ...
+    @property
+    def kernel_filter(self) -> bool: ...
+    @property
+    def failure(self) -> int | None: ...
+    @property
+    def bitrate(self) -> int | None: ...
+    @property
+    def dbitrate(self) -> int | None: ...
+    @property
+    def restart_ms(self) -> int | None: ...
+    @property
+    def tx_errors(self) -> int: ...
+    @property
+    def rx_errors(self) -> int: ...
+    @property
+    def bus_offs(self) -> int: ...
+    @property
+    def restarts(self) -> int: ...
+    @property
+    def lost(self) -> int: ...
+    @property
+    def reopened(self) -> int: ...
+    @property
+    def overruns(self) -> int: ...
+    @property
+    def missed(self) -> int: ...
+    @property
+    def late_max_ns(self) -> int: ...
     @overload
     def queue(
         self,
@@ -321,6 +552,8 @@ class Device(Generic[_F]):
         budget_us: int = 0,
         gaps: Literal[False] = False,
         wakeup: Literal["bridge", "fd"] | None = None,
+        events: Literal[False] = False,
+        filters_joined: bool = False,
     ) -> Queue[_F]: ...
     @overload
     def queue(
@@ -333,10 +566,106 @@ class Device(Generic[_F]):
         *,
         gaps: Literal[True],
         wakeup: Literal["bridge", "fd"] | None = None,
+        events: Literal[False] = False,
+        filters_joined: bool = False,
     ) -> Queue[_F | Gap]: ...
+    @overload
+    def queue(
+        self,
+        filters: _Filters | None = None,
+        name: str | None = None,
+        depth: int | None = None,
+        overflow: _Overflow = "drop-newest",
+        budget_us: int = 0,
+        gaps: Literal[False] = False,
+        wakeup: Literal["bridge", "fd"] | None = None,
+        *,
+        events: Literal[True],
+        filters_joined: bool = False,
+    ) -> Queue[_F | Event]: ...
+    @overload
+    def queue(
+        self,
+        filters: _Filters | None = None,
+        name: str | None = None,
+        depth: int | None = None,
+        overflow: _Overflow = "drop-newest",
+        budget_us: int = 0,
+        *,
+        gaps: Literal[True],
+        wakeup: Literal["bridge", "fd"] | None = None,
+        events: Literal[True],
+        filters_joined: bool = False,
+    ) -> Queue[_F | Gap | Event]: ...
+    @overload
     def send(
-        self, frame: Frame | ReadableBuffer, /
+        self,
+        frame: Frame | ReadableBuffer,
+        timeout: float | None = None,
+        wait: bool = False,
+        confirm: Literal[False] = False,
+        expires: float | None = None,
     ) -> Coroutine[Any, Any, None]: ...
+    @overload
+    def send(
+        self,
+        frame: Frame | ReadableBuffer,
+        timeout: float | None = None,
+        wait: bool = False,
+        *,
+        confirm: Literal[True],
+        expires: float | None = None,
+    ) -> Coroutine[Any, Any, _F]: ...
+    def send_nowait(
+        self,
+        frame: Frame | ReadableBuffer,
+        timeout: float | None = None,
+        wait: bool = False,
+        expires: float | None = None,
+    ) -> None: ...
+    @overload
+    def send_many(
+        self,
+        frames: Iterable[Frame | ReadableBuffer],
+        timeout: float | None = None,
+        wait: bool = False,
+        confirm: Literal[False] = False,
+        expires: float | None = None,
+        return_exceptions: Literal[False] = False,
+    ) -> Coroutine[Any, Any, None]: ...
+    @overload
+    def send_many(
+        self,
+        frames: Iterable[Frame | ReadableBuffer],
+        timeout: float | None = None,
+        wait: bool = False,
+        *,
+        confirm: Literal[True],
+        expires: float | None = None,
+        return_exceptions: Literal[False] = False,
+    ) -> Coroutine[Any, Any, list[_F]]: ...
+    @overload
+    def send_many(
+        self,
+        frames: Iterable[Frame | ReadableBuffer],
+        timeout: float | None = None,
+        wait: bool = False,
+        confirm: Literal[False] = False,
+        expires: float | None = None,
+        *,
+        return_exceptions: Literal[True],
+    ) -> Coroutine[Any, Any, list[Exception | None]]: ...
+    @overload
+    def send_many(
+        self,
+        frames: Iterable[Frame | ReadableBuffer],
+        timeout: float | None = None,
+        wait: bool = False,
+        *,
+        confirm: Literal[True],
+        expires: float | None = None,
+        return_exceptions: Literal[True],
+    ) -> Coroutine[Any, Any, list[Exception | _F]]: ...
     def stats(self) -> _DeviceStats: ...
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
@@ -354,13 +683,70 @@ class Device(Generic[_F]):
     def _release(self) -> None: ...
 
 @final
-class CanDevice(Device[CanFrame]): ...
+class CanDevice(Device[CanFrame]):
+    def send_periodic(self, frame: CanFrame, period: float) -> PeriodicSend: ...
 
 @final
 class DatagramDevice(Device[Datagram]): ...
 
 @final
+class EthernetDevice(Device[EthernetFrame]): ...
+
+@final
 class BytesDevice(Device[Frame]): ...
+
+@type_check_only
+class _Segment(TypedDict, total=False):
+    tx: ReadableBuffer  # either this
+    read: int  # or this
+    speed_hz: float
+    delay_us: int
+    bits: int
+    cs_change: bool
+
+@final
+class SpiDevice(Device[Frame]):
+    # An array may be a sequence too; it is taken as bytes.
+    @overload
+    def transfer(  # type: ignore[misc]
+        self, __tx: ReadableBuffer, timeout: float | None = None
+    ) -> Coroutine[Any, Any, bytes]: ...
+    @overload
+    def transfer(
+        self,
+        __tx: Sequence[ReadableBuffer | _Segment],  # a list or a tuple
+        timeout: float | None = None,
+    ) -> Coroutine[Any, Any, list[bytes]]: ...
+    @property
+    def overruns(self) -> int: ...
+    @property
+    def missed(self) -> int: ...
+    @property
+    def late_max_ns(self) -> int: ...
+
+@final
+class J1939Device(Device[J1939Message]): ...
+
+@final
+class PeriodicSend:
+    @property
+    def device(self) -> CanDevice: ...
+    @property
+    def frame(self) -> CanFrame: ...
+    @property
+    def period(self) -> float: ...
+    @property
+    def stopped(self) -> bool: ...
+    def modify_data(self, data: _Data | CanFrame, /) -> None: ...
+    def stop(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None: ...
 
 @final
 class Queue(Generic[_F]):
@@ -425,7 +811,14 @@ class _Lease(Generic[_F]):
 
 def open_device(
     name: str, options: dict[str, str], /
-) -> CanDevice | DatagramDevice | BytesDevice: ...
+) -> (
+    CanDevice
+    | DatagramDevice
+    | J1939Device
+    | EthernetDevice
+    | SpiDevice
+    | BytesDevice
+): ...
 def parse_device(text: str, /) -> tuple[str, dict[str, str]]: ...
 def read_config(path: StrPath, /) -> dict[str, dict[str, str]]: ...
 def hosted_devices() -> dict[str, Device[Any]] | None: ...

@@ -66,7 +66,8 @@ static bool tidy(BatchObject *self, Py_ssize_t index)
 
     if (!aw_frame_plausible(frame, self->payload_bytes))
         return false;
-    zero(frame->payload + frame->length, (unsigned char *)frame + self->stride);
+    zero((unsigned char *)frame + aw_frame_bytes(frame),
+         (unsigned char *)frame + self->stride);
     self->lost += frame->lost_before;
     return true;
 }
@@ -334,6 +335,9 @@ static int append_line(BatchObject *self, Py_ssize_t index, struct text *text)
     const char *name = PyUnicode_AsUTF8(channel ? channel : self->device->name);
     int length;
 
+    /* It is no frame, and has no place among them. */
+    if (frame->kind == AW_KIND_EVENT)
+        return 0;
     if (!name || grow(text) < 0)
         return -1;
     length = aw_candump_format(frame, name, 0, text->bytes + text->length,
@@ -403,8 +407,8 @@ static void batch_dealloc(PyObject *object)
 static PyMethodDef batch_methods[] = {
     {"candump", batch_candump, METH_NOARGS,
      "candump($self, /)\n--\n\n"
-     "The frames as lines of `candump -L`. ValueError for frames that are not\n"
-     "CAN's."},
+     "The frames as lines of `candump -L`, without events. ValueError for\n"
+     "frames that are not CAN's."},
     {"__array__", (PyCFunction)(void (*)(void))batch_array,
      METH_VARARGS | METH_KEYWORDS,
      "__array__($self, /, dtype=None, copy=None)\n--\n\n"

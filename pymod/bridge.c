@@ -48,8 +48,12 @@ static void finish_sends(struct aw_bridge *bridge) AW_WITH_GIL
     }
     while (oldest) {
         struct aw_send *next = oldest->next;
+        const struct aw_pending_send *pending = oldest->user;
 
-        aw_send_finish(bridge, oldest);
+        if (pending->finish)
+            pending->finish(bridge, oldest);
+        else
+            aw_send_finish(bridge, oldest);
         oldest = next;
     }
 }

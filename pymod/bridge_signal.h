@@ -28,18 +28,30 @@ struct aw_bridge {
     pthread_t thread;      /* outside the daemon */
 };
 
+struct aw_bridge;
+
+/* Tells an awaitable, with the GIL, what came of its request, and drops it. */
+typedef void aw_bridge_finish(struct aw_bridge *bridge, struct aw_send *send);
+
 /* What aw_send.user points to, as long as the reader or the bridge has it. */
 struct aw_pending_send {
     struct aw_bridge *bridge;
     void *awaitable; /* a SendObject's reference, dropped by the bridge */
     int result;      /* written by the reader, then read by the bridge */
+    size_t *left;    /* how many that belong together are not settled, the
+                        reader's; NULL: it is alone */
+    aw_bridge_finish *finish; /* NULL: aw_send_finish() */
 };
 
 /* Ends aw_bridge_run(). Any thread; does not wait. */
 void aw_bridge_stop(struct aw_bridge *bridge) AW_NO_GIL;
 
 /* An aw_send.done, where aw_send.user is a struct aw_pending_send: hands the
- * result to the bridge. Runs on the reader's thread. */
+ * result to the bridge; of frames that belong together, with the last. Runs on
+ * the reader's thread. */
 void aw_bridge_complete(struct aw_send *send, int result) AW_NO_GIL;
+
+/* An aw_send.done for a frame that nobody waits for: frees it. */
+void aw_send_discard(struct aw_send *send, int result) AW_NO_GIL;
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "devices/candump.h"
+#include "pymod/can_error.h"
 
 /* ---- the data length code ---- */
 
@@ -107,6 +108,16 @@ static PyObject *can_get_xl_flags(PyObject *self, void *closure)
     return PyLong_FromLong(xl_head(self).flags);
 }
 
+static PyObject *can_get_error(PyObject *self, void *closure)
+{
+    const struct aw_frame *frame = aw_frame_slot(self);
+
+    (void)closure;
+    if (frame->kind != AW_KIND_CAN || !(frame->id & AW_CAN_ERROR))
+        Py_RETURN_NONE;
+    return aw_can_error_object(aw_module_of_type(Py_TYPE(self)), frame);
+}
+
 #define BIT(bits) (void *)(uintptr_t)(bits)
 
 static PyGetSetDef can_getset[] = {
@@ -131,6 +142,10 @@ static PyGetSetDef can_getset[] = {
      PyDoc_STR("True for an error that the controller reports; the data are "
                "those of linux/can/error.h."),
      BIT(AW_CAN_ERROR)},
+    {"error", can_get_error, NULL,
+     PyDoc_STR("What an error frame says: a CanError; None for any other "
+               "frame."),
+     NULL},
     {"is_fd", can_get_flag, NULL, PyDoc_STR("True for CAN FD."),
      BIT(AW_FRAME_FD)},
     {"bitrate_switch", can_get_flag, NULL,

@@ -3,17 +3,14 @@
 #include <errno.h>
 #include <structmember.h>
 
+#include "pymod/device_status.h"
 #include "pymod/errors.h"
 #include "pymod/filters.h"
 #include "pymod/queue.h"
+#include "pymod/send.h"
 #include "pymod/stats.h"
 
 /* ---- methods ---- */
-
-static PyObject *device_send(PyObject *self, PyObject *frame)
-{
-    return aw_send_new((DeviceObject *)self, frame);
-}
 
 static PyObject *reports_to_list(struct aw_module *module,
                                  const struct aw_queue_report *reports,
@@ -117,10 +114,9 @@ static PyObject *device_get_driver(PyObject *self, void *Py_UNUSED(closure))
 static PyObject *device_get_kind(PyObject *self, void *Py_UNUSED(closure))
 {
     static const char *const names[] = {
-        [AW_KIND_BYTES] = "bytes",
-        [AW_KIND_CAN] = "can",
-        [AW_KIND_CAN_XL] = "can",
-        [AW_KIND_DATAGRAM] = "datagram",
+        [AW_KIND_BYTES] = "bytes", [AW_KIND_CAN] = "can",
+        [AW_KIND_CAN_XL] = "can",  [AW_KIND_DATAGRAM] = "datagram",
+        [AW_KIND_J1939] = "j1939", [AW_KIND_ETHERNET] = "ethernet",
     };
 
     return PyUnicode_FromString(
@@ -130,6 +126,12 @@ static PyObject *device_get_kind(PyObject *self, void *Py_UNUSED(closure))
 static PyObject *device_get_closed(PyObject *self, void *Py_UNUSED(closure))
 {
     return PyBool_FromLong(aw_device_closed(((DeviceObject *)self)->device));
+}
+
+static PyObject *device_get_send_depth(PyObject *self, void *Py_UNUSED(closure))
+{
+    return PyLong_FromUnsignedLong(
+        aw_device_send_depth(((DeviceObject *)self)->device));
 }
 
 static PyObject *device_get_held(PyObject *self, void *Py_UNUSED(closure))
@@ -153,13 +155,20 @@ static PyObject *device_repr(PyObject *object)
 static PyTypeObject *type_for(const struct aw_module *module,
                               const struct aw_device *device)
 {
+    if (strcmp(aw_device_driver(device)->name, "spi") == 0)
+        return module->spi_device_type;
     switch (aw_device_kind(device)) {
     case AW_KIND_CAN:
     case AW_KIND_CAN_XL:
         return module->can_device_type;
     case AW_KIND_DATAGRAM:
         return module->datagram_device_type;
+    case AW_KIND_J1939:
+        return module->j1939_device_type;
+    case AW_KIND_ETHERNET:
+        return module->ethernet_device_type;
     case AW_KIND_BYTES:
+    case AW_KIND_EVENT:
         break;
     }
     return module->bytes_device_type;
@@ -224,15 +233,20 @@ static void device_dealloc(PyObject *object)
     Py_DECREF(type);
 }
 
+#define METHOD(function) ((PyCFunction)(void (*)(void))(function))
+
 static PyMethodDef device_methods[] = {
-    {"queue", (PyCFunction)(void (*)(void))aw_device_queue,
-     METH_VARARGS | METH_KEYWORDS,
+    {"queue", METHOD(aw_device_queue), METH_VARARGS | METH_KEYWORDS,
      "queue($self, /, filters=None, name=None, depth=None,\n"
-     "      overflow='drop-newest', budget_us=0, gaps=False, wakeup=None)\n"
+     "      overflow='drop-newest', budget_us=0, gaps=False, wakeup=None,\n"
+     "      events=False, filters_joined=False)\n"
      "--\n\n"
      "Subscribe: a new Queue that gets every frame from now on.\n\n"
      "filters: [{'can_id': int, 'can_mask': int, 'extended': bool}, ...] as\n"
-     "in python-can; a frame passes if it matches any. depth: frames, by\n"
+     "in python-can; a frame passes if it matches any, or does not match one\n"
+     "with 'inverted': True. filters_joined: it must pass all of them, as "
+     "with\n"
+     "j in candump. depth: frames, by\n"
      "default 16384 (CAN), 4096 (up to 2 KiB) or 512. overflow: what a full\n"
      "queue does: 'drop-newest', 'drop-oldest', 'latest' (one frame an id, "
      "the\n"
@@ -241,13 +255,45 @@ static PyMethodDef device_methods[] = {
      "wake may be put off to be one for many frames. gaps: give a Gap before\n"
      "the first frame after a loss. wakeup: 'bridge', which works with every\n"
      "loop, or 'fd', which is faster where the loop has add_reader(); by\n"
-     "default what the device's configuration says.\n\n"
+     "default what the device's configuration says. events: give an Event\n"
+     "where something happens to the device, past the filters.\n\n"
      "Raises DeviceLost, or ValueError for what is no good."},
-    {"send", device_send, METH_O,
-     "send($self, frame, /)\n--\n\n"
+    {"send", METHOD(aw_device_send_method), METH_FASTCALL | METH_KEYWORDS,
+     "send($self, frame, timeout=None, wait=False, confirm=False,\n"
+     "     expires=None)\n--\n\n"
      "Await the kernel's acceptance of a frame.\n\n"
-     "Raises SendTimeout when it does not take it within send_timeout_s,\n"
-     "DeviceError when it refuses, TypeError for what cannot be sent here."},
+     "timeout: seconds that it may wait for a full send buffer; None:\n"
+     "send_timeout_s; float('inf'): for ever. wait: wait while the link is\n"
+     "down or bus-off or the device away, rather than fail. confirm: wait\n"
+     "until its echo says that it was on the wire, and return the frame as "
+     "it\n"
+     "was sent, with the echo's timestamps. expires: seconds from now on "
+     "after\n"
+     "which it is too old to be sent.\n\n"
+     "Returns None, or with confirm a frame. A frame of a send that is\n"
+     "cancelled while it waits is not sent. Raises SendTimeout, SendExpired,\n"
+     "DeviceDown, SendQueueFull (send_depth frames are under way),\n"
+     "DeviceError when it is refused, TypeError for what cannot be sent "
+     "here."},
+    {"send_nowait", METHOD(aw_device_send_nowait_method),
+     METH_FASTCALL | METH_KEYWORDS,
+     "send_nowait($self, frame, timeout=None, wait=False, expires=None)\n"
+     "--\n\n"
+     "Hand a frame over to be sent, and do not wait for it. Needs no loop.\n\n"
+     "What became of it is in stats() alone. Raises SendQueueFull, "
+     "DeviceError\nand TypeError as send() does."},
+    {"send_many", METHOD(aw_device_send_many_method),
+     METH_FASTCALL | METH_KEYWORDS,
+     "send_many($self, frames, timeout=None, wait=False, confirm=False,\n"
+     "          expires=None, return_exceptions=False)\n--\n\n"
+     "Await many frames, sent in order, with one wake.\n\n"
+     "They are accepted all or none: SendQueueFull. Each has the timeout and\n"
+     "the rest as in send(). When all are sent or have failed, the exception\n"
+     "of the first that failed is raised, if any; a note on it says how many\n"
+     "were sent. With return_exceptions the result is a list instead, in "
+     "which\n"
+     "each frame has None (with confirm, itself) or its exception. Else it is\n"
+     "None, or with confirm the list of frames."},
     {"stats", device_stats, METH_NOARGS,
      "stats($self, /)\n--\n\n"
      "The device's ledger: {'queues': [{'name', 'script', 'open', 'stats'},\n"
@@ -272,8 +318,12 @@ static PyMemberDef device_members[] = {
 
 static PyGetSetDef device_getset[] = {
     {"driver", device_get_driver, NULL, "The driver's name.", NULL},
-    {"kind", device_get_kind, NULL, "'can', 'datagram' or 'bytes'.", NULL},
+    {"kind", device_get_kind, NULL,
+     "'can', 'datagram', 'j1939', 'ethernet' or 'bytes'.", NULL},
     {"closed", device_get_closed, NULL, "True after close().", NULL},
+    {"send_depth", device_get_send_depth, NULL,
+     "How many frames may wait to be sent; further ones are refused.", NULL},
+    AW_STATUS_GETSET,
     {"_held", device_get_held, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
@@ -300,12 +350,30 @@ static PyType_Spec device_spec = {
     .slots = device_slots,
 };
 
-/* Adds a kind of device, which differs from Device by its frames alone. */
+static PyMethodDef can_device_methods[] = {
+    {"send_periodic", (PyCFunction)(void (*)(void))aw_device_send_periodic,
+     METH_VARARGS | METH_KEYWORDS,
+     "send_periodic($self, /, frame, period)\n--\n\n"
+     "Have the kernel send a frame again and again: a new PeriodicSend.\n\n"
+     "period: seconds, 0.0001 to 86400; the first frame goes at once. It ends\n"
+     "with stop(), with its script, with the device and with the process, "
+     "even\n"
+     "if that is killed. The send ledger does not have these frames: the "
+     "kernel\n"
+     "counts them nowhere.\n\n"
+     "Raises ValueError for what is no good, DeviceError where the driver has\n"
+     "none, or the kernel refuses."},
+    {NULL, NULL, 0, NULL},
+};
+
+/* Adds a kind of device, which differs from Device by its frames and what can
+ * be done with them alone; `methods` may be NULL. */
 static PyTypeObject *add_kind(PyObject *module, const char *name,
-                              const char *doc)
+                              const char *doc, PyMethodDef *methods)
 {
     PyType_Slot slots[] = {
         {Py_tp_doc, (void *)doc},
+        {methods ? Py_tp_methods : 0, methods},
         {0, NULL},
     };
     PyType_Spec spec = {
@@ -330,13 +398,19 @@ int aw_device_setup(PyObject *module)
     if (!state->device_type || PyModule_AddType(module, state->device_type) < 0)
         return -1;
     state->can_device_type =
-        add_kind(module, "awaitd.CanDevice", "A device of CanFrame.");
-    state->datagram_device_type =
-        add_kind(module, "awaitd.DatagramDevice", "A device of Datagram.");
-    state->bytes_device_type = add_kind(module, "awaitd.BytesDevice",
-                                        "A device of Frame: plain bytes.");
+        add_kind(module, "awaitd.CanDevice", "A device of CanFrame.",
+                 can_device_methods);
+    state->datagram_device_type = add_kind(module, "awaitd.DatagramDevice",
+                                           "A device of Datagram.", NULL);
+    state->j1939_device_type = add_kind(module, "awaitd.J1939Device",
+                                        "A device of J1939Message.", NULL);
+    state->ethernet_device_type = add_kind(module, "awaitd.EthernetDevice",
+                                           "A device of EthernetFrame.", NULL);
+    state->bytes_device_type = add_kind(
+        module, "awaitd.BytesDevice", "A device of Frame: plain bytes.", NULL);
     return state->can_device_type && state->datagram_device_type &&
-                   state->bytes_device_type
+                   state->bytes_device_type && state->j1939_device_type &&
+                   state->ethernet_device_type
                ? 0
                : -1;
 }

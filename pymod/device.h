@@ -28,10 +28,8 @@ PyObject *aw_device_channel_name(DeviceObject *self,
 PyObject *aw_device_queue(PyObject *self, PyObject *arguments,
                           PyObject *keywords) AW_WITH_GIL;
 
-/* A new awaitable that sends `frame` when awaited (send.c). */
-PyObject *aw_send_new(DeviceObject *device, PyObject *frame) AW_WITH_GIL;
-
-/* The bridge: tells the awaitable that waits for `send`, and frees it. */
-void aw_send_finish(struct aw_bridge *bridge, struct aw_send *send) AW_WITH_GIL;
+/* The method send_periodic() of CanDevice (periodic.c). */
+PyObject *aw_device_send_periodic(PyObject *self, PyObject *arguments,
+                                  PyObject *keywords) AW_WITH_GIL;
 
 #endif

@@ -68,17 +68,28 @@ static const struct error_class classes[] = {
      .kept = KEPT(device_down),
      .base = KEPT(device_error)},
     {.name = "awaitd.SendTimeout",
-     .doc = "The kernel did not take the frame within the device's\n"
-            "send_timeout_s. Also a builtin TimeoutError.",
+     .doc = "The kernel did not take the frame in time, or, with confirm=True, "
+            "its echo\ndid not come in time. Also a builtin TimeoutError.\n\n"
+            "device: its name. advice: what to do about it.",
      .kept = KEPT(send_timeout),
      .base = KEPT(error),
      .other_module = "builtins",
-     .other_base = "TimeoutError"},
+     .other_base = "TimeoutError",
+     .attribute = "device",
+     .other_attribute = "advice"},
+    {.name = "awaitd.SendExpired",
+     .doc = "The frame was too old before the kernel took it, as expires= "
+            "says; it was\nnot sent.",
+     .kept = KEPT(send_expired),
+     .base = KEPT(send_timeout)},
     {.name = "awaitd.SendQueueFull",
      .doc = "Too many frames wait to be sent on the device; this one was not\n"
-            "accepted.",
+            "accepted.\n\n"
+            "device: its name. advice: what to do about it.",
      .kept = KEPT(send_queue_full),
-     .base = KEPT(error)},
+     .base = KEPT(error),
+     .attribute = "device",
+     .other_attribute = "advice"},
     {.name = "awaitd.ConfigError",
      .doc = "A device, an option or a file is not configured as it can be. "
             "Also a\nValueError.",
@@ -167,15 +178,15 @@ static const struct meaning meanings[] = {
      "bring the interface up: ip link set dev INTERFACE up"},
     {ENODEV, KEPT(device_lost), NULL,
      "see what there is (ip link, ls /dev); after an adapter was plugged in "
-     "again, open the device anew"},
+     "again, open the device anew; with on_loss: wait awaitd does that"},
     {ENXIO, KEPT(device_error), NULL, "see what there is (ip link, ls /dev)"},
     {ETIMEDOUT, KEPT(send_timeout), "a frame was not sent in time",
-     "see whether anyone on the bus acknowledges; send_timeout_s is how long "
-     "to wait"},
+     "see whether anyone on the bus acknowledges; timeout=, or "
+     "send_timeout_s, is how long to wait"},
     {ENOBUFS, KEPT(send_queue_full), "too many frames wait to be sent",
      "await each send, or send more slowly"},
-    {ECANCELED, KEPT(device_error),
-     "the device was closed before a frame was sent", ""},
+    {ECANCELED, KEPT(send_expired), "a frame was too old to be sent",
+     "expires= is how long it may wait"},
     {EOPNOTSUPP, KEPT(device_error), "nothing can be sent on this device", ""},
     {EMSGSIZE, KEPT(device_error), NULL, "send less in one frame"},
     {EACCES, KEPT(device_error), NULL,
@@ -245,6 +256,14 @@ static PyObject *sentence(const char *device, const char *text,
                                 advice);
 }
 
+/* Do exceptions of this class have the attributes device and advice? */
+static bool tells_device(const struct aw_module *module, PyTypeObject *class)
+{
+    return PyType_IsSubtype(class, (PyTypeObject *)module->device_error) ||
+           PyType_IsSubtype(class, (PyTypeObject *)module->send_timeout) ||
+           PyType_IsSubtype(class, (PyTypeObject *)module->send_queue_full);
+}
+
 /* Raises an exception of `type`, an OSError or not. Steals `message`. */
 static void raise_message(struct aw_module *module, PyObject *type, int code,
                           PyObject *message, const char *device,
@@ -260,7 +279,7 @@ static void raise_message(struct aw_module *module, PyObject *type, int code,
     Py_XDECREF(message);
     if (!exception)
         return;
-    if (!PyType_IsSubtype(class, (PyTypeObject *)module->device_error) ||
+    if (!tells_device(module, class) ||
         (set_text(exception, "device", device ? device : "") == 0 &&
          set_text(exception, "advice", advice) == 0))
         PyErr_SetObject(type, exception);
@@ -283,6 +302,15 @@ PyObject *aw_raise(struct aw_module *module, int code, const char *device,
     raise_message(module, type, code,
                   sentence(device, text, told ? "" : meaning->advice), device,
                   meaning->advice);
+    return NULL;
+}
+
+PyObject *aw_raise_advised(struct aw_module *module, int code,
+                           const char *device, const char *text,
+                           const char *advice)
+{
+    raise_message(module, *kept_at(module, find_meaning(code)->kept), code,
+                  sentence(device, text, advice), device, advice);
     return NULL;
 }
 

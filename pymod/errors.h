@@ -10,10 +10,16 @@
 /* Raises what `code` (a positive errno) means for `device` (its name, or NULL
  * where it is about a configuration): DeviceError with errno, device and
  * `error`'s sentence (or, without, the errno's and what to do); SendTimeout for
- * ETIMEDOUT; SendQueueFull for ENOBUFS; DeviceDown for ENETDOWN; DeviceLost for
- * ENODEV; without a device, ConfigError for EINVAL and ENOENT. Returns NULL. */
+ * ETIMEDOUT; SendExpired for ECANCELED; SendQueueFull for ENOBUFS; DeviceDown
+ * for ENETDOWN; DeviceLost for ENODEV; without a device, ConfigError for EINVAL
+ * and ENOENT. Returns NULL. */
 PyObject *aw_raise(struct aw_module *module, int code, const char *device,
                    const struct aw_error *error) AW_WITH_GIL;
+
+/* The same, in these words. */
+PyObject *aw_raise_advised(struct aw_module *module, int code,
+                           const char *device, const char *text,
+                           const char *advice) AW_WITH_GIL;
 
 /* Raises why a queue gives no more frames: QueueClosed with `.reason` ("end",
  * "closed", "stopped"), or DeviceLost. Returns NULL. */

@@ -29,6 +29,20 @@ static int parse_word(PyObject *filter, Py_ssize_t index, const char *key,
     return PyErr_Occurred() ? -1 : 0;
 }
 
+static bool is_known(PyObject *key)
+{
+    static const char *const known[] = {"can_id", "can_mask", "extended",
+                                        "inverted"};
+
+    if (!PyUnicode_Check(key))
+        return false;
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (PyUnicode_CompareWithASCIIString(key, known[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int refuse_other_keys(PyObject *filter, Py_ssize_t index)
 {
     PyObject *keys = PyMapping_Keys(filter);
@@ -36,14 +50,11 @@ static int refuse_other_keys(PyObject *filter, Py_ssize_t index)
     for (Py_ssize_t i = 0; keys && i < PyList_GET_SIZE(keys); i++) {
         PyObject *key = PyList_GET_ITEM(keys, i);
 
-        if (PyUnicode_Check(key) &&
-            (PyUnicode_CompareWithASCIIString(key, "can_id") == 0 ||
-             PyUnicode_CompareWithASCIIString(key, "can_mask") == 0 ||
-             PyUnicode_CompareWithASCIIString(key, "extended") == 0))
+        if (is_known(key))
             continue;
         PyErr_Format(PyExc_ValueError,
-                     "filters[%zd]: unknown key %R (can_id, can_mask and "
-                     "extended are known)",
+                     "filters[%zd]: unknown key %R (can_id, can_mask, "
+                     "extended and inverted are known)",
                      index, key);
         Py_CLEAR(keys);
     }
@@ -51,44 +62,64 @@ static int refuse_other_keys(PyObject *filter, Py_ssize_t index)
     return PyErr_Occurred() ? -1 : 0;
 }
 
-/* 0 or 1 for a bool, and for an int that equals one; -1 with TypeError for
- * anything else: a "no" would be true. */
-static int parse_bool(PyObject *object, Py_ssize_t index)
+/* The bool called `key`: 1 or 0, also of an int that equals one; `fallback` if
+ * it is not there; -1 with TypeError for anything else: a "no" would be true.
+ */
+static int parse_bool(PyObject *filter, Py_ssize_t index, const char *key,
+                      int fallback)
 {
+    PyObject *object;
     long value = -1;
     int overflow;
 
+    if (!PyMapping_HasKeyString(filter, key))
+        return fallback;
+    object = PyMapping_GetItemString(filter, key);
+    if (!object)
+        return -1;
     if (PyLong_Check(object))
         value = PyLong_AsLongAndOverflow(object, &overflow);
-    if (value == 0 || value == 1)
-        return (int)value;
-    PyErr_Format(PyExc_TypeError,
-                 "filters[%zd][\"extended\"] must be a bool, not %R", index,
-                 object);
-    return -1;
+    if (value != 0 && value != 1) {
+        PyErr_Format(PyExc_TypeError,
+                     "filters[%zd][\"%s\"] must be a bool, not %R", index, key,
+                     object);
+        value = -1;
+    }
+    Py_DECREF(object);
+    return (int)value;
 }
 
 /* With "extended" the frame format joins the comparison. */
 static int parse_extended(PyObject *filter, Py_ssize_t index,
                           struct aw_filter *parsed)
 {
-    PyObject *extended;
-    int truth;
+    int extended = parse_bool(filter, index, "extended", 2);
 
-    if (!PyMapping_HasKeyString(filter, "extended"))
+    if (extended < 0)
+        return -1;
+    if (extended == 2)
         return 0;
-    extended = PyMapping_GetItemString(filter, "extended");
-    if (!extended)
-        return -1;
-    truth = parse_bool(extended, index);
-    Py_DECREF(extended);
-    if (truth < 0)
-        return -1;
     parsed->mask |= AW_CAN_EXTENDED;
-    if (truth)
+    if (extended)
         parsed->id |= AW_CAN_EXTENDED;
     else
         parsed->id &= ~AW_CAN_EXTENDED;
+    return 0;
+}
+
+/* By the key, or by the kernel's bit. */
+static int parse_inverted(PyObject *filter, Py_ssize_t index,
+                          struct aw_filter *parsed)
+{
+    int inverted = parse_bool(filter, index, "inverted", 0);
+
+    if (inverted < 0)
+        return -1;
+    parsed->invert = inverted;
+    if ((parsed->id & INVERT) && !(parsed->mask & AW_CAN_ERROR)) {
+        parsed->invert = true;
+        parsed->id &= ~INVERT;
+    }
     return 0;
 }
 
@@ -107,11 +138,7 @@ static int parse_filter(PyObject *filter, Py_ssize_t index,
         parse_word(filter, index, "can_mask", &parsed->mask) < 0 ||
         parse_extended(filter, index, parsed) < 0)
         return -1;
-    if ((parsed->id & INVERT) && !(parsed->mask & AW_CAN_ERROR)) {
-        parsed->invert = true;
-        parsed->id &= ~INVERT;
-    }
-    return 0;
+    return parse_inverted(filter, index, parsed);
 }
 
 static struct aw_filter *parse_all(PyObject *sequence)

@@ -1,5 +1,6 @@
 /* Filters as python-can writes them:
- * [{"can_id": int, "can_mask": int, "extended": bool}, …]. */
+ * [{"can_id": int, "can_mask": int, "extended": bool}, …]; and with
+ * "inverted": bool, for frames that must not match. */
 #ifndef AW_PYMOD_FILTERS_H
 #define AW_PYMOD_FILTERS_H
 

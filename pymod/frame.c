@@ -72,10 +72,22 @@ AW_WITH_GIL static PyTypeObject *type_of_kind(const struct aw_module *module,
         return module->can_frame_type;
     case AW_KIND_DATAGRAM:
         return module->datagram_type;
+    case AW_KIND_J1939:
+        return module->j1939_message_type;
+    case AW_KIND_ETHERNET:
+        return module->ethernet_frame_type;
+    case AW_KIND_EVENT:
+        return module->event_type;
     case AW_KIND_BYTES:
         break;
     }
     return module->frame_type;
+}
+
+/* Bytes behind the header: the payload, and the hardware's timestamp. */
+static size_t body_bytes(size_t length, bool stamped)
+{
+    return stamped ? (length + 7) / 8 * 8 + AW_HW_STAMP_BYTES : length;
 }
 
 PyObject *aw_frame_from_slot(struct aw_module *module,
@@ -84,7 +96,9 @@ PyObject *aw_frame_from_slot(struct aw_module *module,
 {
     /* Read once: the slot lies in memory that another process may share. */
     size_t length = frame->length;
+    uint16_t flags = frame->flags;
     enum aw_kind kind = (enum aw_kind)frame->kind;
+    size_t bytes = body_bytes(length, flags & AW_FRAME_HW_STAMP);
     FrameObject *self;
     struct aw_frame *copy;
 
@@ -92,7 +106,7 @@ PyObject *aw_frame_from_slot(struct aw_module *module,
     if (length < aw_frame_head_bytes(kind))
         kind = AW_KIND_BYTES;
     self = PyObject_NewVar(FrameObject, type_of_kind(module, kind),
-                           (Py_ssize_t)length);
+                           (Py_ssize_t)bytes);
     if (!self)
         return NULL;
     Py_XINCREF(device);
@@ -100,13 +114,14 @@ PyObject *aw_frame_from_slot(struct aw_module *module,
     self->device = device;
     self->channel = channel;
     copy = aw_frame_slot((PyObject *)self);
-    memcpy(copy, frame, offsetof(struct aw_frame, payload) + length);
+    memcpy(copy, frame, offsetof(struct aw_frame, payload) + bytes);
     copy->kind = (uint8_t)kind;
     copy->length = (uint16_t)length;
+    copy->flags = flags;
     return (PyObject *)self;
 }
 
-static void frame_dealloc(PyObject *self)
+void aw_frame_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     FrameObject *frame = (FrameObject *)self;
@@ -142,7 +157,7 @@ static PyObject *frame_init_subclass(PyObject *type, PyObject *args,
 
 /* ---- attributes ---- */
 
-static PyObject *frame_get_device(PyObject *self, void *closure)
+PyObject *aw_frame_get_device(PyObject *self, void *closure)
 {
     PyObject *device = ((FrameObject *)self)->device;
 
@@ -159,7 +174,7 @@ static PyObject *frame_get_data(PyObject *self, void *closure)
                                      (Py_ssize_t)aw_frame_data_bytes(frame));
 }
 
-static PyObject *frame_get_timestamp(PyObject *self, void *closure)
+PyObject *aw_frame_get_timestamp(PyObject *self, void *closure)
 {
     uint64_t timestamp_ns = aw_frame_slot(self)->timestamp_ns;
 
@@ -171,19 +186,15 @@ static PyObject *frame_get_timestamp(PyObject *self, void *closure)
 
 const char *aw_frame_loss_name(const struct aw_frame *frame)
 {
-    switch (frame->lost_cause) {
-    case AW_LOSS_NONE:
-        return "";
-    case AW_LOSS_KERNEL:
-        return "kernel";
-    case AW_LOSS_OVERFLOW:
-        return "overflow";
-    default:
-        return "kernel+overflow";
-    }
+    static const char *const names[] = {
+        "",     "kernel",      "overflow",      "kernel+overflow",
+        "away", "kernel+away", "overflow+away", "kernel+overflow+away",
+    };
+
+    return names[frame->lost_cause & 7u];
 }
 
-static PyObject *frame_get_lost_cause(PyObject *self, void *closure)
+PyObject *aw_frame_get_lost_cause(PyObject *self, void *closure)
 {
     (void)closure;
     return PyUnicode_InternFromString(aw_frame_loss_name(aw_frame_slot(self)));
@@ -201,35 +212,48 @@ static PyObject *frame_get_truncated(PyObject *self, void *closure)
     return PyBool_FromLong(aw_frame_slot(self)->flags & AW_FRAME_TRUNCATED);
 }
 
-#define SLOT_OFFSET(field)                                                     \
-    (Py_ssize_t)(offsetof(FrameObject, slot) + offsetof(struct aw_frame, field))
+static PyObject *frame_get_hw_timestamp_ns(PyObject *self, void *closure)
+{
+    const struct aw_frame *frame = aw_frame_slot(self);
+
+    (void)closure;
+    if (!aw_frame_has_hw_timestamp(frame))
+        Py_RETURN_NONE;
+    return PyLong_FromUnsignedLongLong(aw_frame_hw_timestamp(frame));
+}
+
+static PyObject *frame_get_timestamp_source(PyObject *self, void *closure)
+{
+    static const char *const names[] = {
+        [AW_STAMP_UNKNOWN] = "",
+        [AW_STAMP_KERNEL] = "kernel",
+        [AW_STAMP_HARDWARE] = "hardware",
+        [AW_STAMP_OWN] = "awaitd",
+    };
+
+    (void)closure;
+    return PyUnicode_InternFromString(
+        names[aw_frame_stamp(aw_frame_slot(self))]);
+}
 
 static PyMemberDef frame_members[] = {
-    {"channel", T_OBJECT, offsetof(FrameObject, channel), READONLY,
-     PyDoc_STR("Name of the channel, as the interface \"can0\"; or None.")},
-    {"timestamp_ns", T_ULONGLONG, SLOT_OFFSET(timestamp_ns), READONLY,
-     PyDoc_STR("When it came or went: nanoseconds since 1970, by the kernel's "
-               "clock or, in a replay, the log's.")},
-    {"monotonic_ns", T_ULONGLONG, SLOT_OFFSET(monotonic_ns), READONLY,
-     PyDoc_STR("The same moment on the clock of time.monotonic_ns().")},
-    {"seq", T_ULONGLONG, SLOT_OFFSET(seq), READONLY,
-     PyDoc_STR("Frames that the device had read or lost before this one.")},
-    {"lost_before", T_UINT, SLOT_OFFSET(lost_before), READONLY,
-     PyDoc_STR("Frames lost between the queue's last frame and this one.")},
+    AW_FRAME_STREAM_MEMBERS,
     {NULL, 0, 0, 0, NULL},
 };
 
 static PyGetSetDef frame_getset[] = {
-    {"device", frame_get_device, NULL,
-     PyDoc_STR("Name of the device; \"\" for a frame made by hand."), NULL},
     {"data", frame_get_data, NULL, PyDoc_STR("What it carries: bytes."), NULL},
-    {"timestamp", frame_get_timestamp, NULL,
-     PyDoc_STR("As timestamp_ns, in seconds: a float, exact to 0.2 us."), NULL},
-    {"lost_cause", frame_get_lost_cause, NULL,
-     PyDoc_STR("Why frames were lost before this one: \"\" (none were), "
-               "\"kernel\" (its receive buffer was full), \"overflow\" (the "
-               "queue was full) or \"kernel+overflow\"."),
+    {"hw_timestamp_ns", frame_get_hw_timestamp_ns, NULL,
+     PyDoc_STR(
+         "The hardware's timestamp in nanoseconds, of a clock that is the "
+         "device's own unless it is disciplined; None if it has none."),
      NULL},
+    {"timestamp_source", frame_get_timestamp_source, NULL,
+     PyDoc_STR("Whose clock timestamp_ns is of: \"kernel\", \"hardware\", "
+               "\"awaitd\" (when it was read or made), or \"\": not known, "
+               "as of a log's."),
+     NULL},
+    AW_FRAME_STREAM_GETSET,
     {"is_rx", frame_get_is_rx, NULL,
      PyDoc_STR("False if this machine sent it."), NULL},
     {"truncated", frame_get_truncated, NULL,
@@ -261,11 +285,11 @@ static PyObject *frame_bytes(PyObject *self, PyObject *unused)
 
 static bool same_content(const struct aw_frame *one, const struct aw_frame *two)
 {
-    const unsigned direction = AW_FRAME_SENT;
+    const unsigned noted = AW_FRAME_ARRIVAL & ~AW_FRAME_TRUNCATED;
 
     if (one->kind != two->kind || one->id != two->id ||
         one->length != two->length ||
-        (one->flags | direction) != (two->flags | direction))
+        (one->flags | noted) != (two->flags | noted))
         return false;
     return aw_frame_is_remote(one) ||
            memcmp(one->payload, two->payload, one->length) == 0;
@@ -411,7 +435,7 @@ AW_WITH_GIL static PyObject *frame_repr(PyObject *self)
 
 /* ---- pickling ---- */
 
-static PyObject *frame_reduce(PyObject *self, PyObject *unused)
+PyObject *aw_frame_reduce(PyObject *self, PyObject *unused)
 {
     const FrameObject *object = (FrameObject *)self;
     PyObject *module = PyType_GetModule(Py_TYPE(self));
@@ -428,13 +452,12 @@ static PyObject *frame_reduce(PyObject *self, PyObject *unused)
                          object->channel ? object->channel : Py_None);
 }
 
-/* True if `bytes` bytes are a frame as frame_reduce() wrote it. */
+/* True if `bytes` bytes are a frame as aw_frame_reduce() wrote it. */
 static bool is_slot(const struct aw_frame *frame, Py_ssize_t bytes)
 {
     return bytes >= (Py_ssize_t)offsetof(struct aw_frame, payload) &&
            bytes == (Py_ssize_t)aw_frame_bytes(frame) &&
-           frame->kind <= AW_KIND_DATAGRAM && frame->length <= AW_PAYLOAD_MAX &&
-           frame->length >= aw_frame_head_bytes((enum aw_kind)frame->kind);
+           aw_frame_plausible(frame, AW_PAYLOAD_MAX);
 }
 
 AW_WITH_GIL static PyObject *restore_frame(PyObject *module, PyObject *args)
@@ -491,7 +514,7 @@ static PyMethodDef frame_methods[] = {
     {"__deepcopy__", frame_copy, METH_O,
      PyDoc_STR("__deepcopy__($self, memo, /)\n--\n\n"
                "The frame itself: it is immutable.")},
-    {"__reduce__", frame_reduce, METH_NOARGS,
+    {"__reduce__", aw_frame_reduce, METH_NOARGS,
      PyDoc_STR("__reduce__($self, /)\n--\n\n"
                "For pickle; keeps everything, clocks and losses included.")},
     {"__init_subclass__", (PyCFunction)(void (*)(void))frame_init_subclass,
@@ -509,11 +532,11 @@ PyDoc_STRVAR(
     "identity, equals() compares content.");
 
 static PyType_Slot frame_slots[] = {
-    {Py_tp_doc, (void *)frame_doc}, {Py_tp_new, frame_new},
-    {Py_tp_dealloc, frame_dealloc}, {Py_tp_repr, frame_repr},
-    {Py_tp_members, frame_members}, {Py_tp_getset, frame_getset},
-    {Py_tp_methods, frame_methods}, {Py_sq_length, frame_len},
-    {Py_nb_bool, frame_bool},       {0, NULL},
+    {Py_tp_doc, (void *)frame_doc},    {Py_tp_new, frame_new},
+    {Py_tp_dealloc, aw_frame_dealloc}, {Py_tp_repr, frame_repr},
+    {Py_tp_members, frame_members},    {Py_tp_getset, frame_getset},
+    {Py_tp_methods, frame_methods},    {Py_sq_length, frame_len},
+    {Py_nb_bool, frame_bool},          {0, NULL},
 };
 
 static PyType_Spec frame_spec = {

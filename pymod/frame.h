@@ -1,6 +1,6 @@
 /* Frame objects: a slot's content, copied out of the ring.
  *
- * One C layout serves Frame, CanFrame and Datagram: the slot follows the object
+ * One C layout serves Frame and the types below it: the slot follows the object
  * header, payload included, and `data` becomes a bytes object only when it is
  * asked for. Frames hold no reference that could close a cycle, so the
  * collector does not know them. Immutable. */
@@ -13,7 +13,7 @@
 #include "devices/queue/frame.h"
 
 typedef struct {
-    PyObject_VAR_HEAD     /* ob_size: payload bytes */
+    PyObject_VAR_HEAD     /* ob_size: bytes behind the slot's header */
         PyObject *device; /* str, or NULL for a frame made by hand */
     PyObject *channel;    /* str, or NULL */
     _Alignas(8) unsigned char slot[]; /* a struct aw_frame and its payload */
@@ -37,9 +37,9 @@ PyObject *aw_frame_from_slot(struct aw_module *module,
 const char *aw_frame_loss_name(const struct aw_frame *frame);
 
 /* Makes what aw_device_send() takes of a frame object, or for a device of kind
- * BYTES or DATAGRAM of any bytes-like object. The caller frees `*ret_send` with
- * PyMem_RawFree(). 0, or -1 with TypeError (not a frame for such a device),
- * ValueError (bytes longer than a slot) or MemoryError. */
+ * BYTES, DATAGRAM or ETHERNET of any bytes-like object. The caller frees
+ * `*ret_send` with free(). 0, or -1 with TypeError (not a frame for such a
+ * device), ValueError (bytes longer than a slot) or MemoryError. */
 int aw_frame_to_send(struct aw_module *module, PyObject *frame,
                      enum aw_kind kind, struct aw_send **ret_send) AW_WITH_GIL;
 

@@ -5,6 +5,7 @@
  * losses, channel, direction) does not travel on. */
 #include "pymod/frame_base.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static struct aw_frame *send_frame(struct aw_send *send)
@@ -14,12 +15,14 @@ static struct aw_frame *send_frame(struct aw_send *send)
     return frame;
 }
 
-/* A request of zeros but for the frame's kind and length. */
+/* A request of zeros but for the frame's kind and length. Freed where Python's
+ * own allocator has no place: on the reader's thread. There is room for the
+ * timestamp that a confirmation may bring. */
 static struct aw_send *send_new(enum aw_kind kind, size_t payload_bytes)
 {
-    struct aw_send *send = PyMem_RawCalloc(
+    struct aw_send *send = calloc(
         1, offsetof(struct aw_send, frame) +
-               offsetof(struct aw_frame, payload) + payload_bytes);
+               aw_slot_bytes((uint32_t)payload_bytes) + AW_HW_STAMP_BYTES);
 
     if (!send) {
         PyErr_NoMemory();
@@ -32,15 +35,14 @@ static struct aw_send *send_new(enum aw_kind kind, size_t payload_bytes)
 
 static struct aw_send *send_from_frame(const struct aw_frame *frame)
 {
-    const unsigned arrival = AW_FRAME_SENT | AW_FRAME_TRUNCATED;
     struct aw_send *send = send_new((enum aw_kind)frame->kind, frame->length);
 
     if (!send)
         return NULL;
     send_frame(send)->id = frame->id;
-    send_frame(send)->flags = (uint16_t)(frame->flags & ~arrival);
-    /* A truncated datagram goes out as long as it is now. */
-    if (frame->kind == AW_KIND_DATAGRAM)
+    send_frame(send)->flags = (uint16_t)(frame->flags & ~AW_FRAME_ARRIVAL);
+    /* What was truncated goes out as long as it is now. */
+    if (frame->kind == AW_KIND_DATAGRAM || frame->kind == AW_KIND_ETHERNET)
         send_frame(send)->id = (uint32_t)aw_frame_length(frame);
     memcpy(send_frame(send)->payload, frame->payload, frame->length);
     return send;
@@ -63,7 +65,7 @@ static struct aw_send *send_from_bytes(enum aw_kind kind, PyObject *data)
         send = send_new(kind, head + length);
     if (send && length)
         memcpy(send_frame(send)->payload + head, view.buf, length);
-    if (send && kind == AW_KIND_DATAGRAM)
+    if (send && kind != AW_KIND_BYTES)
         send_frame(send)->id = (uint32_t)length;
     PyBuffer_Release(&view);
     return send;
@@ -77,7 +79,12 @@ static const char *wanted(enum aw_kind kind)
         return "a CanFrame";
     case AW_KIND_DATAGRAM:
         return "a Datagram or bytes";
+    case AW_KIND_J1939:
+        return "a J1939Message";
+    case AW_KIND_ETHERNET:
+        return "an EthernetFrame or bytes";
     case AW_KIND_BYTES:
+    case AW_KIND_EVENT:
         break;
     }
     return "a Frame or bytes";
@@ -103,7 +110,8 @@ int aw_frame_to_send(struct aw_module *module, PyObject *object,
     if (PyObject_TypeCheck(object, module->frame_type) &&
         aw_frame_slot(object)->kind == kind) {
         send = send_from_frame(aw_frame_slot(object));
-    } else if ((kind == AW_KIND_BYTES || kind == AW_KIND_DATAGRAM) &&
+    } else if ((kind == AW_KIND_BYTES || kind == AW_KIND_DATAGRAM ||
+                kind == AW_KIND_ETHERNET) &&
                PyObject_CheckBuffer(object)) {
         send = send_from_bytes(kind, object);
     } else {

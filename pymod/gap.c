@@ -4,8 +4,8 @@
 
 static PyStructSequence_Field fields[] = {
     {"device", "the device's name"},
-    {"lost", "how many frames are missing here"},
-    {"cause", "\"kernel\", \"overflow\" or \"kernel+overflow\""},
+    {"lost", "how many frames are missing here, as far as they are known"},
+    {"cause", "\"kernel\", \"overflow\", \"away\", or several with + between"},
     {"seq", "of the frame behind the gap"},
     {"timestamp_ns", "of the frame behind the gap"},
     {NULL, NULL},
@@ -42,16 +42,26 @@ static PyObject *new_gap(QueueObject *queue, const struct aw_frame *frame)
     return gap;
 }
 
+/* Of the same seq as a frame are the events before it. */
+static bool is_given(const QueueObject *queue, const struct aw_frame *frame)
+{
+    return queue->gap_given && queue->gap_seq == frame->seq &&
+           queue->gap_ns == frame->monotonic_ns;
+}
+
 PyObject *aw_gap_before(QueueObject *queue, const struct aw_frame *frame)
 {
+    bool gap_there = frame->lost_before > 0 || frame->lost_cause & AW_LOSS_AWAY;
     PyObject *gap;
 
-    if (!queue->gaps || frame->lost_before == 0 ||
-        queue->gap_seq == frame->seq + 1)
+    if (!queue->gaps || !gap_there || is_given(queue, frame))
         return NULL;
     gap = new_gap(queue, frame);
-    if (gap)
-        queue->gap_seq = frame->seq + 1;
+    if (gap) {
+        queue->gap_given = true;
+        queue->gap_seq = frame->seq;
+        queue->gap_ns = frame->monotonic_ns;
+    }
     return gap;
 }
 

@@ -223,24 +223,15 @@ static int check_interpreter(void)
 static int execute(PyObject *module)
 {
     static int (*const setups[])(PyObject *) = {
-        aw_errors_setup,
-        aw_frame_setup,
-        aw_can_frame_setup,
-        aw_datagram_setup,
-        aw_stats_setup,
-        aw_device_setup,
-        aw_queue_setup,
-        aw_get_setup,
-        aw_send_setup,
-        aw_waiter_setup,
-        aw_doorbell_setup,
-        aw_gap_setup,
-        aw_lease_setup,
-        aw_batch_setup,
-        aw_awaitable_setup,
-        aw_capsule_setup,
-        aw_completion_wait_setup,
-        aw_fd_wait_setup,
+        aw_errors_setup,    aw_frame_setup,          aw_can_frame_setup,
+        aw_datagram_setup,  aw_ethernet_frame_setup, aw_stats_setup,
+        aw_device_setup,    aw_queue_setup,          aw_get_setup,
+        aw_send_setup,      aw_waiter_setup,         aw_doorbell_setup,
+        aw_gap_setup,       aw_lease_setup,          aw_batch_setup,
+        aw_awaitable_setup, aw_capsule_setup,        aw_completion_wait_setup,
+        aw_fd_wait_setup,   aw_j1939_setup,          aw_periodic_setup,
+        aw_event_setup,     aw_can_error_setup,      aw_spi_device_setup,
+        aw_transfer_setup,
     };
     struct aw_module *state = aw_module_state(module);
 

@@ -28,24 +28,34 @@ struct aw_names {
 struct aw_module {
     /* Exceptions (errors.c), awaitd.Error and below. */
     PyObject *error, *queue_empty, *queue_closed, *device_error, *device_lost,
-        *device_down, *send_timeout, *send_queue_full, *config_error;
+        *device_down, *send_timeout, *send_expired, *send_queue_full,
+        *config_error;
 
     /* Types. */
     PyTypeObject *frame_type;     /* frame.c: Frame, the base of the others */
     PyTypeObject *can_frame_type; /* can_frame.c: CanFrame */
     PyTypeObject *datagram_type;  /* datagram.c: Datagram */
-    PyTypeObject *device_type;    /* device.c: Device, the base of these: */
+    PyTypeObject *j1939_message_type; /* j1939.c: J1939Message */
+    PyTypeObject *can_error_type, *can_protocol_error_type; /* can_error.c */
+    PyTypeObject *event_type;                               /* event.c: Event */
+    PyTypeObject *device_type; /* device.c: Device, the base of these: */
     PyTypeObject *can_device_type, *datagram_device_type, *bytes_device_type;
-    PyTypeObject *queue_type; /* queue.c: Queue */
-    PyTypeObject *send_type;  /* send.c: what `await device.send()` awaits */
-    PyTypeObject *stats_type; /* stats.c: QueueStats */
+    PyTypeObject *spi_device_type; /* spi_device.c: SpiDevice */
+    PyTypeObject
+        *transfer_type; /* transfer.c: what `await transfer()` awaits */
+    PyTypeObject *j1939_device_type;
+    PyTypeObject *periodic_type; /* periodic.c: PeriodicSend */
+    PyTypeObject *queue_type;    /* queue.c: Queue */
+    PyTypeObject *send_type;     /* send.c: what `await device.send()` awaits */
+    PyTypeObject *stats_type;    /* stats.c: QueueStats */
     PyTypeObject *send_stats_type; /* stats.c: SendStats */
     PyTypeObject *get_type;        /* get.c: what `await queue.get()` awaits */
     PyTypeObject *gap_type;        /* gap.c: Gap */
     PyTypeObject *lease_type;      /* lease.c: what queue.lease() gives */
     PyTypeObject *batch_type;      /* batch.c: Batch */
-    PyTypeObject *waiter_type;     /* waiter.c: what these yield to a task */
-    PyTypeObject *doorbell_type;   /* doorbell.c: an fd that a loop watches */
+    PyTypeObject *ethernet_frame_type, *ethernet_device_type; /* Ethernet's */
+    PyTypeObject *waiter_type;   /* waiter.c: what these yield to a task */
+    PyTypeObject *doorbell_type; /* doorbell.c: an fd that a loop watches */
     PyTypeObject *completion_wait_type; /* coroutine/completion_wait.c */
     PyTypeObject *fd_wait_type;         /* coroutine/fd_wait.c */
     PyObject *fd_claims;                /* the same: which fds are awaited */
@@ -104,12 +114,19 @@ int aw_errors_setup(PyObject *module) AW_WITH_GIL;
 int aw_frame_setup(PyObject *module) AW_WITH_GIL;
 int aw_can_frame_setup(PyObject *module) AW_WITH_GIL;
 int aw_datagram_setup(PyObject *module) AW_WITH_GIL;
+int aw_j1939_setup(PyObject *module) AW_WITH_GIL;
+int aw_periodic_setup(PyObject *module) AW_WITH_GIL;
+int aw_ethernet_frame_setup(PyObject *module) AW_WITH_GIL;
+int aw_can_error_setup(PyObject *module) AW_WITH_GIL;
+int aw_event_setup(PyObject *module) AW_WITH_GIL;
 int aw_device_setup(PyObject *module) AW_WITH_GIL;
 int aw_queue_setup(PyObject *module) AW_WITH_GIL;
 int aw_get_setup(PyObject *module) AW_WITH_GIL;
 int aw_waiter_setup(PyObject *module) AW_WITH_GIL;
 int aw_doorbell_setup(PyObject *module) AW_WITH_GIL;
 int aw_send_setup(PyObject *module) AW_WITH_GIL;
+int aw_spi_device_setup(PyObject *module) AW_WITH_GIL;
+int aw_transfer_setup(PyObject *module) AW_WITH_GIL;
 int aw_stats_setup(PyObject *module) AW_WITH_GIL;
 int aw_gap_setup(PyObject *module) AW_WITH_GIL;
 int aw_lease_setup(PyObject *module) AW_WITH_GIL;

@@ -6,6 +6,7 @@
 
 #include "config/config.h"
 #include "devices/device_config.h"
+#include "devices/driver_load.h"
 #include "pymod/device.h"
 #include "pymod/errors.h"
 
@@ -130,7 +131,14 @@ static int put_text(PyObject *options, const char *key,
 static PyObject *config_to_dict(const struct aw_device_config *config)
 {
     const struct aw_driver *driver = config->driver;
-    PyObject *options = Py_BuildValue("{s:s}", "driver", driver->name);
+    const char *path = aw_driver_path(driver);
+    PyObject *options = PyDict_New();
+    PyObject *text = path ? PyUnicode_DecodeFSDefault(path)
+                          : PyUnicode_FromString(driver->name);
+
+    if (!options || !text || PyDict_SetItemString(options, "driver", text) < 0)
+        Py_CLEAR(options);
+    Py_XDECREF(text);
 
     for (size_t i = 0; options && i < AW_COMMON_COUNT; i++) {
         if (put_text(options, aw_common_options[i].name, &config->common[i]) <

@@ -60,7 +60,8 @@ static PyObject *next_at(QueueObject *self, const struct aw_claim *claim,
 /* The claim's frames as a list, each with its Gap before it. */
 static PyObject *list_with_gaps(QueueObject *self, const struct aw_claim *claim)
 {
-    uint64_t given = self->gap_seq;
+    bool given = self->gap_given;
+    uint64_t seq = self->gap_seq, ns = self->gap_ns;
     PyObject *list = PyList_New(0);
 
     for (uint64_t i = 0; list && i < claim->count;) {
@@ -72,8 +73,11 @@ static PyObject *list_with_gaps(QueueObject *self, const struct aw_claim *claim)
         Py_XDECREF(item);
         i += !is_gap;
     }
-    if (!list)
-        self->gap_seq = given;
+    if (!list) {
+        self->gap_given = given;
+        self->gap_seq = seq;
+        self->gap_ns = ns;
+    }
     return list;
 }
 
@@ -499,7 +503,8 @@ static PyMethodDef queue_methods[] = {
      "many frames that were."},
     {"set_filters", queue_set_filters, METH_O,
      "set_filters($self, filters, /)\n--\n\n"
-     "Replace the filters, between two frames. None or [] passes everything."},
+     "Replace the filters, between two frames. None or [] passes everything.\n"
+     "They are joined if the queue was opened with filters_joined=True."},
     {"close", queue_close, METH_NOARGS,
      "close($self, /)\n--\n\n"
      "Take no more frames in. What is pending can still be taken."},

@@ -28,8 +28,9 @@ typedef struct queue_object {
     unsigned long receiver;          /* the thread blocked in recv(), or 0 */
     bool interrupted;                /* recv() is to raise KeyboardInterrupt */
     bool retired;
-    bool gaps;        /* Gap objects in the stream */
-    uint64_t gap_seq; /* of the frame whose Gap has been given, plus 1 */
+    bool gaps;      /* Gap objects in the stream */
+    bool gap_given; /* that of the frame which is next, as known by these: */
+    uint64_t gap_seq, gap_ns; /* its seq and monotonic_ns */
     bool yield_once; /* the next step of a get() is to let the loop turn */
     struct queue_object *next_receiver;
     PyObject *weak_references;

@@ -25,7 +25,7 @@ struct queue_arguments {
     PyObject *filters, *name, *depth;
     const char *overflow, *wakeup;
     Py_ssize_t budget_us;
-    int gaps;
+    int gaps, events, filters_joined;
 };
 
 static int parse_depth(DeviceObject *self, PyObject *depth,
@@ -237,6 +237,8 @@ static PyObject *make_queue(DeviceObject *self,
     }
     config.filters = filters;
     config.filter_count = (size_t)count;
+    config.filters_joined = given->filters_joined;
+    config.events = given->events;
     owner = aw_module_owner(module);
     if (!PyErr_Occurred() && parse_policy(given, &config) == 0 &&
         parse_depth(self, given->depth, &config) == 0 &&
@@ -251,15 +253,16 @@ static PyObject *make_queue(DeviceObject *self,
 PyObject *aw_device_queue(PyObject *self, PyObject *arguments,
                           PyObject *keywords)
 {
-    static const char *const names[] = {"filters",  "name",      "depth",
-                                        "overflow", "budget_us", "gaps",
-                                        "wakeup",   NULL};
+    static const char *const names[] = {
+        "filters", "name",   "depth",  "overflow",       "budget_us",
+        "gaps",    "wakeup", "events", "filters_joined", NULL};
     struct queue_arguments given = {.overflow = "drop-newest"};
 
     if (!PyArg_ParseTupleAndKeywords(
-            arguments, keywords, "|OOOsnpz:queue", (char **)names,
+            arguments, keywords, "|OOOsnpzpp:queue", (char **)names,
             &given.filters, &given.name, &given.depth, &given.overflow,
-            &given.budget_us, &given.gaps, &given.wakeup) ||
+            &given.budget_us, &given.gaps, &given.wakeup, &given.events,
+            &given.filters_joined) ||
         aw_module_check_fork(aw_module_of_type(Py_TYPE(self))) < 0)
         return NULL;
     return make_queue((DeviceObject *)self, &given);

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "pymod/errors.h"
+#include "pymod/event.h"
 #include "pymod/frame.h"
 #include "pymod/queue.h"
 
@@ -36,7 +37,13 @@ static PyObject *key_of(QueueObject *self, const struct aw_frame *frame,
         return key_of_can(frame);
     case AW_KIND_DATAGRAM:
         return PyObject_GetAttrString(object, "address");
+    case AW_KIND_J1939:
+        return Py_BuildValue("II", (unsigned)frame->id >> 8,
+                             (unsigned)frame->id & 0xff);
+    case AW_KIND_EVENT:
+        return aw_event_key_name(frame);
     case AW_KIND_BYTES:
+    case AW_KIND_ETHERNET:
         break;
     }
     return Py_NewRef(self->device->name);
@@ -94,16 +101,49 @@ static int parse_device(QueueObject *self, PyObject *object,
     return same == 1 ? 0 : -1;
 }
 
+/* (pgn, source_address), as a snapshot has it. */
+static int parse_j1939(PyObject *object, struct aw_key *ret_key)
+{
+    unsigned pgn, source;
+
+    if (!PyTuple_Check(object)) {
+        PyErr_Format(PyExc_TypeError,
+                     "a key is a tuple (pgn, source_address), not %R", object);
+        return -1;
+    }
+    if (!PyArg_ParseTuple(object, "II;a key is (pgn, source_address)", &pgn,
+                          &source))
+        return -1;
+    *ret_key = aw_key_of_j1939(pgn << 8 | (source & 0xff));
+    return 0;
+}
+
+/* Is it that of an event? 1, 0, or -1 with an exception. */
+static int parse_event(PyObject *object, struct aw_key *ret_key)
+{
+    const char *name = PyUnicode_Check(object) ? PyUnicode_AsUTF8(object) : "";
+
+    return name ? aw_event_key_parse(name, ret_key) : -1;
+}
+
 static int parse_key(QueueObject *self, PyObject *object,
                      struct aw_key *ret_key)
 {
+    int event = parse_event(object, ret_key);
+
+    if (event != 0)
+        return event < 0 ? -1 : 0;
     switch (aw_device_kind(self->device->device)) {
     case AW_KIND_CAN:
     case AW_KIND_CAN_XL:
         return parse_can(object, ret_key);
     case AW_KIND_DATAGRAM:
         return parse_sender(self, object, ret_key);
+    case AW_KIND_J1939:
+        return parse_j1939(object, ret_key);
     case AW_KIND_BYTES:
+    case AW_KIND_ETHERNET:
+    case AW_KIND_EVENT:
         break;
     }
     return parse_device(self, object, ret_key);

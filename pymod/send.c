@@ -1,18 +1,24 @@
+/* DeviceSend: what `await device.send(frame)` awaits.
+ *
+ * Its frames are handed to the reader when it is awaited, like the body of a
+ * coroutine; what became of them comes back through the bridge. One that is
+ * cancelled, or dropped, gives up the frames that still wait: they are not sent
+ * any more. What the kernel has by then is sent. */
 #include "pymod/send.h"
 
 #include <errno.h>
 #include <structmember.h>
 
-#include "pymod/errors.h"
-#include "pymod/frame.h"
+#include "pymod/bridge.h"
+#include "pymod/wait.h"
 
 typedef struct {
     PyObject_HEAD DeviceObject *device;
-    struct aw_send *send; /* until it is handed to the reader */
-    struct aw_pending_send pending;
+    struct aw_send_parts parts;
     PyObject *waiter; /* waiter.h; NULL: not waiting */
+    bool begun;
+    bool under_way; /* the parts are the reader's, then the bridge's */
     bool finished;
-    int result; /* brought by the bridge */
     PyObject *weak_references;
 } SendObject;
 
@@ -24,8 +30,10 @@ void aw_send_finish(struct aw_bridge *bridge, struct aw_send *send)
     PyObject *awaitable = pending->awaitable;
     SendObject *self = (SendObject *)awaitable;
 
-    self->result = pending->result;
-    PyMem_RawFree(send);
+    self->under_way = false;
+    /* Nobody asks for them any more. */
+    if (self->finished)
+        aw_send_parts_clear(&self->parts);
     /* It fails where the loop was closed while the frame was on its way. */
     if (self->waiter &&
         aw_waiter_resolve(self->waiter, AW_WAKE_THREADSAFE) < 0) {
@@ -37,58 +45,92 @@ void aw_send_finish(struct aw_bridge *bridge, struct aw_send *send)
 
 /* ---- steps ---- */
 
-static int begin(SendObject *self)
+static int make_waiter(SendObject *self, struct aw_module *module)
 {
-    struct aw_module *module = aw_module_of_type(Py_TYPE(self));
-    struct aw_bridge *bridge = aw_bridge_get(module);
-    struct aw_send *send = self->send;
-    PyObject *loop;
-    int result;
+    PyObject *loop = aw_module_running_loop(module);
 
-    if (!bridge)
-        return -1;
-    loop = aw_module_running_loop(module);
     if (!loop)
         return -1;
     self->waiter = aw_waiter_new(module, loop);
     Py_DECREF(loop);
-    if (!self->waiter)
+    return self->waiter ? 0 : -1;
+}
+
+/* Links the parts in the order in which they are to be sent. */
+static void prepare(SendObject *self, struct aw_bridge *bridge)
+{
+    struct aw_send_parts *parts = &self->parts;
+
+    parts->left = parts->count;
+    for (size_t i = 0; i < parts->count; i++) {
+        struct aw_send_part *part = &parts->parts[i];
+
+        part->pending = (struct aw_pending_send){
+            .bridge = bridge,
+            .awaitable = self,
+            .left = &parts->left,
+        };
+        part->send->user = &part->pending;
+        part->send->done = aw_bridge_complete;
+        part->send->next =
+            i + 1 < parts->count ? parts->parts[i + 1].send : NULL;
+    }
+}
+
+/* Hands the parts to the reader; where there are none there is nothing to wait
+ * for. */
+static int begin(SendObject *self)
+{
+    struct aw_module *module = aw_module_of_type(Py_TYPE(self));
+    struct aw_bridge *bridge = aw_bridge_get(module);
+    struct aw_send_parts *parts = &self->parts;
+    int result;
+
+    self->begun = true;
+    if (!bridge)
         return -1;
-    self->pending = (struct aw_pending_send){
-        .bridge = bridge,
-        .awaitable = Py_NewRef(self),
-    };
-    send->user = &self->pending;
-    send->done = aw_bridge_complete;
-    self->send = NULL;
-    result = aw_device_send(self->device->device, send);
+    if (parts->count == 0)
+        return 0;
+    if (make_waiter(self, module) < 0)
+        return -1;
+    prepare(self, bridge);
+    Py_INCREF(self);
+    self->under_way = true;
+    result = aw_device_send_list(self->device->device, parts->parts[0].send);
     if (result == 0)
         return 0;
-    PyMem_RawFree(send);
+    self->under_way = false;
     Py_DECREF(self);
-    aw_raise(module, -result, aw_device_name(self->device->device), NULL);
+    aw_send_raise(self->device, -result, parts->confirm, parts->count);
     return -1;
+}
+
+/* What still waits is not to be sent. */
+static void withdraw(SendObject *self)
+{
+    /* Relaxed: ordered by the call. Partner: withdrawn() in sender.c. */
+    for (size_t i = 0; i < self->parts.count; i++)
+        atomic_store_explicit(&self->parts.parts[i].send->withdrawn, true,
+                              memory_order_relaxed);
+    if (!aw_module_forked(aw_module_of_type(Py_TYPE(self))))
+        aw_device_withdrawn(self->device->device);
 }
 
 static void leave(SendObject *self)
 {
     self->finished = true;
     Py_CLEAR(self->waiter);
+    if (self->under_way)
+        withdraw(self);
+    else if (self->begun)
+        aw_send_parts_clear(&self->parts);
 }
 
 static PySendResult outcome(SendObject *self, PyObject **ret_value)
 {
-    struct aw_module *module = aw_module_of_type(Py_TYPE(self));
-
+    *ret_value = aw_send_result(self->device, &self->parts);
     leave(self);
-    *ret_value = NULL;
-    if (self->result < 0) {
-        aw_raise(module, -self->result, aw_device_name(self->device->device),
-                 NULL);
-        return PYGEN_ERROR;
-    }
-    *ret_value = Py_NewRef(Py_None);
-    return PYGEN_RETURN;
+    return *ret_value ? PYGEN_RETURN : PYGEN_ERROR;
 }
 
 static PySendResult send_send(PyObject *object, PyObject *value,
@@ -104,10 +146,12 @@ static PySendResult send_send(PyObject *object, PyObject *value,
                         "cannot reuse already awaited send()");
         return PYGEN_ERROR;
     }
-    if (self->send && begin(self) < 0) {
+    if (!self->begun && begin(self) < 0) {
         leave(self);
         return PYGEN_ERROR;
     }
+    if (!self->waiter)
+        return outcome(self, ret_value);
     step = aw_wait_step(&self->waiter, resuming, "send()", value, ret_value);
     if (step == PYGEN_RETURN)
         return outcome(self, ret_value);
@@ -155,28 +199,19 @@ static PyObject *send_repr(PyObject *object)
 
 /* ---- life ---- */
 
-PyObject *aw_send_new(DeviceObject *device, PyObject *frame)
+PyObject *aw_send_new(DeviceObject *device, struct aw_send_parts *parts)
 {
     struct aw_module *module = aw_module_of_type(Py_TYPE(device));
-    struct aw_send *send;
-    SendObject *self;
+    SendObject *self = PyObject_GC_New(SendObject, module->send_type);
 
-    if (aw_frame_to_send(module, frame, aw_device_kind(device->device), &send) <
-        0)
-        return NULL;
-    if (aw_module_owner_name(module, send->owner, sizeof(send->owner)) < 0) {
-        PyMem_RawFree(send);
-        return NULL;
-    }
-    self = PyObject_GC_New(SendObject, module->send_type);
     if (!self) {
-        PyMem_RawFree(send);
+        aw_send_parts_clear(parts);
         return NULL;
     }
     memset((char *)self + sizeof(PyObject), 0,
            sizeof(*self) - sizeof(PyObject));
     self->device = (DeviceObject *)Py_NewRef(device);
-    self->send = send;
+    self->parts = *parts;
     PyObject_GC_Track(self);
     return (PyObject *)self;
 }
@@ -205,12 +240,13 @@ static void send_finalize(PyObject *object)
     SendObject *self = (SendObject *)object;
     PyObject *type, *value, *traceback;
 
-    if (!self->send || self->finished)
+    if (self->begun || self->finished || self->parts.count == 0)
         return;
     PyErr_Fetch(&type, &value, &traceback);
     if (PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
-                         "send() on device %U was never awaited: the frame "
-                         "was not sent",
+                         "%s() on device %U was never awaited: nothing was "
+                         "sent",
+                         self->parts.many ? "send_many" : "send",
                          self->device->name) < 0)
         PyErr_WriteUnraisable(object);
     PyErr_Restore(type, value, traceback);
@@ -227,7 +263,7 @@ static void send_dealloc(PyObject *object)
     if (self->weak_references)
         PyObject_ClearWeakRefs(object);
     send_clear(object);
-    PyMem_RawFree(self->send);
+    aw_send_parts_clear(&self->parts);
     Py_CLEAR(self->device);
     PyObject_GC_Del(object);
     Py_DECREF(type);
@@ -238,9 +274,9 @@ static PyMethodDef send_methods[] = {
      "send(value)\n--\n\nRun to the next suspension, as a coroutine's send."},
     {"throw", (PyCFunction)(void (*)(void))send_throw, METH_FASTCALL,
      "throw(typ, val=None, tb=None)\n--\n\n"
-     "Raise an exception where it waits. The frame may still be sent."},
+     "Raise an exception where it waits. What still waits is not sent."},
     {"close", send_close, METH_NOARGS,
-     "close()\n--\n\nGive up waiting. The frame may still be sent."},
+     "close()\n--\n\nGive up waiting. What still waits is not sent."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -6,13 +6,15 @@
 #ifndef AW_ERROR_H
 #define AW_ERROR_H
 
+#include "devices/queue/export.h"
+
 struct aw_error {
     char text[512];
 };
 
 /* Formats the reason into `error` (NULL: nowhere) and returns `-code`.
  * `code` is a positive errno. Any thread; does not block. */
-__attribute__((format(printf, 3, 4), cold)) int
+AW_EXPORT __attribute__((format(printf, 3, 4), cold)) int
 aw_error_set(struct aw_error *error, int code, const char *format, ...);
 
 #endif

@@ -26,4 +26,8 @@ struct aw_filter {
 bool aw_filter_pass(const struct aw_filter *filters, size_t count,
                     const struct aw_frame *frame);
 
+/* The same where they are joined: the frame must pass each of them. */
+bool aw_filter_pass_all(const struct aw_filter *filters, size_t count,
+                        const struct aw_frame *frame);
+
 #endif

@@ -20,6 +20,11 @@ struct aw_key aw_key_of_can_xl(uint32_t id)
     return (struct aw_key){{AW_KIND_CAN_XL, id}};
 }
 
+struct aw_key aw_key_of_j1939(uint32_t id)
+{
+    return (struct aw_key){{AW_KIND_J1939, id}};
+}
+
 /* What a family does not use does not set two senders apart. */
 struct aw_key aw_key_of_address(const struct aw_address *address)
 {
@@ -41,6 +46,17 @@ static struct aw_key key_of_datagram(const struct aw_frame *frame)
     return aw_key_of_address(&address);
 }
 
+static struct aw_key key_of_event(const struct aw_frame *frame)
+{
+    bool watched =
+        frame->id == AW_EVENT_TIMEOUT || frame->id == AW_EVENT_CHANGED;
+    struct aw_event event = {0};
+
+    memcpy(&event, frame->payload, sizeof(event));
+    return (struct aw_key){
+        {AW_KIND_EVENT, frame->id, watched ? event.detail : 0}};
+}
+
 struct aw_key aw_key_of(const struct aw_frame *frame)
 {
     switch (frame->kind) {
@@ -50,6 +66,10 @@ struct aw_key aw_key_of(const struct aw_frame *frame)
         return aw_key_of_can_xl(frame->id);
     case AW_KIND_DATAGRAM:
         return key_of_datagram(frame);
+    case AW_KIND_J1939:
+        return aw_key_of_j1939(frame->id);
+    case AW_KIND_EVENT:
+        return key_of_event(frame);
     default:
         return (struct aw_key){{AW_KIND_BYTES}};
     }

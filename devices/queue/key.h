@@ -2,8 +2,10 @@
  *
  * A CAN frame's key is its id with the extended flag, whatever its format and
  * whether remote or not; error frames and CAN XL frames are classes of their
- * own. A datagram's key is its sender. All bytes of a device without ids have
- * one key. */
+ * own. A datagram's key is its sender, a J1939 message's its parameter group and
+ * source address. All bytes of a device without ids have
+ * one key. An event's is its kind, and with it the id of a frame that was
+ * watched. */
 #ifndef AW_KEY_H
 #define AW_KEY_H
 
@@ -24,6 +26,9 @@ struct aw_key aw_key_of_can(uint32_t can_id);
 
 /* The key of CAN XL frames with this priority id. */
 struct aw_key aw_key_of_can_xl(uint32_t id);
+
+/* The key of J1939 messages with this id: PGN << 8 | the source's address. */
+struct aw_key aw_key_of_j1939(uint32_t id);
 
 /* The key of datagrams from `address`. */
 struct aw_key aw_key_of_address(const struct aw_address *address);

@@ -221,6 +221,7 @@ void aw_latest_commit(struct aw_latest *latest, uint32_t entry,
 
     back->tag.lost.kernel += lost->kernel;
     back->tag.lost.overflow += lost->overflow;
+    back->tag.lost.away += lost->away;
     back->tag.number++;
     *tag_of(latest, entry, back->slot) = back->tag;
     latest->pushed++;
@@ -292,7 +293,8 @@ static void tell_losses(const struct aw_latest *latest, uint32_t entry)
     aw_frame_tell(slot_of(latest, entry, front->slot),
                   tag->lost.kernel - front->taken.lost.kernel,
                   tag->lost.overflow - front->taken.lost.overflow +
-                      (tag->number - front->taken.number - 1));
+                      (tag->number - front->taken.number - 1),
+                  tag->lost.away - front->taken.lost.away);
 }
 
 static void count_released(struct aw_latest *latest)

@@ -5,12 +5,14 @@
 #ifndef AW_LOG_H
 #define AW_LOG_H
 
+#include "devices/queue/export.h"
+
 enum aw_log_level { AW_LOG_ERROR, AW_LOG_WARNING, AW_LOG_INFO };
 
 /* Any thread. Truncates at 1 KiB. Never fails and never waits longer than one
  * write(2) to stderr takes. */
-__attribute__((format(printf, 2, 3))) void aw_log(enum aw_log_level level,
-                                                  const char *format, ...);
+AW_EXPORT __attribute__((format(printf, 2, 3))) void
+aw_log(enum aw_log_level level, const char *format, ...);
 
 /* Lines less important than `level` are left out from now on (default:
  * AW_LOG_INFO, everything). Any thread. */

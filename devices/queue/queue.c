@@ -31,17 +31,20 @@ static int make_memory(struct aw_queue *queue,
                        const struct aw_queue_config *config)
 {
     uint32_t depth = config->depth;
+    uint32_t payload_bytes = config->payload_bytes;
 
+    if (queue->events && payload_bytes < sizeof(struct aw_event))
+        payload_bytes = sizeof(struct aw_event);
     if (aw_queue_keyed(queue)) {
-        int result = aw_latest_init(&queue->latest, queue->name, depth,
-                                    config->payload_bytes);
+        int result =
+            aw_latest_init(&queue->latest, queue->name, depth, payload_bytes);
 
         if (result < 0)
             return result;
         if (depth <= AW_RING_SLOTS_MAX - AW_RING_SPARE)
             depth += AW_RING_SPARE;
     }
-    return aw_ring_init(&queue->ring, queue->name, depth, config->payload_bytes,
+    return aw_ring_init(&queue->ring, queue->name, depth, payload_bytes,
                         config->overflow == AW_OVERFLOW_DROP_OLDEST);
 }
 
@@ -61,6 +64,8 @@ int aw_queue_new(const struct aw_queue_config *config,
              config->owner ? config->owner : "");
     queue->overflow = config->overflow;
     queue->budget_ns = config->budget_ns;
+    queue->events = config->events;
+    queue->filters_joined = config->filters_joined;
     queue->room_bell = -1;
     atomic_init(&queue->references, 1);
     queue->ring.fd = -1;

@@ -57,6 +57,8 @@ struct aw_queue_config {
     uint64_t budget_ns; /* how long a wake may be put off to be one for many */
     const struct aw_filter *filters; /* copied; at most AW_FILTERS_MAX */
     size_t filter_count;
+    bool filters_joined; /* a frame must pass all of them, not any */
+    bool events;         /* it gets the device's events, too */
 };
 
 /* Frames that the consumer has taken and not yet released: `count` from `index`
@@ -72,6 +74,7 @@ struct aw_queue {
     char device[64];
     char owner[64]; /* "" outside the daemon */
     enum aw_overflow overflow;
+    bool events; /* gets events: payload_bytes is 8 at least */
     uint64_t budget_ns;
     _Atomic(unsigned) references;
     int room_bell; /* our own fd of a paced reader's bell, or -1; at attach */
@@ -80,6 +83,7 @@ struct aw_queue {
     /* The reader's. */
     _Alignas(64) struct aw_filter *filters;
     size_t filter_count;
+    bool filters_joined;
     uint64_t received, filtered, dropped_kernel, dropped_overflow;
     uint64_t high_water, wakes, stalls, stalled_ns;
     uint64_t evicted;    /* of ring.evicted, counted so far */
@@ -157,8 +161,9 @@ static inline int aw_queue_failure(const struct aw_queue *queue)
 
 /* Offers one frame: counts it, filters it, and copies it into the ring, or
  * drops it, or what its policy gives up for it. A payload longer than the slot
- * is cut and flagged AW_FRAME_TRUNCATED. Visible to the consumer with the next
- * publish. */
+ * is cut and flagged AW_FRAME_TRUNCATED. An event is nothing to a queue that
+ * has not asked for events, and passes every filter of one that has. Visible to
+ * the consumer with the next publish. */
 void aw_queue_offer(struct aw_queue *queue, const struct aw_frame *frame)
     AW_ON(reader);
 
@@ -166,7 +171,8 @@ void aw_queue_offer(struct aw_queue *queue, const struct aw_frame *frame)
 void aw_queue_charge(struct aw_queue *queue, uint64_t count) AW_ON(reader);
 
 /* Says that `count` frames are missing at this place of the stream, for the
- * next frame's `lost_before`. */
+ * next frame's `lost_before`; or, with AW_LOSS_AWAY, that the device was away
+ * so often. */
 void aw_queue_gap(struct aw_queue *queue, uint64_t count, enum aw_loss cause)
     AW_ON(reader);
 

@@ -79,7 +79,8 @@ static void tell_evicted(struct aw_queue *queue, uint64_t index, uint64_t count)
         aw_frame_tell(aw_ring_slot(&queue->ring, index),
                       sums->kernel - queue->heard.kernel,
                       sums->overflow - queue->heard.overflow +
-                          (index - queue->next_index));
+                          (index - queue->next_index),
+                      sums->away - queue->heard.away);
     queue->heard = *aw_ring_sums(&queue->ring, index + count - 1);
     queue->next_index = index + count;
 }

@@ -12,7 +12,7 @@
 static const char *remedy(const struct aw_queue *queue, enum aw_loss cause)
 {
     if (cause == AW_LOSS_KERNEL)
-        return "the kernel's receive buffer was full; raise "
+        return "the kernel could not keep them; for a socket raise "
                "net.core.rmem_max and the device's receive_buffer";
     if (aw_queue_keyed(queue))
         return "there are more ids than its depth; raise it, or filter";
@@ -34,6 +34,8 @@ void aw_queue_gap(struct aw_queue *queue, uint64_t count, enum aw_loss cause)
     AW_ASSERT_ROLE(READER);
     if (cause == AW_LOSS_KERNEL)
         queue->lost.kernel += count;
+    else if (cause == AW_LOSS_AWAY)
+        queue->lost.away += count;
     else
         queue->lost.overflow += count;
 }
@@ -96,24 +98,43 @@ static void announce(struct aw_queue *queue)
     aw_waker_announce(waker, queue);
 }
 
+/* As much of the payload as there is room for, and the hardware's timestamp
+ * rather than the last of it. */
+static void copy_cut(struct aw_queue *queue, struct aw_frame *slot,
+                     const struct aw_frame *frame)
+{
+    uint32_t room = queue->ring.payload_bytes;
+    bool stamped =
+        aw_frame_has_hw_timestamp(frame) && room >= AW_HW_STAMP_BYTES;
+
+    if (stamped)
+        room = room / 8 * 8 - AW_HW_STAMP_BYTES;
+    if (room > frame->length)
+        room = frame->length;
+    memcpy(slot, frame, sizeof(*slot) + room);
+    slot->flags &= (uint16_t)~AW_FRAME_HW_STAMP;
+    if (room < frame->length)
+        slot->flags |= AW_FRAME_TRUNCATED;
+    slot->length = (uint16_t)room;
+    if (stamped)
+        aw_frame_set_hw_timestamp(slot, aw_frame_hw_timestamp(frame));
+}
+
 static void copy(struct aw_queue *queue, struct aw_frame *slot,
                  const struct aw_frame *frame)
 {
-    size_t bytes = aw_frame_bytes(frame);
-    size_t capacity = sizeof(*slot) + queue->ring.payload_bytes;
-
-    memcpy(slot, frame, bytes < capacity ? bytes : capacity);
-    if (bytes > capacity) {
-        slot->length = (uint16_t)queue->ring.payload_bytes;
-        slot->flags |= AW_FRAME_TRUNCATED;
-    }
+    if (aw_frame_fits(frame, queue->ring.payload_bytes))
+        memcpy(slot, frame, aw_frame_bytes(frame));
+    else
+        copy_cut(queue, slot, frame);
 }
 
 /* What was lost since the last frame that was pushed. */
 static struct aw_sums take_gap(struct aw_queue *queue)
 {
     struct aw_sums gap = {queue->lost.kernel - queue->told.kernel,
-                          queue->lost.overflow - queue->told.overflow};
+                          queue->lost.overflow - queue->told.overflow,
+                          queue->lost.away - queue->told.away};
 
     queue->told = queue->lost;
     return gap;
@@ -141,7 +162,7 @@ static bool push_to_ring(struct aw_queue *queue, const struct aw_frame *frame,
         return false;
     copy(queue, slot, frame);
     gap = take_gap(queue);
-    aw_frame_tell(slot, gap.kernel, gap.overflow);
+    aw_frame_tell(slot, gap.kernel, gap.overflow, gap.away);
     if (ring->evicting)
         *aw_ring_sums(ring, ring->head) = queue->lost;
     aw_ring_commit(ring);
@@ -186,15 +207,27 @@ static void drop(struct aw_queue *queue, int error)
     queue->lost.overflow++;
 }
 
+/* What happened to the device is told to whoever asked, past all filters. */
+static bool wants(const struct aw_queue *queue, const struct aw_frame *frame)
+{
+    if (frame->kind == AW_KIND_EVENT)
+        return true;
+    if (queue->filters_joined)
+        return aw_filter_pass_all(queue->filters, queue->filter_count, frame);
+    return aw_filter_pass(queue->filters, queue->filter_count, frame);
+}
+
 void aw_queue_offer(struct aw_queue *queue, const struct aw_frame *frame)
 {
     bool pushed;
     int error = 0;
 
     AW_ASSERT_ROLE(READER);
+    if (frame->kind == AW_KIND_EVENT && !queue->events)
+        return;
     queue->received++;
     queue->dirty = true;
-    if (!aw_filter_pass(queue->filters, queue->filter_count, frame)) {
+    if (!wants(queue, frame)) {
         queue->filtered++;
         return;
     }

@@ -82,6 +82,7 @@ struct aw_ring_shared {
 struct aw_sums {
     uint64_t kernel;
     uint64_t overflow;
+    uint64_t away; /* how often the device was: no frames */
 };
 
 struct aw_ring {

@@ -1,4 +1,4 @@
-"""Frames from CAN, UDP and recorded logs, awaited.
+"""Frames from CAN, Ethernet, UDP and recorded logs, awaited.
 
     from awaitd.devices import CANbus       # a device named CANbus
     can_q = CANbus.queue()
@@ -16,7 +16,9 @@ try:
         Batch,
         BytesDevice,
         CanDevice,
+        CanError,
         CanFrame,
+        CanProtocolError,
         ConfigError,
         Datagram,
         DatagramDevice,
@@ -25,15 +27,23 @@ try:
         DeviceError,
         DeviceLost,
         Error,
+        EthernetDevice,
+        EthernetFrame,
+        Event,
         Frame,
         Gap,
+        J1939Device,
+        J1939Message,
+        PeriodicSend,
         Queue,
         QueueClosed,
         QueueEmpty,
         QueueStats,
+        SendExpired,
         SendQueueFull,
         SendStats,
         SendTimeout,
+        SpiDevice,
         __version__,
     )
     from _awaitd import open_device as _open_device
@@ -52,7 +62,9 @@ __all__ = [
     "Batch",
     "BytesDevice",
     "CanDevice",
+    "CanError",
     "CanFrame",
+    "CanProtocolError",
     "ConfigError",
     "Datagram",
     "DatagramDevice",
@@ -61,16 +73,24 @@ __all__ = [
     "DeviceError",
     "DeviceLost",
     "Error",
+    "EthernetDevice",
+    "EthernetFrame",
+    "Event",
     "Frame",
     "Gap",
+    "J1939Device",
+    "J1939Message",
     "Merge",
+    "PeriodicSend",
     "Queue",
     "QueueClosed",
     "QueueEmpty",
     "QueueStats",
+    "SendExpired",
     "SendQueueFull",
     "SendStats",
     "SendTimeout",
+    "SpiDevice",
     "UnknownDevice",
     "__version__",
     "device",
@@ -88,20 +108,32 @@ def _to_text(value: object) -> str:
     return str(value)
 
 
+def _default_name(driver: str) -> str:
+    """What a device without a name is called: as its driver, or as the file
+    that the driver is in."""
+    if "/" not in driver and not driver.endswith(".so"):
+        return driver
+    stem = driver.rpartition("/")[2].removesuffix(".so")
+    name = "".join(letter if letter.isalnum() else "_" for letter in stem)
+    return name if name.isidentifier() else f"_{name}"
+
+
 def open(options: "_Mapping[str, object] | str") -> "Device[_Any]":
     """Open a device in this process.
 
     ``options`` are the keys of the configuration file, as a mapping
     (``{"driver": "udp", "bind": "127.0.0.1:5005"}``), or the short form
-    (``"udp:127.0.0.1:5005"`` or ``"net=udp:127.0.0.1:5005"``). The name is that
-    given, else the driver's. Usable as a context manager.
+    (``"udp:127.0.0.1:5005"`` or ``"net=udp:127.0.0.1:5005"``). A driver that is
+    a path, as ``"./my_driver.so"``, is loaded. The name is that given, else the
+    driver's. Usable as a context manager.
 
     Raises ConfigError for options that are no good, and DeviceError, with errno
     and advice, for a device that is missing or refused.
     """
     if isinstance(options, str):
-        head = options.partition(":")[0]
-        text = options if "=" in head else f"{head}={options}"
+        head = options.partition(":")[0].partition(",")[0]
+        given = "=" in head
+        text = options if given else f"{_default_name(head)}={options}"
         name, parsed = _parse_device(text)
         return _open_device(name, parsed)
     texts = {
@@ -109,7 +141,7 @@ def open(options: "_Mapping[str, object] | str") -> "Device[_Any]":
         for key, value in options.items()
         if value is not None
     }
-    name = texts.pop("name", texts.get("driver", "device"))
+    name = texts.pop("name", _default_name(texts.get("driver", "device")))
     return _open_device(name, texts)
 
 

@@ -7,9 +7,17 @@ import time
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from _awaitd import DeviceLost, Frame, Gap, Queue, QueueClosed, QueueEmpty
+from _awaitd import (
+    DeviceLost,
+    Event,
+    Frame,
+    Gap,
+    Queue,
+    QueueClosed,
+    QueueEmpty,
+)
 
-_F = TypeVar("_F", bound=Frame | Gap)
+_F = TypeVar("_F", bound=Frame | Gap | Event)
 
 
 class Merge(Generic[_F]):

@@ -30,7 +30,10 @@ import getters
 import held
 import paced
 import plots
-from common import ROOT, Page, free_port
+import sampled
+import senders
+import wires
+from common import ROOT, Page, free_port, namespaces
 from listeners import LISTENERS
 from receivers import BASE
 
@@ -90,6 +93,51 @@ def bench_udp(run: Run) -> None:
          f"{flood.cpu_us / base.cpu_us:5.2f} {flood.lost:6.1%} "
          f"{flood.rate:10,.0f} {flood.offered:10,.0f}"
          for name, flood in results.items()],
+    )
+
+
+def refused(bench: str) -> bool:
+    """Says so where this machine does not permit it."""
+    reason = namespaces.refusal()
+    if reason:
+        print(f"\nbench {bench}: left out: {reason}")
+    return reason is not None
+
+
+def bench_packet(run: Run) -> None:
+    if refused("packet"):
+        return
+    results = wires.measure(run.rounds)
+    base, floor = results[wires.BASE], results[wires.FLOOR]
+    run.page.table(
+        "packet",
+        f"Ethernet to a coroutine: a flood of {wires.FRAME_BYTES} byte frames "
+        f"over a veth pair for {wires.FLOOD_S:g} s;\ncpu is the process's, for "
+        "a frame that arrived",
+        f"{'':30} {'rate':>5} {'floor':>5} {'cpu':>5} {'lost':>6} "
+        f"{'frames/s':>10} {'offered/s':>10}",
+        [f"{name:30} {flood.rate / base.rate:5.2f} "
+         f"{flood.rate / floor.rate:5.2f} {flood.cpu_us / base.cpu_us:5.2f} "
+         f"{flood.lost:6.1%} {flood.rate:10,.0f} {flood.offered:10,.0f}"
+         for name, flood in results.items()],
+    )
+
+
+def bench_send(run: Run) -> None:
+    if refused("send"):
+        return
+    results = senders.measure(run.rounds)
+    base, floor = results[senders.BASE], results[senders.FLOOR]
+    run.page.table(
+        "send",
+        f"frames of {senders.FRAME_BYTES} bytes that the kernel took, for "
+        f"{senders.SEND_S:g} s",
+        f"{'':32} {'Ethernet':>8} {'floor':>5} {'frames/s':>10} "
+        f"{'UDP':>8} {'floor':>5} {'frames/s':>10}",
+        [f"{name:32} {rates[0] / base[0]:8.2f} {rates[0] / floor[0]:5.2f} "
+         f"{rates[0]:10,.0f} {rates[1] / base[1]:8.2f} "
+         f"{rates[1] / floor[1]:5.2f} {rates[1]:10,.0f}"
+         for name, rates in results.items()],
     )
 
 
@@ -168,6 +216,22 @@ def bench_memory(run: Run) -> None:
     )
 
 
+def bench_spi(run: Run) -> None:
+    results = sampled.measure(run.rounds * 5, run.seconds)
+    run.page.table(
+        "spi",
+        f"SPI sampling at {sampled.RATE:,} Hz, the transfer itself a stub: "
+        "from a tick\nto the next transfer, in microseconds (medians of "
+        "the rounds)",
+        f"{'':40} {'p99':>5} {'p50 us':>8} {'p99 us':>8} {'max us':>8} "
+        f"{'ticks':>8} {'skipped':>8}",
+        [f"{name:40} {sampled.ratio(results, name):5.2f} {jitter.p50_us:8.1f} "
+         f"{jitter.p99_us:8.1f} {jitter.max_us:8.1f} {jitter.ticks:8,} "
+         f"{jitter.skipped:8,}"
+         for name, jitter in results.items()],
+    )
+
+
 def bench_burn(_run: Run) -> None:
     port = free_port()
     print("\nOne second of pure Python while 8,000 datagrams arrive\n",
@@ -183,9 +247,12 @@ BENCHES: dict[str, Callable[[Run], None]] = {
     "get": bench_get,
     "coroutine": bench_coroutine,
     "udp": bench_udp,
+    "packet": bench_packet,
+    "send": bench_send,
     "cpu": bench_cpu,  # and latency
     "stall": bench_stall,
     "memory": bench_memory,
+    "spi": bench_spi,
     "burn": bench_burn,
 }
 

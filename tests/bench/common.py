@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import os
 import resource
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import _awaitd
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 20.0
+
+# Shared with the tests.
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+namespaces: Any = importlib.import_module("namespaces")
 
 
 def program(name: str) -> Path:

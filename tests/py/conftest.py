@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
+import namespaces
 import pytest
 import rig
 from process import Process
@@ -99,3 +100,13 @@ def python(start_process: Callable[..., Process]) -> Callable[..., Process]:
         )
 
     return start
+
+
+@pytest.fixture
+def veth() -> Iterator[namespaces.Pair]:
+    """A cable between near0 and far0, in namespaces of its own."""
+    refusal = namespaces.refusal()
+    if refusal:
+        pytest.skip(refusal)
+    with namespaces.veth_pair() as pair:
+        yield pair

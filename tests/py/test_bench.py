@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import namespaces
 import pytest
 
 BENCH = Path(__file__).resolve().parents[1] / "bench" / "bench.py"
@@ -15,14 +16,22 @@ BENCH = Path(__file__).resolve().parents[1] / "bench" / "bench.py"
     [("get", ["asyncio.Queue.get()", "awaitd queue.get()"]),
      ("udp", ["loop.sock_recv", "awaitd queue.get()",
               "a bare recvmmsg() loop in C"]),
+     ("packet", ["loop.sock_recv", "awaitd queue.get_batch(256)",
+                 "a bare TPACKET_V3 loop in C"]),
+     ("send", ["loop.sock_sendall", "awaitd device.send()",
+               "a bare sendmmsg() loop in C"]),
      ("cpu", ["loop.sock_recv", 'awaitd get(), wakeup="fd"']),
      ("coroutine", ["async def, awaiting it", "C by hand, am_send",
                     "awaitd's API"]),
-     ("memory", ["awaitd queue, full: the ring"])],
+     ("memory", ["awaitd queue, full: the ring"]),
+     ("spi", ["a bare clock_nanosleep() loop in C",
+              "awaitd's sampling reader"])],
 )
 def test_bench_prints_a_row_for_each_contender(
     start_process, bench, contenders
 ):
+    if bench in ("packet", "send") and namespaces.refusal():
+        pytest.skip(namespaces.refusal())
     process = start_process(sys.executable, BENCH, "--quick", bench,
                             deadline_s=120)
     assert process.finish() == 0, process.stderr

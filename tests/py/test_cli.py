@@ -738,6 +738,10 @@ def test_stats_json_is_exact(awaitd, write, tmp_path):
     }
     del found["devices"][0]["queues"]
     sending = ("submitted", "sent", "expired", "timed_out", "failed", "pending")
+    unknown = ("failure", "carrier", "bus_state", "bitrate", "dbitrate",
+               "restart_ms")
+    counts = ("tx_errors", "rx_errors", "bus_offs", "restarts", "lost",
+              "reopened", "overruns", "missed", "late_max_ns")
     assert found == {
         "version": "0.1.0",
         "status": 0,
@@ -753,6 +757,9 @@ def test_stats_json_is_exact(awaitd, write, tmp_path):
                     "too_long": 0,
                     "recorded_losses": 0,
                 },
+                "status": {"state": "closed", "kernel_filter": False}
+                | dict.fromkeys(unknown)
+                | dict.fromkeys(counts, 0),
             }
         ],
     }

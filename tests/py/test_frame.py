@@ -18,7 +18,7 @@ pytestmark = pytest.mark.extension
 
 KIND_BYTES, KIND_CAN, KIND_CAN_XL, KIND_DATAGRAM = range(4)
 SENT, TRUNCATED = 0x8, 0x10
-KERNEL, OVERFLOW = 1, 2
+KERNEL, OVERFLOW, AWAY = 1, 2, 4
 
 # What a pickled frame is made again with: its one private way in.
 restore: Any = getattr(_awaitd, "_restore_frame")
@@ -111,6 +111,8 @@ def test_frame_received_has_the_attributes_of_its_slot() -> None:
         (KERNEL, "kernel"),
         (OVERFLOW, "overflow"),
         (KERNEL | OVERFLOW, "kernel+overflow"),
+        (AWAY, "away"),
+        (KERNEL | OVERFLOW | AWAY, "kernel+overflow+away"),
     ],
 )
 def test_frame_after_a_loss_names_the_cause(cause: int, name: str) -> None:

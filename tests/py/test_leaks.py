@@ -123,9 +123,25 @@ async def sends_given_up(bus, queue):
     await drained(bus, queue)
 
 
+async def sends_of_many(bus, queue):
+    for number in range(COUNT // 10):
+        frames = rig.cans([number % 2048] * 10)
+        await bus.send_many(frames)
+        await bus.send_many(frames, confirm=True)
+        bus.send_nowait(frames[0])
+        given_up = asyncio.ensure_future(bus.send_many(frames))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.gather(given_up, return_exceptions=True)
+        await bus.send_many(frames, expires=0, return_exceptions=True)
+        await drained(bus, queue)
+
+
 async def drained(bus, queue):
     """Until everything sent has come, and been thrown away."""
-    sent = bus.stats()["send"].submitted
+    while bus.stats()["send"].pending:
+        await asyncio.sleep(0)
+    sent = bus.stats()["send"].sent
     while queue.stats().received < sent:
         await asyncio.sleep(0)
     queue.clear()
@@ -334,6 +350,7 @@ WORK = [
     given_up,
     refused,
     sends_given_up,
+    sends_of_many,
     ledgers,
     filters_changed,
     queues_made,

@@ -52,6 +52,22 @@ def passes(bus, peer, filters: Any, *frames: awaitd.CanFrame) -> list[int]:
         ),
         ([{"can_id": 0x123, "can_mask": 0x7FF, "extended": True}], [1]),
         ([{"can_id": 0x123, "can_mask": 0x1FFFFFFF, "extended": 1}], [1]),
+        # Inverted, by the key or by the kernel's bit.
+        ([{"can_id": 0x123, "can_mask": 0x7FF, "inverted": True}], [4]),
+        ([{"can_id": 0x123, "can_mask": 0x7FF, "inverted": False}],
+         [0, 1, 2, 3]),
+        ([{"can_id": 0x20000123, "can_mask": 0x7FF}], [4]),
+        (
+            [
+                {
+                    "can_id": 0x123,
+                    "can_mask": 0x7FF,
+                    "extended": True,
+                    "inverted": True,
+                }
+            ],
+            [0, 2, 3, 4],
+        ),
         # Any of them is enough.
         (
             [
@@ -142,6 +158,11 @@ def test_filters_match_as_the_rule_says(bus, peer):
             [{"can_id": 1, "can_mask": 1, "extended": "no"}],
             TypeError,
             r"filters\[0\]\[\"extended\"\] must be a bool, not 'no'",
+        ),
+        (
+            [{"can_id": 1, "can_mask": 1, "inverted": "no"}],
+            TypeError,
+            r"filters\[0\]\[\"inverted\"\] must be a bool, not 'no'",
         ),
         (
             [{"can_id": 1, "can_mask": 1, "extended": None}],
@@ -247,3 +268,37 @@ def test_filters_apply_to_each_queue_alone(bus, peer):
     for queue, numbers in ((odd, [1, 3, 5, 7, 9]), (even, [0, 2, 4, 6, 8])):
         rig.until(lambda: queue.qsize() == 5)
         assert ids(queue.get_nowait() for _ in range(5)) == numbers
+
+
+# ---- joined ----
+
+EVEN_OF_120 = [
+    {"can_id": 0x120, "can_mask": 0x7F0},
+    {"can_id": 0x001, "can_mask": 0x001, "inverted": True},
+]
+
+
+def test_joined_filters_must_all_pass(bus, peer):
+    queue = bus.queue(filters=EVEN_OF_120, filters_joined=True)
+    either = bus.queue(filters=EVEN_OF_120)
+    peer.send(bus, *rig.cans(range(0x11E, 0x124)))
+    rig.until(lambda: queue.stats().received == 6)
+    got = [queue.get_nowait() for _ in range(queue.qsize())]
+    assert ids(got) == [0x120, 0x122]
+    assert queue.stats().filtered == 4
+    assert either.stats().filtered == 1
+
+
+def test_joined_filters_stay_joined_when_they_are_replaced(bus, peer):
+    queue = bus.queue(filters_joined=True)
+    queue.set_filters(EVEN_OF_120)
+    peer.send(bus, *rig.cans([0x11F, 0x120, 0x121]))
+    rig.until(lambda: queue.stats().received == 3)
+    assert ids([queue.get_nowait()]) == [0x120]
+    assert queue.stats().filtered == 2
+
+
+def test_joined_without_filters_passes_all(bus, peer):
+    queue = bus.queue(filters=[], filters_joined=True)
+    peer.put(queue, 1, 2)
+    assert queue.stats().filtered == 0

@@ -26,6 +26,14 @@ from typing_extensions import assert_type
 import asyncio
 import awaitd
 
+async def transfer(adc: awaitd.SpiDevice) -> None:
+    assert_type(await adc.transfer(b"abc"), bytes)
+    assert_type(await adc.transfer([b"a", b"b"], timeout=1.0), list[bytes])
+    assert_type(await adc.transfer([{"tx": b"a"}, {"read": 3}]), list[bytes])
+    assert_type(await adc.transfer([b"a", {"read": 3, "cs_change": True}]),
+                list[bytes])
+    assert_type(await adc.queue().get(), awaitd.Frame)
+
 async def use(can: awaitd.CanDevice, net: awaitd.DatagramDevice) -> None:
     queue = can.queue(filters=[{"can_id": 1, "can_mask": 0x7FF}])
     assert_type(queue, awaitd.Queue[awaitd.CanFrame])
@@ -50,6 +58,36 @@ async def use(can: awaitd.CanDevice, net: awaitd.DatagramDevice) -> None:
     assert_type(gappy, awaitd.Queue[awaitd.CanFrame | awaitd.Gap])
     async for item in awaitd.merge(queue, gappy):
         assert_type(item, awaitd.CanFrame | awaitd.Gap)
+    eventful = can.queue(events=True)
+    assert_type(eventful, awaitd.Queue[awaitd.CanFrame | awaitd.Event])
+    either = await eventful.get()
+    if isinstance(either, awaitd.Event):
+        assert_type(either.value, int | str)
+        assert_type(either.tx_errors, int | None)
+    elif error := either.error:
+        assert_type(error.controller_state, tuple[str, ...])
+    assert_type(
+        can.queue(gaps=True, events=True),
+        awaitd.Queue[awaitd.CanFrame | awaitd.Gap | awaitd.Event],
+    )
+    async for thing in awaitd.merge(queue, eventful):
+        assert_type(thing, awaitd.CanFrame | awaitd.Event)
+    message = awaitd.CanFrame(1)
+    assert_type(await can.send(message, confirm=True), awaitd.CanFrame)
+    assert_type(await can.send(message, wait=True, timeout=1.0), None)
+    assert_type(await can.send_many([message]), None)
+    assert_type(
+        await can.send_many([message], confirm=True), list[awaitd.CanFrame]
+    )
+    assert_type(
+        await can.send_many([message], return_exceptions=True),
+        list[Exception | None],
+    )
+    can.send_nowait(message, expires=0.5)
+    can.queue(
+        filters=[{"can_id": 1, "can_mask": 0x7FF, "inverted": True}],
+        filters_joined=True,
+    )
 """
 
 

@@ -3,9 +3,14 @@ can-utils cannot send."""
 
 from __future__ import annotations
 
+import json
 import socket
 import struct
 import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
 
 from process import Process
 
@@ -62,3 +67,30 @@ class Candump:
             frame = self.process.line().split()[2]
             if not frame.startswith(f"{PROBE_ID:03X}#"):
                 return frame
+
+
+def link(interface: str) -> dict[str, Any]:
+    """What `ip` says about it, with what CAN's part of the link says in
+    ["linkinfo"]["info_data"]."""
+    shown = subprocess.run(
+        ["ip", "-json", "-details", "link", "show", interface],
+        check=True,
+        timeout=10,
+        stdout=subprocess.PIPE,
+    )
+    return dict(json.loads(shown.stdout)[0])
+
+
+def wait_for_listener(interface: str, protocol: str) -> None:
+    """Returns when a socket of `protocol` ("raw", "isotp", "j1939"…) takes
+    frames from the interface, as the kernel lists them: can-utils' programs do
+    not say when they are ready."""
+    deadline = time.monotonic() + 20
+    pause = threading.Event()
+    while not any(
+        {interface, protocol} <= set(line.split())
+        for file in Path("/proc/net/can").glob("rcvlist_*")
+        for line in file.read_text(encoding="ascii").splitlines()
+    ):
+        assert time.monotonic() < deadline, f"no {protocol} on {interface}"
+        pause.wait(0.01)

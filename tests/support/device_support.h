@@ -4,6 +4,7 @@
 
 #include <semaphore.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "devices/queue/clock.h"
 #include "devices/queue/eventfd.h"
@@ -24,6 +25,25 @@ static inline struct aw_queue *make_queue(const char *owner, const char *name,
     struct aw_queue *queue = NULL;
 
     assert_int_equal(aw_queue_new(&config, &queue), 0);
+    return queue;
+}
+
+/* Attached, with events. */
+static inline struct aw_queue *attach_event_queue(struct fake *fake,
+                                                  const char *name)
+{
+    struct aw_queue_config config = {
+        .name = name,
+        .device = "bench",
+        .owner = "script",
+        .depth = 64,
+        .payload_bytes = AW_PAYLOAD_CAN,
+        .events = true,
+    };
+    struct aw_queue *queue = NULL;
+
+    assert_int_equal(aw_queue_new(&config, &queue), 0);
+    assert_int_equal(aw_device_attach(fake->device, queue), 0);
     return queue;
 }
 
@@ -104,6 +124,8 @@ struct taken {
     uint64_t seq;
     uint32_t lost_before;
     uint8_t lost_cause;
+    uint8_t kind;
+    struct aw_event event; /* of kind AW_KIND_EVENT */
 };
 
 /* Waits for the next frame, which must have this id, and takes it. */
@@ -119,8 +141,23 @@ static inline struct taken take_frame(struct fake *fake, struct aw_queue *queue,
     frame = aw_queue_at(queue, &claim, 0);
     assert_non_null(frame);
     assert_int_equal(frame->id, id);
-    taken = (struct taken){frame->seq, frame->lost_before, frame->lost_cause};
+    taken = (struct taken){.seq = frame->seq,
+                           .lost_before = frame->lost_before,
+                           .lost_cause = frame->lost_cause,
+                           .kind = frame->kind};
+    if (frame->kind == AW_KIND_EVENT)
+        memcpy(&taken.event, frame->payload, sizeof(taken.event));
     aw_queue_release(queue, &claim);
+    return taken;
+}
+
+/* The same for an event. */
+static inline struct taken take_event(struct fake *fake, struct aw_queue *queue,
+                                      enum aw_event_kind kind)
+{
+    struct taken taken = take_frame(fake, queue, kind);
+
+    assert_int_equal(taken.kind, AW_KIND_EVENT);
     return taken;
 }
 

@@ -20,16 +20,27 @@ static int fake_driver_open(struct aw_link *link, const struct aw_value *values,
 {
     struct fake *fake = (struct fake *)(intptr_t)values[0].integer;
 
-    if (fake->open_result < 0)
-        return aw_error_set(error, -fake->open_result, "no such fake");
+    int result;
+
+    pthread_mutex_lock(&fake->lock);
+    fake_moved(fake, &fake->opens);
+    result = fake->open_result;
+    fake->failure = 0;
+    fake->payload_limit = link->payload_limit;
+    link->payload_bytes = fake->payload_bytes;
+    link->status = fake->status;
+    pthread_mutex_unlock(&fake->lock);
+    if (result < 0)
+        return aw_error_set(error, -result, "no such fake");
     link->state = fake;
     link->fd = fake->device_fd;
-    link->payload_bytes = AW_PAYLOAD_CAN;
+    link->aux_fd = fake->aux_fd;
     link->kind = AW_KIND_CAN;
     link->start = fake->start;
     link->paced = fake->paced;
     link->kept_frames = fake->kept_frames;
     link->can_send = fake->driver.send != NULL;
+    link->can_confirm = fake->can_confirm;
     (void)aw_channels_index(link->channels, "fake0");
     return 0;
 }
@@ -65,6 +76,7 @@ static void fake_fill(struct fake *fake, struct aw_batch *batch)
     };
     if (unit->exclude)
         batch->exclude[batch->count] = unit->exclude;
+    batch->marks[batch->count] = unit->marks;
     batch->count++;
 }
 
@@ -95,7 +107,7 @@ static int fake_driver_read(struct aw_link *link, struct aw_batch *batch)
     return result;
 }
 
-static int fake_driver_send(struct aw_link *link, const struct aw_send *send)
+static int fake_driver_send(struct aw_link *link, struct aw_send *send)
 {
     struct fake *fake = link->state;
     const void *memory = send->frame;
@@ -135,13 +147,20 @@ static void fake_driver_close(struct aw_link *link)
     pthread_mutex_unlock(&fake->lock);
 }
 
+static const struct aw_option fake_options[] = {
+    {.name = "address", .type = AW_OPTION_INT, .help = "of the fake"},
+};
+
 /* ---- its life ---- */
 
 static void fake_configure(struct fake *fake)
 {
     fake->driver = (struct aw_driver){
+        AW_DRIVER_HEAD,
         .name = "fake",
         .main_option = "address",
+        .options = fake_options,
+        .option_count = 1,
         .open = fake_driver_open,
         .start = fake_driver_start,
         .read = fake_driver_read,
@@ -152,8 +171,11 @@ static void fake_configure(struct fake *fake)
     fake->address.integer = (intptr_t)fake;
     strcpy(fake->config.name, "bench");
     fake->config.driver = &fake->driver;
+    fake->aux_fd = -1;
+    fake->payload_bytes = AW_PAYLOAD_CAN;
     fake->config.values = &fake->address;
     fake->config.common[AW_COMMON_SEND_TIMEOUT].number = FAKE_DEADLINE_S;
+    fake->config.common[AW_COMMON_SEND_DEPTH].integer = 1000;
 }
 
 struct fake *fake_new(void)
@@ -236,7 +258,8 @@ void fake_add(struct fake *fake, uint32_t id, uint32_t lost,
 {
     pthread_mutex_lock(&fake->lock);
     assert_true(fake->head < FAKE_UNITS_MAX);
-    fake->units[fake->head++] = (struct fake_unit){id, lost, exclude};
+    fake->units[fake->head++] =
+        (struct fake_unit){.id = id, .lost_before = lost, .exclude = exclude};
     pthread_mutex_unlock(&fake->lock);
 }
 
@@ -256,6 +279,15 @@ void fake_receive_after(struct fake *fake, uint32_t id, uint32_t lost)
     fake_ring(fake);
 }
 
+void fake_receive_marked(struct fake *fake, uint32_t id, uint8_t marks)
+{
+    fake_add(fake, id, 0, NULL);
+    pthread_mutex_lock(&fake->lock);
+    fake->units[fake->head - 1].marks = marks;
+    pthread_mutex_unlock(&fake->lock);
+    fake_ring(fake);
+}
+
 void fake_lose(struct fake *fake, uint64_t lost)
 {
     pthread_mutex_lock(&fake->lock);
@@ -270,6 +302,13 @@ void fake_end(struct fake *fake, int failure)
     fake->failure = -failure;
     pthread_mutex_unlock(&fake->lock);
     fake_ring(fake);
+}
+
+void fake_missing(struct fake *fake, int result)
+{
+    pthread_mutex_lock(&fake->lock);
+    fake->open_result = result;
+    pthread_mutex_unlock(&fake->lock);
 }
 
 void fake_refuse(struct fake *fake, int result, uint32_t times)

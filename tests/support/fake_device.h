@@ -22,6 +22,7 @@ struct fake_unit {
     uint32_t id;
     uint32_t lost_before;
     const char *exclude;
+    uint8_t marks; /* enum aw_mark */
 };
 
 /* What the reader's thread looked like from inside. */
@@ -38,8 +39,9 @@ struct fake {
     struct aw_device_config config;
     enum aw_start start;
     bool paced;
+    bool can_confirm;
+    int aux_fd; /* of link; -1 */
     uint32_t kept_frames;
-    int open_result;
 
     struct aw_device *device;
     struct aw_value address; /* the driver's one option: this fake */
@@ -51,14 +53,18 @@ struct fake {
     struct fake_unit units[FAKE_UNITS_MAX];
     uint32_t head, tail;
     bool ended;
-    int failure;       /* of read(), once all units are out */
-    uint64_t lost;     /* what losses() says */
-    int answer;        /* of send(), */
-    uint32_t refusals; /* so many times; then 0 */
+    int open_result;              /* of open(), unless it is 0 */
+    uint32_t payload_bytes;       /* what open() says */
+    struct aw_link_status status; /* and this */
+    uint32_t payload_limit;       /* what it was told */
+    int failure;                  /* of read(), once all units are out */
+    uint64_t lost;                /* what losses() says */
+    int answer;                   /* of send(), */
+    uint32_t refusals;            /* so many times; then 0 */
     uint32_t sent_id[FAKE_UNITS_MAX];
     struct fake_thread thread;
     /* What can be waited for. */
-    uint32_t starts, reads, attempts, sent, closes;
+    uint32_t opens, starts, reads, attempts, sent, closes;
 };
 
 /* ---- its life ---- */
@@ -95,11 +101,18 @@ void fake_add(struct fake *fake, uint32_t id, uint32_t lost,
               const char *exclude);
 void fake_ring(struct fake *fake);
 
+/* One unit with these marks. */
+void fake_receive_marked(struct fake *fake, uint32_t id, uint8_t marks);
+
 /* From now on losses() says this. */
 void fake_lose(struct fake *fake, uint64_t lost);
 
-/* The device ends, or, with a positive errno, fails, behind its last unit. */
+/* The device ends, or, with a positive errno, fails, behind its last unit; it
+ * has forgotten that when it is opened again. */
 void fake_end(struct fake *fake, int failure);
+
+/* From now on open() fails with `result`, or, with 0, succeeds. */
+void fake_missing(struct fake *fake, int result);
 
 /* The next `times` sends are answered with `result`. */
 void fake_refuse(struct fake *fake, int result, uint32_t times);

@@ -47,23 +47,20 @@ static int wire_check(const struct aw_value *values, struct aw_error *error)
 }
 
 static const struct aw_driver wire = {
-    .name = "wire",
-    .main_option = "port",
-    .help = "frames from a wire",
-    .options = wire_options,
-    .option_count = FAKE_WIRE_COUNT,
+    AW_DRIVER_HEAD,          .name = "wire",
+    .main_option = "port",   .help = "frames from a wire",
+    .options = wire_options, .option_count = FAKE_WIRE_COUNT,
     .check = wire_check,
 };
 
 static const struct aw_driver tape = {
-    .name = "tape",
-    .main_option = "file",
-    .help = "frames from a tape",
-    .options = tape_options,
-    .option_count = FAKE_TAPE_COUNT,
+    AW_DRIVER_HEAD,          .name = "tape",
+    .main_option = "file",   .help = "frames from a tape",
+    .options = tape_options, .option_count = FAKE_TAPE_COUNT,
 };
 
 static const struct aw_driver bare = {
+    AW_DRIVER_HEAD,
     .name = "bare",
     .help = "no frames at all",
 };

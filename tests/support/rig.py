@@ -58,6 +58,21 @@ def exact(stats: awaitd.QueueStats) -> bool:
     )
 
 
+def drain(queue: awaitd.Queue[Any], received: int) -> list[Any]:
+    """Takes all there is, until so many frames have been received or lost."""
+    frames = []
+
+    def drained() -> bool:
+        while (frame := queue.recv(0.001)) is not None:
+            frames.append(frame)
+        queue.device.stats()  # asks the kernel for what it has lost
+        stats = queue.stats()
+        return stats.received >= received and stats.pending == 0
+
+    until(drained)
+    return frames
+
+
 class Peer:
     """Sends, whatever the test's own thread and loop are at."""
 

@@ -3,6 +3,7 @@
     summary.py stage FOLDER NAME STATUS   note a stage's end; print its line
     summary.py skip FOLDER NAME REASON    note a stage that could not be run
     summary.py total FOLDER               list the skips, print the sum
+    summary.py guest RESULTS KERNEL       what ran in which kernel, from JUnit
 
 A stage that leaves FOLDER/NAME.xml (JUnit, of pytest or ctest) counts as the
 tests in it; another one, as one test. Where a unit test's own output tells of
@@ -122,9 +123,29 @@ def total(folder):
     return 1 if total["failed"] or not total["passed"] else 0
 
 
-def main(verb, folder, *arguments):
-    verbs = {"stage": stage, "skip": skip, "total": total}
-    return verbs[verb](Path(folder), *arguments)
+def guest(results, kernel):
+    """Prints the counts of each test file, and why what was skipped was."""
+    files, reasons = {}, []
+    for case in ElementTree.parse(results).iter("testcase"):
+        name = case.get("classname", "").rpartition(".")[2] or "collection"
+        record = files.setdefault(
+            name, {"passed": 0, "failed": 0, "skipped": 0}
+        )
+        passed, failed, skipped, why = count_case(case)
+        record["passed"] += passed
+        record["failed"] += failed
+        record["skipped"] += skipped
+        reasons += why
+    print(f"ran in {kernel}:")
+    for name, record in files.items():
+        print(f"  {name:24} {line(record)}")
+    for reason in reasons:
+        print(f"  SKIPPED {reason}")
+
+
+def main(verb, path, *arguments):
+    verbs = {"stage": stage, "skip": skip, "total": total, "guest": guest}
+    return verbs[verb](Path(path), *arguments)
 
 
 if __name__ == "__main__":

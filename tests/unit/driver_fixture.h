@@ -23,7 +23,7 @@
 #include "devices/options.h"
 
 #define DEADLINE_MS 5000
-#define OPTIONS_MAX 16
+#define OPTIONS_MAX 24
 
 struct fixture {
     const struct aw_driver *driver;
@@ -56,6 +56,7 @@ static inline struct fixture *fixture_new(const struct aw_driver *driver)
     fixture->driver = driver;
     fixture->link.name = "bench";
     fixture->link.fd = -1;
+    fixture->link.aux_fd = -1;
     fixture->link.channels = &fixture->channels;
     for (size_t i = 0; i < driver->option_count; i++) {
         const struct aw_option *option = &driver->options[i];
@@ -124,6 +125,7 @@ static inline int fixture_read(struct fixture *fixture, uint32_t limit)
     batch->limit = limit;
     batch->count = 0;
     memset(batch->exclude, 0, sizeof(batch->exclude));
+    memset(batch->marks, 0, sizeof(batch->marks));
     return fixture->driver->read(&fixture->link, batch);
 }
 

@@ -153,6 +153,32 @@ static void test_arguments_check_takes_one_file(void **state)
     assert_string_equal(line.arguments.config_path, "f.yaml");
 }
 
+static void test_arguments_devices_keeps_its_options(void **state)
+{
+    struct line line;
+
+    (void)state;
+    assert_int_equal(parse(&line, "awaitd devices"), 0);
+    assert_int_equal(line.arguments.command, AW_COMMAND_DEVICES);
+    assert_false(line.arguments.json);
+    assert_null(line.arguments.root_path);
+    assert_int_equal(parse(&line, "awaitd devices --json --root /x"), 0);
+    assert_true(line.arguments.json);
+    assert_string_equal(line.arguments.root_path, "/x");
+    check_refused("awaitd devices can0", "can0");
+    check_refused("awaitd devices --root", "needs a value");
+    check_refused("awaitd devices --yaml", "--yaml");
+}
+
+static void test_arguments_help_on_a_driver_keeps_its_file(void **state)
+{
+    struct line line;
+
+    (void)state;
+    assert_int_equal(parse(&line, "awaitd help devices ./x.so"), 0);
+    assert_string_equal(line.arguments.driver_path, "./x.so");
+}
+
 static void test_arguments_help_has_topics(void **state)
 {
     static const struct {
@@ -192,6 +218,8 @@ int main(void)
         cmocka_unit_test(test_arguments_unknown_options_are_named),
         cmocka_unit_test(test_arguments_missing_values_are_named),
         cmocka_unit_test(test_arguments_check_takes_one_file),
+        cmocka_unit_test(test_arguments_devices_keeps_its_options),
+        cmocka_unit_test(test_arguments_help_on_a_driver_keeps_its_file),
         cmocka_unit_test(test_arguments_help_has_topics),
     };
 

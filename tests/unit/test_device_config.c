@@ -200,7 +200,7 @@ static void test_config_set_key_of_another_driver_is_refused(void **state)
     assert_set_fails("tape", "mode", "fast", ENOENT,
                      "driver tape has no option \"mode\"; it has: file, "
                      "speed, priority, cpus, mlock, send_timeout_s, "
-                     "allow_block, wakeup");
+                     "allow_block, wakeup, on_loss, required, send_depth");
 }
 
 static void test_config_set_bad_value_is_refused(void **state)

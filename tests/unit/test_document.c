@@ -64,7 +64,7 @@ static void test_load_option_of_another_driver_is_refused(void **state)
         "    mode: fast\n",
         ":5: devices[0].mode: driver tape has no option \"mode\"; "
         "it has: file, speed, priority, cpus, mlock, "
-        "send_timeout_s, allow_block, wakeup");
+        "send_timeout_s, allow_block, wakeup, on_loss, required, send_depth");
 }
 
 static void test_load_misspelt_name_or_driver_is_suggested(void **state)

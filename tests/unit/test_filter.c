@@ -128,6 +128,8 @@ static void test_filter_frames_that_are_not_can_pass(void **state)
         aw_filter_pass(&filter, 1, make_frame(&memory, AW_KIND_BYTES, 0, 3)));
     assert_true(aw_filter_pass(&filter, 1,
                                make_frame(&memory, AW_KIND_DATAGRAM, 3, 30)));
+    assert_true(aw_filter_pass_all(&filter, 1,
+                                   make_frame(&memory, AW_KIND_BYTES, 0, 3)));
 }
 
 static void test_filter_applies_to_can_xl(void **state)

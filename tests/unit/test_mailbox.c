@@ -90,7 +90,7 @@ static void test_mailbox_send_rings_the_bell(void **state)
 static void test_mailbox_sends_are_taken_oldest_first(void **state)
 {
     struct aw_mailbox *mailbox = *state;
-    struct aw_send sends[3];
+    struct aw_send sends[3] = {{.next = NULL}};
 
     for (int i = 0; i < 3; i++)
         assert_int_equal(aw_mailbox_send(mailbox, &sends[i]), 0);

@@ -139,6 +139,60 @@ static void test_table_of_a_lossy_queue_names_the_causes(void **state)
         "      0  exact (3 kernel, 4 closed)\n");
 }
 
+static void test_table_tells_what_happened_to_a_device(void **state)
+{
+    struct sample sample;
+
+    (void)state;
+    make_sample(&sample);
+    sample.report.device_count = 1;
+    sample.device.queue_count = 0;
+    sample.device.send = (struct aw_send_stats){
+        .submitted = 9, .sent = 3, .expired = 1, .timed_out = 2, .failed = 3};
+    sample.device.status = (struct aw_link_status){
+        .lost = 2, .reopened = 1, .bus_offs = 1, .restarts = 1, .failure = 19};
+    check_table(
+        &sample.report,
+        "  CANbus: sent 3 of 9 submitted  exact (1 expired, 2 timed "
+        "out, 3 failed)\n"
+        "  CANbus: lost 2 times, back 1 time, bus-off 1 time, restarted "
+        "1 time, not there at the end: No such device\n");
+    sample.device.status = (struct aw_link_status){.overruns = 7, .missed = 1};
+    sample.device.send = (struct aw_send_stats){0};
+    check_table(&sample.report,
+                "  CANbus: no queue, nothing sent\n"
+                "  CANbus: 7 samples too late, 1 edge missed\n");
+}
+
+static void test_json_has_the_status_by_pythons_names(void **state)
+{
+    struct sample sample;
+    char *text;
+
+    (void)state;
+    make_sample(&sample);
+    sample.device.status = (struct aw_link_status){
+        .state = AW_LINK_LOST,
+        .carrier = AW_CARRIER_NO,
+        .bus_state = AW_BUS_OFF,
+        .failure = 19,
+        .bitrate = 500000,
+        .tx_errors = 248,
+        .lost = 2,
+    };
+    text = written(&sample.report, write_json);
+    assert_non_null(strstr(text, "\"state\": \"lost\""));
+    assert_non_null(strstr(text, "\"failure\": 19"));
+    assert_non_null(strstr(text, "\"carrier\": false"));
+    assert_non_null(strstr(text, "\"bus_state\": \"bus-off\""));
+    assert_non_null(strstr(text, "\"bitrate\": 500000"));
+    assert_non_null(strstr(text, "\"dbitrate\": null"));
+    assert_non_null(strstr(text, "\"tx_errors\": 248"));
+    assert_non_null(strstr(text, "\"lost\": 2"));
+    assert_non_null(strstr(text, "\"kernel_filter\": false"));
+    free(text);
+}
+
 static void test_table_of_a_wrong_sum_says_not_exact(void **state)
 {
     struct sample sample;
@@ -220,6 +274,8 @@ int main(void)
         cmocka_unit_test(test_report_with_a_wrong_sum_is_not_exact),
         cmocka_unit_test(test_table_of_a_clean_queue_says_exact),
         cmocka_unit_test(test_table_of_a_lossy_queue_names_the_causes),
+        cmocka_unit_test(test_table_tells_what_happened_to_a_device),
+        cmocka_unit_test(test_json_has_the_status_by_pythons_names),
         cmocka_unit_test(test_table_of_a_wrong_sum_says_not_exact),
         cmocka_unit_test(test_table_of_a_sender_has_its_line),
         cmocka_unit_test(test_table_of_an_idle_device_says_so),

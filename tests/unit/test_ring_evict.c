@@ -81,8 +81,8 @@ static void test_ring_evict_slots_carry_sums(void **state)
     struct aw_ring *ring = *state;
 
     assert_int_equal(ring->slot_bytes, 48 + sizeof(struct aw_sums));
-    *aw_ring_sums(ring, 0) = (struct aw_sums){1, 2};
-    *aw_ring_sums(ring, SLOTS - 1) = (struct aw_sums){3, 4};
+    *aw_ring_sums(ring, 0) = (struct aw_sums){1, 2, 0};
+    *aw_ring_sums(ring, SLOTS - 1) = (struct aw_sums){3, 4, 0};
     assert_int_equal(aw_ring_sums(ring, SLOTS)->overflow, 2);
     assert_int_equal(aw_ring_sums(ring, 2 * SLOTS - 1)->kernel, 3);
 }

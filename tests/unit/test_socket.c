@@ -68,6 +68,7 @@ static void stamp(const struct pair *pair, uint32_t index,
 {
     frame->lost_before = 77;
     frame->lost_cause = 77;
+    frame->flags = AW_FRAME_STAMP_MASK;
     aw_role_assume(&aw_role_reader);
     aw_socket_stamp(pair->receiver, index, frame);
 }
@@ -138,6 +139,7 @@ test_socket_stamp_is_the_time_of_arrival_on_both_clocks(void **state)
     assert_in_range(frame.timestamp_ns - real_ns + SLACK_NS,
                     frame.monotonic_ns - monotonic_ns,
                     frame.monotonic_ns - monotonic_ns + 2 * SLACK_NS);
+    assert_int_equal(aw_frame_stamp(&frame), AW_STAMP_KERNEL);
 }
 
 static void
@@ -164,6 +166,47 @@ test_socket_stamp_older_than_the_machine_takes_the_batch(void **state)
     pair->receiver->realtime_ns += 2 * pair->receiver->monotonic_ns;
     stamp(pair, 0, &frame);
     assert_int_equal(frame.monotonic_ns, pair->receiver->monotonic_ns);
+}
+
+/* No interface here stamps in hardware: its control message, by hand, as the
+ * kernel's Documentation/networking/timestamping.rst has it, in place of those
+ * that came. */
+static void put_hw_timestamp(struct aw_socket *receiver, time_t seconds,
+                             long nanoseconds)
+{
+    struct timespec stamps[3] = {[2] = {seconds, nanoseconds}};
+    struct msghdr *header = &receiver->messages[0].msg_hdr;
+    struct cmsghdr *control;
+
+    header->msg_controllen = CMSG_SPACE(sizeof(stamps));
+    control = CMSG_FIRSTHDR(header);
+    control->cmsg_level = SOL_SOCKET;
+    control->cmsg_type = SO_TIMESTAMPING;
+    control->cmsg_len = CMSG_LEN(sizeof(stamps));
+    memcpy(CMSG_DATA(control), stamps, sizeof(stamps));
+}
+
+static void
+test_socket_stamp_of_the_hardware_lies_behind_the_payload(void **state)
+{
+    struct pair *pair = *state;
+    _Alignas(8) unsigned char slot[sizeof(struct aw_frame) + 16];
+    void *memory = slot;
+    struct aw_frame *frame = memory;
+
+    assert_int_equal(aw_socket_take_hw_timestamps(pair->receiver), 0);
+    send_bytes(pair, 3);
+    assert_int_equal(receive(pair, 1), 1);
+    frame->length = 3;
+    stamp(pair, 0, frame);
+    assert_false(aw_frame_has_hw_timestamp(frame));
+    assert_int_equal(aw_frame_stamp(frame), AW_STAMP_KERNEL);
+    put_hw_timestamp(pair->receiver, 7, 5);
+    stamp(pair, 0, frame);
+    assert_int_equal(aw_frame_hw_timestamp(frame), 7 * AW_NS_PER_S + 5);
+    assert_int_equal(frame->length, 3);
+    /* The kernel's own was not among them this time. */
+    assert_int_equal(aw_frame_stamp(frame), AW_STAMP_OWN);
 }
 
 static void test_socket_stamp_without_loss_reports_none(void **state)
@@ -327,6 +370,7 @@ int main(void)
         SOCKET_TEST(
             test_socket_stamp_before_the_clock_was_set_back_is_not_ahead),
         SOCKET_TEST(test_socket_stamp_older_than_the_machine_takes_the_batch),
+        SOCKET_TEST(test_socket_stamp_of_the_hardware_lies_behind_the_payload),
         SOCKET_TEST(test_socket_stamp_without_loss_reports_none),
         SOCKET_TEST(test_socket_overrun_is_counted_at_once_by_losses),
         SOCKET_TEST(test_socket_overrun_is_placed_before_the_next_message),

@@ -104,7 +104,7 @@ test_virtual_frame_sent_is_read_with_id_flags_and_payload(void **state)
     frame = fixture_next(bus);
     assert_int_equal(frame->kind, AW_KIND_CAN);
     assert_int_equal(frame->id, AW_CAN_EXTENDED | 0x18FEF100);
-    assert_int_equal(frame->flags, sent.flags);
+    assert_int_equal(frame->flags & ~AW_FRAME_STAMP_MASK, sent.flags);
     assert_int_equal(frame->length, 12);
     assert_memory_equal(frame->payload, "twelve bytes", 12);
     fixture_free(bus);
@@ -118,7 +118,8 @@ static void test_virtual_raw_dlc_is_kept(void **state)
     (void)state;
     sent.flags = 15u << AW_FRAME_RAW_DLC_SHIFT;
     assert_int_equal(fixture_send(bus, "", &sent, "8 bytes."), 0);
-    assert_int_equal(fixture_next(bus)->flags, sent.flags);
+    assert_int_equal(fixture_next(bus)->flags & ~AW_FRAME_STAMP_MASK,
+                     sent.flags);
     fixture_free(bus);
 }
 
@@ -136,7 +137,7 @@ test_virtual_frame_that_was_received_elsewhere_starts_afresh(void **state)
     sent.channel = 5;
     assert_int_equal(fixture_send(bus, "", &sent, ""), 0);
     frame = fixture_next(bus);
-    assert_int_equal(frame->flags, 0);
+    assert_int_equal(frame->flags & ~AW_FRAME_STAMP_MASK, 0);
     assert_int_equal(frame->lost_before, 0);
     assert_int_equal(frame->lost_cause, AW_LOSS_NONE);
     assert_int_equal(frame->channel, 0);
@@ -168,6 +169,7 @@ static void test_virtual_frame_has_both_clocks_of_sending(void **state)
     frame = fixture_next(bus);
     assert_in_range(frame->timestamp_ns, real_ns, real_end_ns);
     assert_in_range(frame->monotonic_ns, monotonic_ns, monotonic_end_ns);
+    assert_int_equal(aw_frame_stamp(frame), AW_STAMP_OWN);
     fixture_free(bus);
 }
 
@@ -179,6 +181,18 @@ static void test_virtual_script_that_sends_is_excluded(void **state)
     assert_int_equal(send_id(bus, "logger", 1), 0);
     fixture_next(bus);
     assert_string_equal(bus->batch.exclude[0], "logger");
+    fixture_free(bus);
+}
+
+static void test_virtual_frame_is_the_echo_of_its_sending(void **state)
+{
+    struct fixture *bus = open_bus("can");
+
+    (void)state;
+    assert_true(bus->link.can_confirm);
+    assert_int_equal(send_id(bus, "", 1), 0);
+    fixture_next(bus);
+    assert_int_equal(bus->batch.marks[0], AW_MARK_ECHO);
     fixture_free(bus);
 }
 
@@ -299,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_virtual_channel_is_the_device),
         cmocka_unit_test(test_virtual_frame_has_both_clocks_of_sending),
         cmocka_unit_test(test_virtual_script_that_sends_is_excluded),
+        cmocka_unit_test(test_virtual_frame_is_the_echo_of_its_sending),
         cmocka_unit_test(test_virtual_sender_without_owner_excludes_nobody),
         cmocka_unit_test(test_virtual_with_receive_own_excludes_nobody),
         cmocka_unit_test(

@@ -43,6 +43,7 @@ class HostedScript(ScriptInfo):
         self._siblings = siblings
         self._queues: weakref.WeakSet[_awaitd.Queue[Any]] = weakref.WeakSet()
         self._attached: set[str] = set()
+        self._periodic: set[_awaitd.PeriodicSend] = set()
         self._outcome = 0, True  # if the stop cuts short what follows
         self._waits = False
         self._ended = False
@@ -157,18 +158,29 @@ class HostedScript(ScriptInfo):
             output.finish(self.name)
             os._exit(status)
         self._ended = True
+        for periodic in list(self._periodic):
+            periodic.stop()
         for queue in list(self._queues):
             queue._retire()
         release_held(self._siblings)
         output.finish(self.name)
 
-    # ---- queues ----
+    # ---- queues, and what is sent cyclically ----
 
     def adopt(self, queue: _awaitd.Queue[Any]) -> None:
         """A queue was opened: it ends with the script."""
         self._queues.add(queue)
         self._attached.add(queue.device.name)
         release_held(self._siblings)
+
+    def adopt_periodic(self, periodic: _awaitd.PeriodicSend) -> None:
+        """A cyclic transmission was started: it ends with the script."""
+        if self._ended:
+            raise _awaitd.Error("the script has ended: nothing is sent for it")
+        self._periodic.add(periodic)
+        for other in list(self._periodic):
+            if other.stopped:
+                self._periodic.discard(other)
 
     def now_waits(self) -> None:
         """What the script does first, it has done."""
