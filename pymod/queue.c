@@ -496,7 +496,9 @@ static PyMethodDef queue_methods[] = {
      "The queue's ledger as a QueueStats: a consistent snapshot, in which\n"
      "received == filtered + delivered + dropped + pending."},
     {"qsize", queue_qsize, METH_NOARGS,
-     "qsize($self, /)\n--\n\nFrames that can be taken now."},
+     "qsize($self, /)\n--\n\n"
+     "Frames that can be taken now. With overflow='latest' there may be some\n"
+     "fewer, but none only if it is 0."},
     {"clear", queue_clear, METH_NOARGS,
      "clear($self, /)\n--\n\n"
      "Throw away what is pending; counted as dropped_cleared. Returns how\n"

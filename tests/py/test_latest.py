@@ -174,3 +174,24 @@ def test_latest_has_the_depth_that_was_asked_for(newest):
     assert newest.depth == 4
     with pytest.raises(ValueError, match="depth is 4"):
         newest.get_batch(8, min=5)
+
+
+def test_batch_that_waits_gives_back_what_it_had(run, newest, put):
+    """A key whose turn had come is queued again by its next frame, and so may
+    count twice: a batch of two then finds one, and waits with none taken."""
+    put(frame(1, 10))
+    assert newest.qsize() == 1
+    put(frame(1, 11))
+    assert newest.qsize() == 2
+
+    async def main():
+        task = asyncio.create_task(newest.get_batch(4, min=2))
+        await asyncio.sleep(0)
+        assert not task.done()
+        stats = newest.stats()
+        assert (stats.pending, stats.delivered) == (1, 0)
+        put(frame(2, 20))
+        return [(f.arbitration_id, f.data[0]) for f in await task]
+
+    assert run(main()) == [(1, 11), (2, 20)]
+    assert rig.exact(newest.stats())

@@ -43,6 +43,16 @@ def test_fd_wakes_without_the_bridge(run, by_fd, peer):
     assert wakes == 0  # no call_soon_threadsafe
 
 
+def test_fd_is_silent_once_it_was_answered(run, by_fd, peer):
+    """Or the loop would turn for ever."""
+
+    async def main():
+        await wait_once(by_fd, peer)
+        return asyncio.get_running_loop().doorbell_rings()
+
+    assert not run(main())
+
+
 def test_fd_wakes_each_of_many_waiters(run, by_fd, peer):
     async def main():
         tasks = [asyncio.create_task(by_fd.get()) for _ in range(20)]

@@ -132,11 +132,15 @@ def _watched(base: type[Any]) -> type[Any]:
                 self._watched.remove(fd)
             return bool(super().remove_reader(fd))
 
+        def doorbell_rings(self) -> bool:
+            """Does a wake lie in wait for it in its selector?"""
+            return bool(self._doorbells.poll(0))
+
         def hold_until_woken(self) -> None:
             """Keep the loop from turning until a wake is scheduled on it, or
             lies in wait for it in its selector."""
             deadline = time.monotonic() + DEADLINE_S
-            while not self.woken.wait(0.0005) and not self._doorbells.poll(0):
+            while not self.woken.wait(0.0005) and not self.doorbell_rings():
                 assert time.monotonic() < deadline, "no wake came"
             self.woken.clear()
 
