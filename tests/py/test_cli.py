@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import selectors
 import signal
 import socket
@@ -394,8 +395,9 @@ def test_unknown_device_shows_the_scripts_frames_only(awaitd, write):
 
 def test_help_names_what_there_is(awaitd):
     result = awaitd("--help")
-    assert "Ethernet" not in result.stdout
-    assert "CAN, UDP and" in result.stdout
+    assert "from CAN, SPI,\nEthernet, UDP and recorded logs" in result.stdout
+    for driver in ("can", "isotp", "j1939", "bcm", "spi", "packet", "udp"):
+        assert re.search(rf"^ +{driver} ", result.stdout, re.M), driver
 
 
 def test_arguments_reach_the_script(awaitd, write):
