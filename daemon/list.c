@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "daemon/exit_status.h"
+#include "devices/can_route.h"
 #include "devices/device.h"
 #include "devices/device_config.h"
 #include "devices/queue/log.h"
@@ -61,6 +63,16 @@ static int control(int fd, unsigned long request, void *argument)
     return ioctl(fd, request, argument);
 }
 
+static int ask_can(const char *name, struct aw_can_facts *ret)
+{
+    int fd = aw_can_route_open(false);
+    int result = fd < 0 ? fd : aw_can_route_ask(fd, 0, name, ret);
+
+    if (fd >= 0)
+        close(fd);
+    return result;
+}
+
 static int collect(const struct aw_list_root *root, json_t *list)
 {
     int result = aw_list_can(root, list);
@@ -79,6 +91,7 @@ int aw_list_run(const char *root_path, bool json)
     const struct aw_list_root root = {
         .path = root_path ? root_path : "",
         .control = control,
+        .ask_can = root_path ? NULL : ask_can,
     };
     json_t *list = json_array();
     int result = list ? collect(&root, list) : -ENOMEM;

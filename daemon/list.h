@@ -17,11 +17,16 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "devices/can_netlink.h"
+
 /* Where to look. */
 struct aw_list_root {
     const char *path; /* "" is this machine; else a folder with `sys`, `dev` */
     /* ioctl(), or what a test has in its place. */
     int (*control)(int fd, unsigned long request, void *argument);
+    /* What rtnetlink says of a CAN interface: 0, or a negative errno. NULL:
+     * there is no kernel to ask, as where the root is a folder. */
+    int (*ask_can)(const char *name, struct aw_can_facts *ret);
 };
 
 int aw_list_can(const struct aw_list_root *root, json_t *list);

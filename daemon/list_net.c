@@ -1,4 +1,5 @@
-/* CAN and network interfaces: both are in /sys/class/net. */
+/* CAN and network interfaces: both are in /sys/class/net. What a CAN controller
+ * has besides, its bit rates and the state of its bus, only rtnetlink tells. */
 #include <errno.h>
 #include <limits.h>
 #include <linux/can.h>
@@ -12,6 +13,7 @@
 
 #include "daemon/list.h"
 #include "devices/device.h"
+#include "devices/link_status.h"
 
 #define CLASS "/sys/class/net"
 
@@ -129,7 +131,8 @@ static int try_socket(int family, int type, int protocol)
 /* ---- CAN ---- */
 
 static const char *advise_can(int code, const struct interface *interface,
-                              char *advice, size_t size)
+                              const struct aw_can_facts *facts, char *advice,
+                              size_t size)
 {
     if (code == EAFNOSUPPORT || code == EPROTONOSUPPORT)
         snprintf(advice, size,
@@ -140,16 +143,67 @@ static const char *advise_can(int code, const struct interface *interface,
     else if (!interface->up)
         snprintf(advice, size, "it is down: `ip link set %s up%s`",
                  interface->name,
-                 interface->driver[0] ? " type can bitrate RATE" : "");
+                 interface->driver[0] && facts->bitrate == 0
+                     ? " type can bitrate RATE"
+                     : "");
     else
         return NULL;
     return advice;
+}
+
+static struct aw_can_facts ask(const struct aw_list_root *root,
+                               const char *name)
+{
+    struct aw_can_facts facts = {.index = 0};
+
+    if (!root->ask_can || root->ask_can(name, &facts) < 0)
+        facts = (struct aw_can_facts){.index = 0};
+    return facts;
+}
+
+/* The state of its bus, but not "stopped" where it is down anyway. */
+static void summarise_can(struct interface *interface,
+                          const struct aw_can_facts *facts)
+{
+    const char *state = aw_bus_state_name(facts->bus_state);
+    char *summary = interface->summary;
+
+    summarise(interface);
+    if (interface->up && state)
+        aw_list_say(summary, AW_LIST_SUMMARY, "%s", state);
+    if (facts->bitrate != 0)
+        aw_list_say(summary, AW_LIST_SUMMARY, "%u bit/s", facts->bitrate);
+    if (interface->mtu > (long)CAN_MTU)
+        aw_list_say(summary, AW_LIST_SUMMARY, "FD");
+    if (facts->dbitrate != 0)
+        aw_list_say(summary, AW_LIST_SUMMARY, "data %u bit/s", facts->dbitrate);
+}
+
+static json_t *rate_json(uint32_t rate)
+{
+    return rate != 0 ? json_integer(rate) : json_null();
+}
+
+static int add_can(json_t *object, const struct interface *interface,
+                   const struct aw_can_facts *facts)
+{
+    const char *state = aw_bus_state_name(facts->bus_state);
+    bool fd = interface->mtu > (long)CAN_MTU;
+
+    if (json_object_set_new(object, "fd", json_boolean(fd)) < 0 ||
+        json_object_set_new(object, "bus_state",
+                            text_or_null(state ? state : "")) < 0 ||
+        json_object_set_new(object, "bitrate", rate_json(facts->bitrate)) < 0 ||
+        json_object_set_new(object, "dbitrate", rate_json(facts->dbitrate)) < 0)
+        return -ENOMEM;
+    return 0;
 }
 
 static int visit_can(const struct aw_list_root *root, const char *name,
                      json_t *list)
 {
     struct interface interface;
+    struct aw_can_facts facts;
     char advice[160];
     struct aw_listed listed = {.kind = "can", .name = name, .driver = "can"};
     json_t *object;
@@ -159,20 +213,16 @@ static int visit_can(const struct aw_list_root *root, const char *name,
     if (interface.type != ARPHRD_CAN)
         return 0;
     code = root->path[0] ? 0 : try_socket(AF_CAN, SOCK_RAW, CAN_RAW);
-    summarise(&interface);
-    if (interface.mtu > (long)CAN_MTU)
-        aw_list_say(interface.summary, AW_LIST_SUMMARY, "FD");
+    facts = ask(root, name);
+    summarise_can(&interface, &facts);
     listed.summary = interface.summary;
     listed.may_open = code == 0;
-    listed.advice = advise_can(code, &interface, advice, sizeof(advice));
+    listed.advice =
+        advise_can(code, &interface, &facts, advice, sizeof(advice));
     result = aw_list_add(list, &listed, &object);
     if (result == 0)
         result = add_common(object, &interface);
-    if (result == 0 &&
-        json_object_set_new(object, "fd",
-                            json_boolean(interface.mtu > (long)CAN_MTU)) < 0)
-        result = -ENOMEM;
-    return result;
+    return result < 0 ? result : add_can(object, &interface, &facts);
 }
 
 int aw_list_can(const struct aw_list_root *root, json_t *list)

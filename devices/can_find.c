@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <net/if_arp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "devices/can_interfaces.h"
+#include "devices/can_route.h"
 
 const struct aw_can_places aw_can_places = {"/sys/class/net", "/run/udev/data"};
 
@@ -221,4 +223,46 @@ int aw_can_find(const struct aw_can_places *places, const char *text,
                  count > 1 ? ", " : "", name);
     }
     return count == 1 ? 0 : explain(text, found, error);
+}
+
+/* ---- what the kernel says of it ---- */
+
+int aw_can_find_missing(const char *device, const char *interface,
+                        struct aw_error *error)
+{
+    char names[256];
+
+    if (aw_can_interfaces(aw_can_places.interfaces, names, sizeof(names)) > 0)
+        return aw_error_set(error, ENODEV,
+                            "device %s: there is no interface %s; the CAN "
+                            "interfaces of this machine are: %s",
+                            device, interface, names);
+    return aw_error_set(error, ENODEV,
+                        "device %s: there is no interface %s, nor any CAN "
+                        "interface (`ip link add dev %s type vcan` makes a "
+                        "virtual one)",
+                        device, interface, interface);
+}
+
+int aw_can_find_facts(int route, const char *device, const char *text,
+                      struct aw_can_facts *ret_facts, struct aw_error *error)
+{
+    char name[AW_CAN_NAME_BYTES];
+    struct aw_error reason;
+    int result = aw_can_find(&aw_can_places, text, name, &reason);
+
+    if (result < 0)
+        return aw_error_set(error, -result, "device %s: %s", device,
+                            reason.text);
+    result = aw_can_route_ask(route, 0, name, ret_facts);
+    if (result == -ENODEV)
+        return aw_can_find_missing(device, name, error);
+    if (result < 0)
+        return aw_error_set(error, -result, "device %s: interface %s: %s",
+                            device, name, strerror(-result));
+    if (ret_facts->type != ARPHRD_CAN)
+        return aw_error_set(error, ENODEV,
+                            "device %s: interface %s is no CAN interface",
+                            device, name);
+    return 0;
 }

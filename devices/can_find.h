@@ -33,6 +33,16 @@ int aw_can_find_check(const char *text, struct aw_error *error);
 int aw_can_find(const struct aw_can_places *places, const char *text,
                 char ret_name[AW_CAN_NAME_BYTES], struct aw_error *error);
 
+/* Finds it as above, and asks the kernel about it by `route`, a socket as
+ * aw_can_route_ask() wants it. Returns 0 or a negative errno with a sentence
+ * that names `device`; -ENODEV where there is none, or it is not of CAN. */
+int aw_can_find_facts(int route, const char *device, const char *text,
+                      struct aw_can_facts *ret_facts, struct aw_error *error);
+
+/* Says that `interface` is not there, and what is. Returns -ENODEV. */
+int aw_can_find_missing(const char *device, const char *interface,
+                        struct aw_error *error);
+
 /* The serial number of the adapter of interface `name`, or "". Returns its
  * length. Reads files. */
 size_t aw_can_find_serial(const struct aw_can_places *places, const char *name,

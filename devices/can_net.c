@@ -1,15 +1,13 @@
 #include "devices/can_net.h"
 
 #include <errno.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
-#include <net/if_arp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "devices/can_interfaces.h"
+#include "devices/can_find.h"
+#include "devices/can_route.h"
 #include "devices/queue/log.h"
 
 /* Messages of rtnetlink thrown away before anything else has its turn. */
@@ -17,14 +15,10 @@
 
 int aw_can_net_check(const char *interface, struct aw_error *error)
 {
-    if (!interface || !*interface || strlen(interface) >= IFNAMSIZ ||
-        strpbrk(interface, "/ \t") || strcmp(interface, "any") == 0)
+    if (interface && strcmp(interface, "any") == 0)
         return aw_error_set(error, EINVAL,
-                            "interface \"%s\" is no name of a network "
-                            "interface (1 to %d characters, as can0; this "
-                            "driver takes one, not any)",
-                            interface ? interface : "", IFNAMSIZ - 1);
-    return 0;
+                            "interface: this driver takes one, not any");
+    return aw_can_find_check(interface, error);
 }
 
 /* ---- the socket ---- */
@@ -60,23 +54,6 @@ int aw_can_net_socket(const char *device, int protocol, const char *module,
 
 /* ---- the interface ---- */
 
-static int explain_missing(const char *device, const char *interface,
-                           struct aw_error *error)
-{
-    char names[256];
-
-    if (aw_can_interfaces("/sys/class/net", names, sizeof(names)) > 0)
-        return aw_error_set(error, ENODEV,
-                            "device %s: there is no interface %s; the CAN "
-                            "interfaces of this machine are: %s",
-                            device, interface, names);
-    return aw_error_set(error, ENODEV,
-                        "device %s: there is no interface %s, nor any CAN "
-                        "interface (`ip link add dev %s type vcan` makes a "
-                        "virtual one)",
-                        device, interface, interface);
-}
-
 /* The interface's flags (IFF_*), or -ENODEV. Any socket will do to ask. */
 static int ask_flags(const struct aw_can_net *net)
 {
@@ -90,39 +67,22 @@ static int ask_flags(const struct aw_can_net *net)
 }
 
 static int find_interface(struct aw_can_net *net, const char *device,
-                          struct aw_error *error)
+                          const char *text, struct aw_error *error)
 {
-    struct ifreq ask = {0};
+    int route = aw_can_route_open(false), result;
+    struct aw_can_facts facts;
 
-    snprintf(ask.ifr_name, sizeof(ask.ifr_name), "%s", net->interface);
-    if (ioctl(net->watch_fd, SIOCGIFINDEX, &ask) < 0)
-        return explain_missing(device, net->interface, error);
-    net->index = ask.ifr_ifindex;
-    if (ioctl(net->watch_fd, SIOCGIFHWADDR, &ask) < 0 ||
-        ask.ifr_hwaddr.sa_family != ARPHRD_CAN)
-        return aw_error_set(error, ENODEV,
-                            "device %s: interface %s is no CAN interface",
-                            device, net->interface);
-    return 0;
-}
-
-/* A socket that hears of every change of an interface, or a negative errno. */
-static int open_watch(void)
-{
-    struct sockaddr_nl address = {.nl_family = AF_NETLINK,
-                                  .nl_groups = RTMGRP_LINK};
-    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                    NETLINK_ROUTE);
-
-    if (fd < 0)
-        return -errno;
-    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-        int result = -errno;
-
-        close(fd);
+    if (route < 0)
+        return aw_error_set(error, -route,
+                            "device %s: cannot ask about interfaces: %s",
+                            device, strerror(-route));
+    result = aw_can_find_facts(route, device, text, &facts, error);
+    close(route);
+    if (result < 0)
         return result;
-    }
-    return fd;
+    net->index = facts.index;
+    snprintf(net->interface, sizeof(net->interface), "%s", facts.name);
+    return 0;
 }
 
 static void note_flags(struct aw_can_net *net, struct aw_link *link, int flags)
@@ -142,19 +102,18 @@ int aw_can_net_open(struct aw_can_net *net, struct aw_link *link,
 {
     int result;
 
-    snprintf(net->interface, sizeof(net->interface), "%s", interface);
-    net->watch_fd = open_watch();
+    net->watch_fd = aw_can_route_open(true);
     if (net->watch_fd < 0)
         return aw_error_set(error, -net->watch_fd,
                             "device %s: cannot hear of interfaces: %s (under "
                             "systemd, RestrictAddressFamilies= must allow "
                             "AF_NETLINK)",
                             link->name, strerror(-net->watch_fd));
-    result = find_interface(net, link->name, error);
+    result = find_interface(net, link->name, interface, error);
     if (result == 0) {
         result = ask_flags(net);
         if (result < 0)
-            result = explain_missing(link->name, interface, error);
+            result = aw_can_find_missing(link->name, net->interface, error);
     }
     if (result < 0) {
         aw_can_net_close(net);

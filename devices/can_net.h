@@ -1,5 +1,5 @@
 /* What the drivers of CAN's other protocols share (bcm, isotp, j1939): their
- * socket, the interface by its name, and its link, watched.
+ * socket, the interface as can_find.h has it, and its link, watched.
  *
  * The link is watched by rtnetlink, which serves as a bell alone: whenever it
  * says anything, the interface itself is asked. So a link that goes down and
@@ -19,7 +19,7 @@
 #define AW_CAN_NET_INTERFACE                                                   \
     {                                                                          \
         .name = "interface", .type = AW_OPTION_TEXT, .required = true,         \
-        .help = "the CAN interface, as can0",                                  \
+        .help = "the CAN interface, as can0, serial=NUMBER or path=PORT",      \
     }
 
 struct aw_can_net {
@@ -30,8 +30,8 @@ struct aw_can_net {
     int reported; /* the error of a transfer last told, or 0 */
 };
 
-/* Is `interface` a name that an interface can have, and not `any`? Returns 0
- * or -EINVAL. */
+/* Can `interface` be one, as aw_can_find_check() has it, and not `any`? Returns
+ * 0 or -EINVAL with a sentence. */
 int aw_can_net_check(const char *interface, struct aw_error *error);
 
 /* Makes a socket of CAN's protocol `protocol`, which the kernel's module

@@ -9,7 +9,6 @@
 #include <linux/ethtool.h>
 #include <linux/net_tstamp.h>
 #include <linux/sockios.h>
-#include <net/if_arp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +20,6 @@
 #include "devices/can_driver.h"
 #include "devices/can_error.h"
 #include "devices/can_find.h"
-#include "devices/can_interfaces.h"
 #include "devices/can_route.h"
 #include "devices/queue/eventfd.h"
 
@@ -56,23 +54,6 @@ static int explain_socket(const char *device, int code, struct aw_error *error)
     }
 }
 
-static int explain_missing(const char *device, const char *interface,
-                           struct aw_error *error)
-{
-    char names[256];
-
-    if (aw_can_interfaces(aw_can_places.interfaces, names, sizeof(names)) > 0)
-        return aw_error_set(error, ENODEV,
-                            "device %s: there is no interface %s; the CAN "
-                            "interfaces of this machine are: %s",
-                            device, interface, names);
-    return aw_error_set(error, ENODEV,
-                        "device %s: there is no interface %s, nor any CAN "
-                        "interface (`ip link add dev %s type vcan` makes a "
-                        "virtual one)",
-                        device, interface, interface);
-}
-
 /* ---- the interface ---- */
 
 static int open_route(struct aw_can *can, const char *device,
@@ -94,23 +75,11 @@ static int find_interface(struct aw_can *can, const char *device,
                           const char *text, struct aw_can_facts *ret_facts,
                           struct aw_error *error)
 {
-    char name[AW_CAN_NAME_BYTES];
-    struct aw_error reason;
-    int result = aw_can_find(&aw_can_places, text, name, &reason);
+    int result =
+        aw_can_find_facts(can->route_fd, device, text, ret_facts, error);
 
     if (result < 0)
-        return aw_error_set(error, -result, "device %s: %s", device,
-                            reason.text);
-    result = aw_can_route_ask(can->route_fd, 0, name, ret_facts);
-    if (result == -ENODEV)
-        return explain_missing(device, name, error);
-    if (result < 0)
-        return aw_error_set(error, -result, "device %s: interface %s: %s",
-                            device, name, strerror(-result));
-    if (ret_facts->type != ARPHRD_CAN)
-        return aw_error_set(error, ENODEV,
-                            "device %s: interface %s is no CAN interface",
-                            device, name);
+        return result;
     can->index = ret_facts->index;
     snprintf(can->interface, sizeof(can->interface), "%s", ret_facts->name);
     return 0;
@@ -249,7 +218,7 @@ static int set_up(struct aw_can *can, const char *device,
     if (result == 0)
         result = bind_interface(can->socket->fd, can->index);
     if (result == -ENODEV)
-        return explain_missing(device, can->interface, error);
+        return aw_can_find_missing(device, can->interface, error);
     if (result < 0)
         return aw_error_set(error, -result,
                             "device %s: cannot use interface %s: %s", device,

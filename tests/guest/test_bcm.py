@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import subprocess
 
 import awaitd
@@ -109,6 +110,21 @@ def test_flood_beside_a_stalled_script_is_counted_exactly():
         assert stats.pending == 16
         assert stats.dropped == stats.dropped_kernel + stats.dropped_overflow
         assert stats.dropped == count - 16
+
+
+def test_interface_may_be_called_by_an_alternative_name(spare_interface):
+    name = "the-bus-of-the-gearbox"
+    ip("link", "property", "add", "dev", spare_interface, "altname", name)
+    with open_bcm("123", name) as device, device.queue() as queue:
+        cansend(spare_interface, "123#01")
+        frame = queue.recv(timeout=DEADLINE_S)
+    assert (str(frame), frame.channel) == ("123#01", spare_interface)
+
+
+def test_adapter_that_is_not_there_is_named():
+    with pytest.raises(awaitd.DeviceError, match="has serial=0042") as caught:
+        open_bcm("123", "serial=0042")
+    assert caught.value.errno == errno.ENODEV
 
 
 def test_interface_deleted_while_waiting_raises_device_lost(spare_interface):

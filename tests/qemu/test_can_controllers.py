@@ -7,6 +7,7 @@ At most WINDOW frames are under way at a time: see Controllers in conftest.py.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import json
 import textwrap
@@ -262,6 +263,55 @@ def test_sender_that_is_down_raises_and_sends_again_once_up(controllers):
     number, frame, sent = run(main())
     assert (number, frame) == (errno.ENETDOWN, 2)
     assert (sent.submitted, sent.sent, sent.failed) == (2, 1, 1)
+
+
+# ---- bit rates ----
+
+
+def test_state_has_what_the_controller_is_set_to(controllers):
+    with open_can("can0", bitrate=500_000) as left:
+        assert (left.bitrate, left.dbitrate) == (500_000, None)
+        assert (left.bus_state, left.carrier) == ("error-active", True)
+
+
+def test_bit_rate_is_set_on_a_controller_that_is_down(controllers):
+    async def main():
+        with contextlib.ExitStack() as stack:
+            for name in ("can0", "can1"):
+                ip("link", "set", name, "down")
+            left, right = (
+                stack.enter_context(open_can(name, bitrate=250_000))
+                for name in ("can0", "can1")
+            )
+            queue = right.queue()
+            await left.send(can(1))
+            return left.bitrate, right.bitrate, number_of(await queue.get())
+
+    assert run(main()) == (250_000, 250_000, 1)
+
+
+def test_bit_rate_of_a_controller_that_is_up_is_not_touched(controllers):
+    with pytest.raises(awaitd.DeviceError) as caught:
+        open_can("can0", bitrate=250_000)
+    assert (
+        "`ip link set can0 down && ip link set can0 type can bitrate 250000"
+        " && ip link set can0 up`" in str(caught.value)
+    )
+    with open_can("can0") as left:
+        assert left.bitrate == 500_000
+
+
+def test_controller_is_listed_with_bus_and_bit_rate(controllers, run_daemon):
+    ip("link", "set", "can1", "down")
+    process = run_daemon("devices", "--json", deadline_s=DEADLINE_S)
+    assert process.finish() == 0, process.stderr
+    found = {it["name"]: it for it in json.loads(process.stdout)}
+    assert found["can0"]["summary"] == (
+        "up, kvaser_pci, error-active, 500000 bit/s"
+    )
+    assert found["can0"]["bitrate"] == 500_000
+    assert found["can1"]["summary"] == "down, kvaser_pci, 500000 bit/s"
+    assert found["can1"]["advice"] == "it is down: `ip link set can1 up`"
 
 
 # ---- unplugged ----

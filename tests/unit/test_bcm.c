@@ -180,6 +180,9 @@ static void test_bcm_checks_interface_and_watch_without_opening(void **state)
 {
     (void)state;
     assert_int_equal(checked("can0", "123"), 0);
+    assert_int_equal(checked("serial=0042/1", "123"), 0);
+    assert_int_equal(checked("the-bus-of-the-gearbox", "123"), 0);
+    assert_int_equal(checked("serial=", "123"), -EINVAL);
     assert_int_equal(checked("any", "123"), -EINVAL);
     assert_int_equal(checked("can 0", "123"), -EINVAL);
     assert_int_equal(checked("can0", "12"), -EINVAL);
