@@ -11,10 +11,10 @@
 
 static const char synopsis[] =
     "awaitd " AW_VERSION " runs asyncio scripts that await frames from CAN, "
-    "UDP and\n"
-    "recorded logs. Readers in C fill a queue for each script, so that no "
-    "frame is\n"
-    "lost while Python is busy.\n"
+    "SPI,\n"
+    "Ethernet, UDP and recorded logs. Readers in C fill a queue for each "
+    "script, so\n"
+    "that no frame is lost while Python is busy.\n"
     "\n"
     "  awaitd run [-d NAME=DRIVER:MAIN[,KEY=VALUE...]]... SCRIPT.py "
     "[ARGUMENT...]\n"

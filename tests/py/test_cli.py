@@ -394,8 +394,11 @@ def test_unknown_device_shows_the_scripts_frames_only(awaitd, write):
 
 def test_help_names_what_there_is(awaitd):
     result = awaitd("--help")
-    assert "Ethernet" not in result.stdout
-    assert "CAN, UDP and" in result.stdout
+    # One of the sources in the first sentence, and its line among the drivers.
+    for source, driver in (("CAN", "can"), ("SPI", "spi"), ("UDP", "udp"),
+                           ("Ethernet", "packet"), ("logs", "replay")):
+        assert source in result.stdout.split("\n\n")[0]
+        assert f"\n  {driver:9}" in result.stdout
 
 
 def test_arguments_reach_the_script(awaitd, write):
