@@ -82,7 +82,7 @@ static void add_key(struct aw_document *document, const char *key,
  * key, whoever has it. Which of them a device may use, its driver says. */
 static int add_device_keys(struct aw_document *document)
 {
-    size_t most = AW_DEVICE_KEY_COUNT + AW_COMMON_COUNT + 1;
+    size_t most = (size_t)AW_DEVICE_KEY_COUNT + AW_COMMON_COUNT + 1;
     size_t driver_count = 0;
     const struct aw_driver *driver;
 

@@ -174,6 +174,18 @@ static PyTypeObject *type_for(const struct aw_module *module,
     return module->bytes_device_type;
 }
 
+PyObject *aw_device_raise(DeviceObject *self, int code,
+                          const struct aw_error *error)
+{
+    struct aw_module *module = aw_module_of_type(Py_TYPE(self));
+    const char *name = aw_device_name(self->device);
+
+    if (code == ENODEV && aw_device_closed(self->device))
+        return aw_raise_advised(module, code, name, "the device was closed",
+                                self->hosted ? "" : "open it anew");
+    return aw_raise(module, code, name, error);
+}
+
 PyObject *aw_device_object_new(struct aw_module *module,
                                struct aw_device *device, bool hosted)
 {

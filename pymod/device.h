@@ -24,6 +24,11 @@ PyObject *aw_device_object_new(struct aw_module *module,
 PyObject *aw_device_channel_name(DeviceObject *self,
                                  uint16_t index) AW_WITH_GIL;
 
+/* Raises what the device refused a call with, as aw_raise(); of one that was
+ * closed it says so. Returns NULL. */
+PyObject *aw_device_raise(DeviceObject *self, int code,
+                          const struct aw_error *error) AW_WITH_GIL;
+
 /* The method queue() (queue_make.c). */
 PyObject *aw_device_queue(PyObject *self, PyObject *arguments,
                           PyObject *keywords) AW_WITH_GIL;

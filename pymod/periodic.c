@@ -72,7 +72,7 @@ static int request(DeviceObject *device, enum aw_can_request what,
     if (result == -ENOENT)
         result = -ENODEV;
     explain(&error, device, -result);
-    aw_raise(module, -result, aw_device_name(device->device), &error);
+    aw_device_raise(device, -result, &error);
     return -1;
 }
 

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include "devices/queue/clock.h"
-#include "pymod/errors.h"
 #include "pymod/filters.h"
 #include "pymod/queue.h"
 
@@ -166,7 +165,6 @@ static void raise_too_large(DeviceObject *self, const struct aw_queue *queue)
 static struct aw_queue *attach(DeviceObject *self,
                                const struct aw_queue_config *config)
 {
-    struct aw_module *module = aw_module_of_type(Py_TYPE(self));
     struct aw_queue *queue = NULL;
     int result;
 
@@ -189,7 +187,7 @@ static struct aw_queue *attach(DeviceObject *self,
     else if (queue && result == -EFBIG)
         raise_too_large(self, queue);
     else
-        aw_raise(module, -result, config->device, NULL);
+        aw_device_raise(self, -result, NULL);
     aw_queue_unref(queue);
     return NULL;
 }

@@ -82,7 +82,7 @@ PyObject *aw_send_raise(DeviceObject *device, int code, bool confirm,
 
     explain(device, code, confirm, count, &reason);
     if (!reason.text)
-        return aw_raise(module, code, name, NULL);
+        return aw_device_raise(device, code, NULL);
     return aw_raise_advised(module, code, name, reason.text, reason.advice);
 }
 

@@ -41,8 +41,6 @@ static void finish(struct aw_bridge *bridge, struct aw_send *send) AW_WITH_GIL
 /* Raises why it was not made. */
 static void raise_failure(TransferObject *self, int code)
 {
-    struct aw_module *module = aw_module_of_type(Py_TYPE(self));
-    const char *name = aw_device_name(self->device->device);
     struct aw_error error = {""};
 
     if (code == EINVAL)
@@ -54,7 +52,7 @@ static void raise_failure(TransferObject *self, int code)
         aw_error_set(&error, code,
                      "the transfer is longer than spidev's buffer: make it "
                      "shorter, or load spidev with a larger bufsiz");
-    aw_raise(module, code, name, &error);
+    aw_device_raise(self->device, code, &error);
 }
 
 /* Hands it to the reader. */

@@ -1,4 +1,4 @@
-"""Frames from CAN, Ethernet, UDP and recorded logs, awaited.
+"""Frames from CAN, SPI, Ethernet, UDP and recorded logs, awaited.
 
     from awaitd.devices import CANbus       # a device named CANbus
     can_q = CANbus.queue()

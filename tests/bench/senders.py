@@ -85,9 +85,8 @@ SENDERS: dict[str, Callable[[Ways, float], Awaitable[int]]] = {
     BASE: sock_sendall,
     "awaitd device.send()": awaitd_send,
     f"awaitd device.send(), {MANY} tasks": awaitd_send_in_tasks,
+    "awaitd device.send_many(256)": awaitd_send_many,
 }
-if hasattr(awaitd.Device, "send_many"):
-    SENDERS["awaitd device.send_many(256)"] = awaitd_send_many
 
 
 @contextlib.contextmanager

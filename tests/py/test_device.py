@@ -144,10 +144,16 @@ def test_send_on_a_closed_device_raises(run, bus):
     bus.close()
 
     async def main():
-        with pytest.raises(awaitd.DeviceLost):
+        with pytest.raises(awaitd.DeviceLost, match="was closed; open it anew"):
             await bus.send(rig.can(1))
 
     run(main())
+
+
+def test_queue_on_a_closed_device_raises(bus):
+    bus.close()
+    with pytest.raises(awaitd.DeviceLost, match="was closed; open it anew"):
+        bus.queue()
 
 
 @pytest.mark.parametrize(
