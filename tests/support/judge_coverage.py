@@ -6,7 +6,8 @@ EXPORT is what `llvm-cov export` wrote. What lies in FOLDER is judged, and each
 FILE must be in the export. What several programs hold, or several sources
 include, counts as one: a region that any of them runs, a branch that is taken
 here and not taken there, a condition that is shown in one of them to decide on
-its own (MC/DC). What a macro from elsewhere brings along is not judged.
+its own (MC/DC). What a macro from elsewhere brings along is not judged, nor what
+a macro of the folder brings along elsewhere.
 
 Prints a table, and each place that was missed; exit status 1 if there is any.
 """
@@ -20,11 +21,14 @@ CODE_REGION = 0
 KINDS = ("regions", "branches", "conditions")
 
 
-def tally(functions):
-    """{file: {kind: {(line, column, which): covered}}} of an export."""
+def tally(functions, folder):
+    """{file: {kind: {(line, column, which): covered}}} of the folder's functions.
+    """
     files = defaultdict(lambda: {kind: defaultdict(bool) for kind in KINDS})
     for function in functions:
         names = function["filenames"]
+        if folder not in Path(names[0]).parents:
+            continue
         for line, column, *_, count, file, _, kind in function["regions"]:
             if kind == CODE_REGION:
                 regions = files[names[file]]["regions"]
@@ -51,7 +55,7 @@ def summary(name, found):
 
 def judge(export, folder, expected):
     """Prints the table. Returns what was missed, a line each."""
-    files = tally(export["data"][0]["functions"])
+    files = tally(export["data"][0]["functions"], folder)
     total = {kind: {} for kind in KINDS}
     missed = [f"{path}: not in any program" for path in expected - set(files)]
     for path in sorted(files):

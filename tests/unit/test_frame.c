@@ -72,6 +72,29 @@ static void test_frame_event_has_one_length(void **state)
         aw_frame_plausible(make_frame(&memory, AW_KIND_ETHERNET + 1, 1, 8), 8));
 }
 
+static void test_frame_ethernet_has_any_length(void **state)
+{
+    struct test_frame memory;
+
+    (void)state;
+    assert_true(
+        aw_frame_plausible(make_frame(&memory, AW_KIND_ETHERNET, 1, 1), 8));
+    assert_false(
+        aw_frame_plausible(make_frame(&memory, AW_KIND_ETHERNET, 9, 9), 8));
+}
+
+static void test_frame_j1939_has_its_head(void **state)
+{
+    const uint16_t head = sizeof(struct aw_j1939_head);
+    struct test_frame memory;
+
+    (void)state;
+    assert_true(
+        aw_frame_plausible(make_frame(&memory, AW_KIND_J1939, 1, head), head));
+    assert_false(aw_frame_plausible(
+        make_frame(&memory, AW_KIND_J1939, 1, (uint16_t)(head - 1)), head));
+}
+
 static void test_frame_source_is_kept_beside_the_flags(void **state)
 {
     struct aw_frame frame = {.flags = 0xF000 | AW_FRAME_FD};
@@ -145,6 +168,8 @@ int main(void)
         cmocka_unit_test(test_frame_without_stamp_has_none),
         cmocka_unit_test(test_frame_stamp_must_fit_the_slot_to_be_plausible),
         cmocka_unit_test(test_frame_event_has_one_length),
+        cmocka_unit_test(test_frame_ethernet_has_any_length),
+        cmocka_unit_test(test_frame_j1939_has_its_head),
         cmocka_unit_test(test_frame_source_is_kept_beside_the_flags),
         cmocka_unit_test(test_frame_stamp_goes_through_a_queue),
         cmocka_unit_test(test_frame_cut_keeps_its_stamp),

@@ -59,6 +59,14 @@ static void test_key_can_xl_is_apart(void **state)
     assert_apart(aw_key_of_can_xl(5), aw_key_of_can(5));
 }
 
+static void test_key_j1939_is_group_and_source(void **state)
+{
+    (void)state;
+    assert_same(key_of(AW_KIND_J1939, 0xFECA20), aw_key_of_j1939(0xFECA20));
+    assert_apart(aw_key_of_j1939(0xFECA20), aw_key_of_j1939(0xFECA21));
+    assert_apart(aw_key_of_j1939(5), aw_key_of_can(5));
+}
+
 static void test_key_bytes_have_one(void **state)
 {
     (void)state;
@@ -127,6 +135,7 @@ int main(void)
         cmocka_unit_test(test_key_can_remote_flag_does_not_count),
         cmocka_unit_test(test_key_can_error_frames_are_apart),
         cmocka_unit_test(test_key_can_xl_is_apart),
+        cmocka_unit_test(test_key_j1939_is_group_and_source),
         cmocka_unit_test(test_key_bytes_have_one),
         cmocka_unit_test(test_key_datagram_is_its_sender),
         cmocka_unit_test(test_key_address_and_port_count),
