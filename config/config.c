@@ -51,6 +51,10 @@ void aw_config_free(struct aw_config *config)
         script_deinit(&config->scripts[i]);
     free(config->devices);
     free(config->scripts);
+    free(config->control_socket);
+    free(config->control_read_group);
+    free(config->control_admin_group);
+    free(config->metrics_listen);
     free(config);
 }
 

@@ -32,6 +32,10 @@ struct aw_config {
     /* Seconds after a stop's first cancellation: until the second, and until
      * the script is given up. The second is never less than the first. */
     double stop_grace_s, stop_timeout_s;
+    /* NULL: not given. Groups are names or numbers, as written. */
+    char *control_socket; /* a path, or "none" */
+    char *control_read_group, *control_admin_group;
+    char *metrics_listen; /* HOST:PORT */
 };
 
 /* An empty configuration. Returns 0 or -ENOMEM. */

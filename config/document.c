@@ -27,6 +27,24 @@ const struct aw_option aw_settings[AW_SETTING_COUNT] = {
         },
 };
 
+const struct aw_option aw_control_keys[AW_CONTROL_KEY_COUNT] = {
+    [AW_CONTROL_SOCKET] = {.name = "socket",
+                           .type = AW_OPTION_PATH,
+                           .help = "the control socket; `none`: there is none"},
+    [AW_CONTROL_READ_GROUP] = {.name = "read_group",
+                               .type = AW_OPTION_TEXT,
+                               .help = "a group that may look"},
+    [AW_CONTROL_ADMIN_GROUP] = {.name = "admin_group",
+                                .type = AW_OPTION_TEXT,
+                                .help = "a group that may change things"},
+};
+
+const struct aw_option aw_metrics_keys[AW_METRICS_KEY_COUNT] = {
+    [AW_METRICS_LISTEN] = {.name = "listen",
+                           .type = AW_OPTION_TEXT,
+                           .help = "HOST:PORT that serves /metrics"},
+};
+
 /* ---- the schema ---- */
 
 struct aw_schema {
@@ -34,7 +52,9 @@ struct aw_schema {
     cyaml_schema_value_t device;
     cyaml_schema_value_t script;
     cyaml_schema_value_t argument;
-    cyaml_schema_field_t root_fields[AW_SETTING_COUNT + 3];
+    cyaml_schema_field_t root_fields[AW_SETTING_COUNT + 5];
+    cyaml_schema_field_t control_fields[AW_CONTROL_KEY_COUNT + 1];
+    cyaml_schema_field_t metrics_fields[AW_METRICS_KEY_COUNT + 1];
     cyaml_schema_field_t script_fields[4];
     cyaml_schema_field_t *device_fields; /* key_count, and the end */
 };
@@ -129,6 +149,24 @@ static void set_device_fields(struct aw_document *document)
     };
 }
 
+/* A mapping of single values, which lie as texts in a row at `offset`. */
+static cyaml_schema_field_t row_field(const char *key, size_t offset,
+                                      const struct aw_option *keys,
+                                      size_t count,
+                                      cyaml_schema_field_t *fields)
+{
+    for (size_t i = 0; i < count; i++)
+        fields[i] = text_field(keys[i].name, i * sizeof(char *), false);
+    return (cyaml_schema_field_t){
+        .key = key,
+        .data_offset = (uint32_t)offset,
+        .value = {.type = CYAML_MAPPING,
+                  .flags = CYAML_FLAG_OPTIONAL,
+                  .data_size = (uint32_t)(count * sizeof(char *)),
+                  .mapping = {.fields = fields}},
+    };
+}
+
 static void set_root_fields(struct aw_schema *schema)
 {
     const cyaml_schema_field_t devices = CYAML_FIELD_SEQUENCE_COUNT(
@@ -146,6 +184,12 @@ static void set_root_fields(struct aw_schema *schema)
                                offsetof(struct aw_document_data, settings) +
                                    i * sizeof(char *),
                                false);
+    *fields++ = row_field("control", offsetof(struct aw_document_data, control),
+                          aw_control_keys, AW_CONTROL_KEY_COUNT,
+                          schema->control_fields);
+    *fields++ = row_field("metrics", offsetof(struct aw_document_data, metrics),
+                          aw_metrics_keys, AW_METRICS_KEY_COUNT,
+                          schema->metrics_fields);
     *fields++ = devices;
     fields[-1].value.data_size = schema->device.data_size;
     *fields++ = scripts;

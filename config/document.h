@@ -33,6 +33,22 @@ enum aw_device_key {
     AW_DEVICE_KEY_COUNT,
 };
 
+/* Keys of `control:` and `metrics:`, each with one value. */
+enum aw_control_key {
+    AW_CONTROL_SOCKET,
+    AW_CONTROL_READ_GROUP,
+    AW_CONTROL_ADMIN_GROUP,
+    AW_CONTROL_KEY_COUNT,
+};
+
+enum aw_metrics_key {
+    AW_METRICS_LISTEN,
+    AW_METRICS_KEY_COUNT,
+};
+
+extern const struct aw_option aw_control_keys[AW_CONTROL_KEY_COUNT];
+extern const struct aw_option aw_metrics_keys[AW_METRICS_KEY_COUNT];
+
 struct aw_document_script {
     char *name; /* NULL if not given, as every text here */
     char *path;
@@ -43,6 +59,8 @@ struct aw_document_script {
 /* What libcyaml fills. */
 struct aw_document_data {
     char *settings[AW_SETTING_COUNT];
+    char *control[AW_CONTROL_KEY_COUNT];
+    char *metrics[AW_METRICS_KEY_COUNT];
     char **devices; /* device_count rows of aw_document.key_count texts */
     unsigned device_count;
     struct aw_document_script *scripts;

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "config/document.h"
 #include "config/index.h"
+#include "devices/address.h"
 
 /* One file on its way to a configuration: its bytes, where things stand in
  * them, what libcyaml made of them, and what came out. */
@@ -165,23 +166,48 @@ static int refuse_device_key(const struct loader *loader, const char *around,
     return refuse(loader, around, "\"driver\" is missing");
 }
 
-static int refuse_other_key(const struct loader *loader, bool top,
+/* The keys that there are at a place which is no device's. */
+struct keys {
+    const struct aw_option *options;
+    size_t count;
+    const char *words;
+};
+
+static const struct keys *keys_at(const char *around)
+{
+    static const struct aw_option root_keys[] = {
+        {.name = "devices"},      {.name = "scripts"}, {.name = "stop_grace_s"},
+        {.name = "stop_timeout_s"}, {.name = "control"}, {.name = "metrics"}};
+    static const struct aw_option script_keys[] = {
+        {.name = "name"}, {.name = "path"}, {.name = "args"}};
+    static const struct keys root = {
+        root_keys, 6,
+        "there are devices, scripts, stop_grace_s, stop_timeout_s, control "
+        "and metrics"};
+    static const struct keys script = {script_keys, 3,
+                                       "there are name, path and args"};
+    static const struct keys control = {
+        aw_control_keys, AW_CONTROL_KEY_COUNT,
+        "there are socket, read_group and admin_group"};
+    static const struct keys metrics = {aw_metrics_keys, AW_METRICS_KEY_COUNT,
+                                        "there is listen"};
+
+    if (around[0] == '\0')
+        return &root;
+    if (strcmp(around, "control") == 0)
+        return &control;
+    return strcmp(around, "metrics") == 0 ? &metrics : &script;
+}
+
+static int refuse_other_key(const struct loader *loader, const char *around,
                             const char *path, const char *key)
 {
-    static const struct aw_option root[] = {{.name = "devices"},
-                                            {.name = "scripts"},
-                                            {.name = "stop_grace_s"},
-                                            {.name = "stop_timeout_s"}};
-    static const struct aw_option script[] = {
-        {.name = "name"}, {.name = "path"}, {.name = "args"}};
-    const char *meant = top ? aw_options_suggest(root, 4, key)
-                            : aw_options_suggest(script, 3, key);
+    const struct keys *keys = keys_at(around);
+    const char *meant = aw_options_suggest(keys->options, keys->count, key);
 
     if (meant)
         return refuse(loader, path, "unknown key; did you mean \"%s\"?", meant);
-    return refuse(loader, path, "unknown key; there are %s",
-                  top ? "devices, scripts, stop_grace_s and stop_timeout_s"
-                      : "name, path and args");
+    return refuse(loader, path, "unknown key; %s", keys->words);
 }
 
 static int refuse_key(const struct loader *loader, const char *around,
@@ -192,7 +218,7 @@ static int refuse_key(const struct loader *loader, const char *around,
     snprintf(path, sizeof(path), "%s%s%s", around, around[0] ? "." : "", key);
     if (strncmp(around, "devices[", strlen("devices[")) == 0)
         return refuse_device_key(loader, around, path, key);
-    return refuse_other_key(loader, around[0] == '\0', path, key);
+    return refuse_other_key(loader, around, path, key);
 }
 
 static int refuse_shape(const struct loader *loader, const char *path,
@@ -281,6 +307,54 @@ static int take_settings(struct loader *loader)
         aw_value_deinit(&value);
     }
     return 0;
+}
+
+/* Copies a text of the file; one that is not given stays NULL. */
+static int take_text(const struct loader *loader, const char *text,
+                     char **target)
+{
+    if (!text)
+        return 0;
+    *target = strdup(text);
+    return *target ? 0 : refuse_memory(loader);
+}
+
+/* `none` is no path. */
+static int take_socket(const struct loader *loader, const char *text)
+{
+    struct aw_config *config = loader->config;
+
+    if (!text || strcmp(text, "none") == 0)
+        return take_text(loader, text, &config->control_socket);
+    config->control_socket = resolve(loader, text);
+    return config->control_socket ? 0 : refuse_memory(loader);
+}
+
+static int take_metrics(const struct loader *loader, const char *listen)
+{
+    struct aw_endpoint endpoint;
+    struct aw_error reason = {""};
+
+    if (listen && aw_endpoint_parse(listen, &endpoint, &reason) < 0)
+        return pass_on(loader, "metrics.listen", -EINVAL, &reason);
+    return take_text(loader, listen, &loader->config->metrics_listen);
+}
+
+static int take_control(const struct loader *loader)
+{
+    const struct aw_document_data *data = loader->document->data;
+    struct aw_config *config = loader->config;
+    int result = take_socket(loader, data->control[AW_CONTROL_SOCKET]);
+
+    if (result == 0)
+        result = take_text(loader, data->control[AW_CONTROL_READ_GROUP],
+                           &config->control_read_group);
+    if (result == 0)
+        result = take_text(loader, data->control[AW_CONTROL_ADMIN_GROUP],
+                           &config->control_admin_group);
+    if (result == 0)
+        result = take_metrics(loader, data->metrics[AW_METRICS_LISTEN]);
+    return result;
 }
 
 /* Where only one of the two is given, the other one makes room. */
@@ -442,6 +516,8 @@ static int take_all(struct loader *loader)
     result = take_settings(loader);
     if (result == 0)
         result = settle_stop(loader);
+    if (result == 0)
+        result = take_control(loader);
     for (unsigned i = 0; result == 0 && i < data->device_count; i++)
         result = take_device(loader, i);
     for (unsigned i = 0; result == 0 && i < data->script_count; i++)

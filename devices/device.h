@@ -290,7 +290,10 @@ struct aw_send_stats {
 struct aw_queue_report {
     char name[64];
     char owner[64];
-    bool open; /* still attached */
+    bool open;                 /* still attached */
+    bool observer;             /* an onlooker's: what it loses is no loss */
+    enum aw_overflow overflow; /* its policy */
+    uint64_t depth;            /* frames it holds at most; "(earlier)": 0 */
     struct aw_stats stats;
 };
 

@@ -65,6 +65,8 @@ int aw_queue_new(const struct aw_queue_config *config,
     queue->overflow = config->overflow;
     queue->budget_ns = config->budget_ns;
     queue->events = config->events;
+    queue->observer = config->observer;
+    queue->loss_reported = config->observer;
     queue->filters_joined = config->filters_joined;
     queue->room_bell = -1;
     atomic_init(&queue->references, 1);

@@ -59,6 +59,7 @@ struct aw_queue_config {
     size_t filter_count;
     bool filters_joined; /* a frame must pass all of them, not any */
     bool events;         /* it gets the device's events, too */
+    bool observer;       /* see aw_queue.observer */
 };
 
 /* Frames that the consumer has taken and not yet released: `count` from `index`
@@ -75,6 +76,8 @@ struct aw_queue {
     char owner[64]; /* "" outside the daemon */
     enum aw_overflow overflow;
     bool events; /* gets events: payload_bytes is 8 at least */
+    bool observer; /* an onlooker's, of no script: may be held up by blocking
+                      queues, and its losses are nobody's: no warning */
     uint64_t budget_ns;
     _Atomic(unsigned) references;
     int room_bell; /* our own fd of a paced reader's bell, or -1; at attach */
