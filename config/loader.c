@@ -176,8 +176,9 @@ struct keys {
 static const struct keys *keys_at(const char *around)
 {
     static const struct aw_option root_keys[] = {
-        {.name = "devices"},      {.name = "scripts"}, {.name = "stop_grace_s"},
-        {.name = "stop_timeout_s"}, {.name = "control"}, {.name = "metrics"}};
+        {.name = "devices"},      {.name = "scripts"},
+        {.name = "stop_grace_s"}, {.name = "stop_timeout_s"},
+        {.name = "control"},      {.name = "metrics"}};
     static const struct aw_option script_keys[] = {
         {.name = "name"}, {.name = "path"}, {.name = "args"}};
     static const struct keys root = {

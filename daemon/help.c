@@ -50,6 +50,8 @@ static const char run_options[] =
     "  -q, --quiet              no line at the start, no ledger at the end\n"
     "      --stats-json FILE    the ledger as JSON at the end; - for stdout\n"
     "      --fail-on-drop       exit with 75 if a queue lost a frame\n"
+    "      --socket PATH        where awaitctl finds this awaitd; `none`: "
+    "nowhere\n"
     "  -h, --help               this\n";
 
 static const char run_endings[] =

@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "daemon/control.h"
 #include "daemon/exit_status.h"
 #include "daemon/ledger_table.h"
+#include "daemon/log_ring.h"
 #include "daemon/package_path.h"
 #include "daemon/report.h"
 #include "daemon/runtime.h"
@@ -22,6 +24,8 @@ struct run {
     struct aw_config *config;
     FILE *stats; /* of --stats-json, or NULL */
     struct aw_runtime *runtime;
+    struct aw_log_ring *log;
+    struct aw_control *control;
     struct aw_device **devices; /* opened so far, in the order of config */
     size_t device_count;
     struct aw_host_script *scripts;
@@ -144,6 +148,37 @@ static int fill_runtime_config(struct run *run)
     return AW_EXIT_OK;
 }
 
+/* --socket, $AWAITD_SOCKET, the file, the default: the first that there is. */
+static const char *socket_path(const struct run *run)
+{
+    const char *path = run->arguments->socket_path;
+
+    if (!path)
+        path = getenv("AWAITD_SOCKET");
+    return path ? path : run->config->control_socket;
+}
+
+static int open_control(struct run *run) AW_ON(main) AW_NO_GIL
+{
+    const struct aw_control_config config = {
+        .path = socket_path(run),
+        .read_group = run->config->control_read_group,
+        .admin_group = run->config->control_admin_group,
+        .metrics_listen = run->config->metrics_listen,
+        .devices = run->devices,
+        .device_count = run->device_count,
+        .log = run->log,
+        .loop = aw_runtime_loop(run->runtime),
+    };
+    struct aw_error error = {0};
+    int result = aw_control_new(&config, &run->control, &error);
+
+    if (result == 0)
+        return AW_EXIT_OK;
+    aw_log(AW_LOG_ERROR, "%s", error.text);
+    return result == -EINVAL ? AW_EXIT_CONFIG : AW_EXIT_UNAVAILABLE;
+}
+
 /* Takes the signals before the first device is opened, so that a SIGTERM in
  * between is not the end of it. */
 static int prepare(struct run *run) AW_ON(main) AW_NO_GIL
@@ -156,6 +191,8 @@ static int prepare(struct run *run) AW_ON(main) AW_NO_GIL
         status = AW_EXIT_INTERNAL;
     if (status == AW_EXIT_OK)
         status = open_devices(run);
+    if (status == AW_EXIT_OK)
+        status = open_control(run);
     if (status == AW_EXIT_OK)
         status = fill_runtime_config(run);
     return status;
@@ -247,10 +284,15 @@ static int execute(struct run *run) AW_ON(main) AW_NO_GIL
 {
     struct aw_outcome outcome = {0};
     struct aw_error error = {0};
+    int result;
 
     announce(run->config);
-    if (aw_runtime_run(run->runtime, &run->runtime_config, &outcome, &error) <
-        0) {
+    result =
+        aw_runtime_run(run->runtime, &run->runtime_config, &outcome, &error);
+    /* Its own queues are in no ledger that is printed. */
+    aw_control_free(run->control);
+    run->control = NULL;
+    if (result < 0) {
         aw_log(AW_LOG_ERROR, "%s", error.text);
         return AW_EXIT_INTERNAL;
     }
@@ -264,6 +306,9 @@ static int execute(struct run *run) AW_ON(main) AW_NO_GIL
 static void clean_up(struct run *run) AW_ON(main) AW_NO_GIL
 {
     for (size_t i = 0; i < run->device_count; i++)
+        aw_device_close(run->devices[i]);
+    aw_control_free(run->control);
+    for (size_t i = 0; i < run->device_count; i++)
         aw_device_unref(run->devices[i]);
     free(run->devices);
     free(run->scripts);
@@ -271,6 +316,7 @@ static void clean_up(struct run *run) AW_ON(main) AW_NO_GIL
     if (run->stats && run->stats != stdout)
         fclose(run->stats);
     aw_runtime_free(run->runtime);
+    aw_log_ring_free(run->log);
 }
 
 int aw_run(const struct aw_arguments *arguments)
@@ -280,7 +326,7 @@ int aw_run(const struct aw_arguments *arguments)
 
     AW_ASSERT_ROLE(MAIN);
     aw_log_limit(arguments->quiet ? AW_LOG_WARNING : AW_LOG_INFO);
-    status = prepare(&run);
+    status = aw_log_ring_new(&run.log) < 0 ? AW_EXIT_INTERNAL : prepare(&run);
     if (status == AW_EXIT_OK)
         status = execute(&run);
     clean_up(&run);

@@ -332,6 +332,11 @@ int aw_runtime_new(struct aw_runtime **ret_runtime)
     return 0;
 }
 
+struct ev_loop *aw_runtime_loop(const struct aw_runtime *runtime)
+{
+    return runtime->loop;
+}
+
 /* The host is up: waits for its end. Only an abandoned host is not freed. */
 static void run_loop(struct aw_runtime *runtime) AW_ON(main) AW_NO_GIL
 {

@@ -14,6 +14,7 @@
 #include "devices/queue/roles.h"
 #include "pymod/host.h"
 
+struct ev_loop;
 struct aw_runtime;
 
 struct aw_runtime_config {
@@ -30,6 +31,11 @@ struct aw_outcome {
 /* Makes the loop and takes the signals: from here on SIGTERM and SIGINT are
  * kept until aw_runtime_run(). Returns 0 or a negative errno. */
 int aw_runtime_new(struct aw_runtime **ret_runtime) AW_ON(main) AW_NO_GIL;
+
+/* Its loop, for what else main serves: watchers are called while
+ * aw_runtime_run() lasts. */
+struct ev_loop *aw_runtime_loop(const struct aw_runtime *runtime)
+    AW_ON(main) AW_NO_GIL;
 
 /* Runs the scripts to their end, or to the end of a stop, and closes the
  * devices. `config` must stay as long as the runtime, and for ever if the

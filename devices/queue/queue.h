@@ -75,7 +75,7 @@ struct aw_queue {
     char device[64];
     char owner[64]; /* "" outside the daemon */
     enum aw_overflow overflow;
-    bool events; /* gets events: payload_bytes is 8 at least */
+    bool events;   /* gets events: payload_bytes is 8 at least */
     bool observer; /* an onlooker's, of no script: may be held up by blocking
                       queues, and its losses are nobody's: no warning */
     uint64_t budget_ns;
