@@ -79,19 +79,23 @@ static struct aw_frame *frame_of(struct aw_send *send)
     return frame;
 }
 
-static int new_send(enum aw_kind kind, size_t payload_bytes,
-                    struct aw_send **ret_send, struct aw_error *error)
+/* NULL: no memory. */
+static struct aw_send *new_send(enum aw_kind kind, size_t payload_bytes)
 {
     struct aw_send *send =
         calloc(1, offsetof(struct aw_send, frame) +
                       offsetof(struct aw_frame, payload) + payload_bytes);
 
     if (!send)
-        return aw_error_set(error, ENOMEM, "not enough memory");
+        return NULL;
     frame_of(send)->kind = (uint8_t)kind;
     frame_of(send)->length = (uint16_t)payload_bytes;
-    *ret_send = send;
-    return 0;
+    return send;
+}
+
+static int refuse_memory(struct aw_error *error)
+{
+    return aw_error_set(error, ENOMEM, "not enough memory");
 }
 
 static int parse_can(const char *text, struct aw_candump *record,
@@ -118,6 +122,7 @@ static int from_can(const struct aw_device *device, const char *text,
 {
     struct aw_candump record;
     const struct aw_frame *frame;
+    struct aw_send *send;
     int result = parse_can(text, &record, error);
 
     if (result < 0)
@@ -127,12 +132,13 @@ static int from_can(const struct aw_device *device, const char *text,
         return aw_error_set(error, EINVAL,
                             "%u bytes are more than the device carries",
                             frame->length);
-    result = new_send(AW_KIND_CAN, frame->length, ret_send, error);
-    if (result < 0)
-        return result;
-    frame_of(*ret_send)->id = frame->id;
-    frame_of(*ret_send)->flags = (uint16_t)(frame->flags & ~AW_FRAME_ARRIVAL);
-    memcpy(frame_of(*ret_send)->payload, frame->payload, frame->length);
+    send = new_send(AW_KIND_CAN, frame->length);
+    if (!send)
+        return refuse_memory(error);
+    frame_of(send)->id = frame->id;
+    frame_of(send)->flags = (uint16_t)(frame->flags & ~AW_FRAME_ARRIVAL);
+    memcpy(frame_of(send)->payload, frame->payload, frame->length);
+    *ret_send = send;
     return 0;
 }
 
@@ -185,7 +191,7 @@ static int from_hex(enum aw_kind kind, const char *text, const char *to,
 {
     size_t head = kind == AW_KIND_DATAGRAM ? sizeof(struct aw_address) : 0;
     size_t count = (strlen(text) + 1) / 2;
-    struct aw_send *send = NULL;
+    struct aw_send *send;
     struct aw_address address = {.family = 0};
     int result = 0;
 
@@ -193,10 +199,11 @@ static int from_hex(enum aw_kind kind, const char *text, const char *to,
         return aw_error_set(error, EINVAL, "%zu bytes are too many", count);
     if (head > 0)
         result = parse_to(to, &address, error);
-    if (result == 0)
-        result = new_send(kind, head + count, &send, error);
     if (result < 0)
         return result;
+    send = new_send(kind, head + count);
+    if (!send)
+        return refuse_memory(error);
     memcpy(frame_of(send)->payload, &address, head);
     if (head > 0)
         frame_of(send)->id = (uint32_t)count;
