@@ -102,8 +102,8 @@ static void add_queue(struct aw_ctl_table *table, const json_t *line,
                       const json_t *then, double seconds)
 {
     static const char *const paths[] = {
-        "pending",          "high_water", "depth", "dropped.kernel",
-        "dropped.overflow", "stalls",     NULL};
+        "pending",        "high_water",       "depth",
+        "dropped.kernel", "dropped.overflow", NULL};
     struct aw_ctl_row *row = aw_ctl_table_add(table);
 
     fill_name(row->cells[0], aw_ctl_text(line, "device"), 10);
@@ -112,6 +112,8 @@ static void add_queue(struct aw_ctl_table *table, const json_t *line,
     fill_rate(row->cells[3], line, then, "received", seconds);
     fill_rate(row->cells[4], line, then, "delivered", seconds);
     fill_counts(row, 5, line, paths);
+    aw_ctl_cell_count(row->cells[10], aw_ctl_count(line, "dropped.cleared") +
+                                          aw_ctl_count(line, "dropped.closed"));
 }
 
 static void draw_queues(const struct picture *then, const struct picture *now,
@@ -119,10 +121,11 @@ static void draw_queues(const struct picture *then, const struct picture *now,
 {
     static const char *const heads[] = {"<device", "<queue", "<script", "in/s",
                                         "out/s",   "pend",   "high",    "depth",
-                                        "kern",    "over",   "stall",   NULL};
+                                        "kern",    "over",   "other",   NULL};
     const json_t *list = json_object_get(now->queues, "queues");
     const json_t *old = json_object_get(then->queues, "queues");
-    struct aw_ctl_table table = {.heads = heads};
+    /* 79 columns at most. */
+    struct aw_ctl_table table = {.heads = heads, .gap = " "};
 
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *line = json_array_get(list, i);
