@@ -64,22 +64,25 @@ void aw_control_refuse(struct aw_control_client *client, json_t *id,
     aw_control_client_put(client, with_id(object, id));
 }
 
-bool aw_control_stream_begin(struct aw_control_request *request,
+bool aw_control_may_follow(struct aw_control_request *request)
+{
+    if (!request->client->stream)
+        return true;
+    aw_control_refuse(request->client, request->id, "busy",
+                      "this connection already follows something; open "
+                      "another one");
+    return false;
+}
+
+void aw_control_stream_begin(struct aw_control_request *request,
                              const struct aw_control_stream *stream, void *data)
 {
     struct aw_control_client *client = request->client;
 
-    if (client->stream) {
-        aw_control_refuse(client, request->id, "busy",
-                          "this connection already follows something; open "
-                          "another one");
-        return false;
-    }
     client->stream = stream;
     client->stream_data = data;
     client->stream_id = json_incref(request->id);
     aw_control_answer(client, request->id, json_pack("{s:b}", "follows", 1));
-    return true;
 }
 
 void aw_control_stream_end(struct aw_control_client *client)

@@ -293,7 +293,8 @@ void aw_control_dump(struct aw_control_request *request)
     ssize_t count;
     int result;
 
-    if (!device || !may_begin(request, device))
+    if (!device || !aw_control_may_follow(request) ||
+        !may_begin(request, device))
         return;
     count = parse_filters(request, filters);
     if (count < 0)
@@ -305,10 +306,7 @@ void aw_control_dump(struct aw_control_request *request)
                           strerrordesc_np(-result));
         return;
     }
-    if (!aw_control_stream_begin(request, &stream, dump)) {
-        free_dump(dump);
-        return;
-    }
+    aw_control_stream_begin(request, &stream, dump);
     ev_io_start(request->control->config.loop, &dump->bell);
     pump(request->client);
 }

@@ -120,9 +120,11 @@ __attribute__((format(printf, 4, 5))) void
 aw_control_refuse(struct aw_control_client *client, json_t *id,
                   const char *code, const char *format, ...);
 
-/* Begins the client's stream with an answer to the request; false, and refused,
- * if it has one. */
-bool aw_control_stream_begin(struct aw_control_request *request,
+/* May the client begin a stream? false, and refused, if it has one. */
+bool aw_control_may_follow(struct aw_control_request *request);
+
+/* Begins the stream, with an answer to the request. */
+void aw_control_stream_begin(struct aw_control_request *request,
                              const struct aw_control_stream *stream,
                              void *data);
 

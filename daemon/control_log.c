@@ -68,18 +68,19 @@ void aw_control_log_pump(struct aw_control *control)
 
 static void begin_follow(struct aw_control_request *request, uint64_t from)
 {
-    struct follower *follower = malloc(sizeof(*follower));
+    struct follower *follower;
 
+    if (!aw_control_may_follow(request))
+        return;
+    follower = malloc(sizeof(*follower));
     if (!follower) {
         aw_control_refuse(request->client, request->id, "no-memory",
                           "not enough memory");
         return;
     }
     follower->next = from;
-    if (aw_control_stream_begin(request, &follow, follower))
-        pump(request->client);
-    else
-        free(follower);
+    aw_control_stream_begin(request, &follow, follower);
+    pump(request->client);
 }
 
 static void answer_lines(struct aw_control_request *request, uint64_t from,

@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG 64
+#define BACKLOG 256
 
 bool aw_control_default_path(char ret_path[AW_CONTROL_PATH_MAX])
 {

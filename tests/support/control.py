@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,11 @@ class Client:
 
     def __init__(self, path: Path, deadline_s: float = 20.0) -> None:
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(deadline_s)
+        # Blocking, as connect() would not wait for its turn otherwise.
+        limit = struct.pack("@ll", int(deadline_s), 0)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
         self.socket.connect(str(path))
+        self.socket.settimeout(deadline_s)
         self.rest = b""
 
     def write(self, data: bytes) -> None:
