@@ -15,6 +15,8 @@
 #include "pymod/host.h"
 
 struct aw_runtime;
+struct aw_supervisor;
+struct ev_loop;
 
 struct aw_runtime_config {
     struct aw_host_config host;
@@ -38,6 +40,13 @@ int aw_runtime_new(struct aw_runtime **ret_runtime) AW_ON(main) AW_NO_GIL;
 int aw_runtime_run(struct aw_runtime *runtime,
                    const struct aw_runtime_config *config,
                    struct aw_outcome *ret_outcome, struct aw_error *error)
+    AW_ON(main) AW_NO_GIL;
+
+/* For those who serve beside it on the main thread: its loop, and, while
+ * aw_runtime_run() is under way, the supervisor of its scripts, else NULL. */
+struct ev_loop *aw_runtime_loop(const struct aw_runtime *runtime)
+    AW_ON(main) AW_NO_GIL;
+struct aw_supervisor *aw_runtime_supervisor(const struct aw_runtime *runtime)
     AW_ON(main) AW_NO_GIL;
 
 /* Gives the signals back. Accepts NULL. Not after an `abandoned` outcome. */
