@@ -10,16 +10,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "daemon/supervisor.h"
 #include "devices/queue/error.h"
 #include "devices/queue/roles.h"
 #include "pymod/host.h"
 
 struct aw_runtime;
-struct aw_supervisor;
 struct ev_loop;
 
 struct aw_runtime_config {
     struct aw_host_config host;
+    struct aw_supervisor_config supervisor;
     double stop_grace_s;   /* from the signal to the second cancel */
     double stop_timeout_s; /* from the signal to the forced end */
 };

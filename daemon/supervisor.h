@@ -155,7 +155,7 @@ void aw_supervisor_warn_running(const struct aw_supervisor *supervisor,
 int aw_supervisor_exit_status(const struct aw_supervisor *supervisor)
     AW_ON(main) AW_NO_GIL;
 
-/* Accepts NULL. Answers nobody. */
+/* Accepts NULL. Answers who still waits. */
 void aw_supervisor_free(struct aw_supervisor *supervisor) AW_ON(main) AW_NO_GIL;
 
 #endif

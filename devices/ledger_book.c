@@ -105,6 +105,32 @@ static struct aw_book_entry *find(struct aw_ledger_book *book,
     return NULL;
 }
 
+int aw_book_permits(struct aw_ledger_book *book, struct aw_queue *queue,
+                    bool allow_block)
+{
+    int result = 0;
+
+    pthread_mutex_lock(&book->lock);
+    if (!allow_block && would_block(book, queue))
+        result = -EPERM;
+    pthread_mutex_unlock(&book->lock);
+    return result;
+}
+
+void aw_book_replace(struct aw_ledger_book *book, struct aw_queue *old,
+                     struct aw_queue *queue)
+{
+    struct aw_book_entry *entry;
+
+    pthread_mutex_lock(&book->lock);
+    entry = find(book, old);
+    if (entry)
+        entry->queue = aw_queue_ref(queue);
+    pthread_mutex_unlock(&book->lock);
+    if (entry)
+        aw_queue_unref(old);
+}
+
 static void remove_entry(struct aw_ledger_book *book,
                          struct aw_book_entry *entry)
 {
