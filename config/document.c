@@ -25,6 +25,60 @@ const struct aw_option aw_settings[AW_SETTING_COUNT] = {
             .maximum = 3600,
             .help = "seconds after which a script that goes on is ended",
         },
+    [AW_SETTING_START_TIMEOUT] =
+        {
+            .name = "start_timeout_s",
+            .type = AW_OPTION_NUMBER,
+            .maximum = 3600,
+            .help = "seconds that a new version may take to its first await",
+        },
+    [AW_SETTING_RELOAD_SETTLE] =
+        {
+            .name = "reload_settle_s",
+            .type = AW_OPTION_NUMBER,
+            .maximum = 3600,
+            .help = "seconds in which an error brings the old version back",
+        },
+};
+
+static const char *const restarts[] = {"no", "on-failure", "always", NULL};
+static const char *const backlogs[] = {"keep", "flush", NULL};
+static const char *const states[] = {"keep", "persist", NULL};
+
+const struct aw_option aw_script_options[AW_SCRIPT_KEY_COUNT] = {
+    [AW_SCRIPT_KEY_RESTART] = {.name = "restart",
+                               .type = AW_OPTION_CHOICE,
+                               .fallback = "no",
+                               .choices = restarts,
+                               .help = "when it is started again"},
+    [AW_SCRIPT_KEY_RESTART_DELAY] = {.name = "restart_delay_s",
+                                     .type = AW_OPTION_NUMBER,
+                                     .fallback = "0.5",
+                                     .maximum = 30,
+                                     .help = "seconds before the first "
+                                             "restart; then twice as long"},
+    [AW_SCRIPT_KEY_RESTART_LIMIT] = {.name = "restart_limit",
+                                     .type = AW_OPTION_INT,
+                                     .fallback = "5",
+                                     .maximum = 1000000,
+                                     .help = "restarts in restart_interval_s "
+                                             "before it is given up; 0: any"},
+    [AW_SCRIPT_KEY_RESTART_INTERVAL] = {.name = "restart_interval_s",
+                                        .type = AW_OPTION_NUMBER,
+                                        .fallback = "60",
+                                        .maximum = 1000000,
+                                        .help = "seconds that a healthy run "
+                                                "lasts"},
+    [AW_SCRIPT_KEY_ON_RESTART] = {.name = "on_restart",
+                                  .type = AW_OPTION_CHOICE,
+                                  .fallback = "keep",
+                                  .choices = backlogs,
+                                  .help = "what becomes of pending frames"},
+    [AW_SCRIPT_KEY_STATE] = {.name = "state",
+                             .type = AW_OPTION_CHOICE,
+                             .fallback = "keep",
+                             .choices = states,
+                             .help = "how long awaitd.script.state lives"},
 };
 
 const struct aw_option aw_control_keys[AW_CONTROL_KEY_COUNT] = {
@@ -55,7 +109,7 @@ struct aw_schema {
     cyaml_schema_field_t root_fields[AW_SETTING_COUNT + 5];
     cyaml_schema_field_t control_fields[AW_CONTROL_KEY_COUNT + 1];
     cyaml_schema_field_t metrics_fields[AW_METRICS_KEY_COUNT + 1];
-    cyaml_schema_field_t script_fields[4];
+    cyaml_schema_field_t script_fields[AW_SCRIPT_KEY_COUNT + 5];
     cyaml_schema_field_t *device_fields; /* key_count, and the end */
 };
 
@@ -127,12 +181,23 @@ static void set_script_fields(struct aw_schema *schema)
         struct aw_document_script, args, arg_count, &schema->argument, 0,
         AW_ARGUMENTS_MAX);
 
+    const cyaml_schema_field_t paths = CYAML_FIELD_SEQUENCE_COUNT(
+        "paths", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+        struct aw_document_script, paths, path_count, &schema->argument, 0,
+        AW_ARGUMENTS_MAX);
+
     schema->argument = text_value(true);
     schema->script_fields[0] =
         text_field("name", offsetof(struct aw_document_script, name), false);
     schema->script_fields[1] =
         text_field("path", offsetof(struct aw_document_script, path), true);
     schema->script_fields[2] = args;
+    schema->script_fields[3] = paths;
+    for (size_t i = 0; i < AW_SCRIPT_KEY_COUNT; i++)
+        schema->script_fields[4 + i] = text_field(
+            aw_script_options[i].name,
+            offsetof(struct aw_document_script, options) + i * sizeof(char *),
+            false);
     schema->script = (cyaml_schema_value_t){CYAML_VALUE_MAPPING(
         CYAML_FLAG_DEFAULT, struct aw_document_script, schema->script_fields)};
 }

@@ -21,10 +21,25 @@
 enum aw_setting {
     AW_SETTING_STOP_GRACE,
     AW_SETTING_STOP_TIMEOUT,
+    AW_SETTING_START_TIMEOUT,
+    AW_SETTING_RELOAD_SETTLE,
     AW_SETTING_COUNT,
 };
 
 extern const struct aw_option aw_settings[AW_SETTING_COUNT];
+
+/* Keys of a script that hold one value, and have a fallback. */
+enum aw_script_key {
+    AW_SCRIPT_KEY_RESTART,
+    AW_SCRIPT_KEY_RESTART_DELAY,
+    AW_SCRIPT_KEY_RESTART_LIMIT,
+    AW_SCRIPT_KEY_RESTART_INTERVAL,
+    AW_SCRIPT_KEY_ON_RESTART,
+    AW_SCRIPT_KEY_STATE,
+    AW_SCRIPT_KEY_COUNT,
+};
+
+extern const struct aw_option aw_script_options[AW_SCRIPT_KEY_COUNT];
 
 /* Keys of a device that are no option of its driver; the first in its row. */
 enum aw_device_key {
@@ -54,6 +69,9 @@ struct aw_document_script {
     char *path;
     char **args;
     unsigned arg_count;
+    char **paths;
+    unsigned path_count;
+    char *options[AW_SCRIPT_KEY_COUNT];
 };
 
 /* What libcyaml fills. */

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "config/document.h"
 #include "config/index.h"
+#include "config/keys.h"
 #include "devices/address.h"
 
 /* One file on its way to a configuration: its bytes, where things stand in
@@ -166,49 +167,28 @@ static int refuse_device_key(const struct loader *loader, const char *around,
     return refuse(loader, around, "\"driver\" is missing");
 }
 
-/* The keys that there are at a place which is no device's. */
-struct keys {
-    const struct aw_option *options;
-    size_t count;
-    const char *words;
-};
-
-static const struct keys *keys_at(const char *around)
+/* What one might want for a script and only a process can have. */
+static bool is_of_the_process(const char *key)
 {
-    static const struct aw_option root_keys[] = {
-        {.name = "devices"},      {.name = "scripts"},
-        {.name = "stop_grace_s"}, {.name = "stop_timeout_s"},
-        {.name = "control"},      {.name = "metrics"}};
-    static const struct aw_option script_keys[] = {
-        {.name = "name"}, {.name = "path"}, {.name = "args"}};
-    static const struct keys root = {
-        root_keys, 6,
-        "there are devices, scripts, stop_grace_s, stop_timeout_s, control "
-        "and metrics"};
-    static const struct keys script = {script_keys, 3,
-                                       "there are name, path and args"};
-    static const struct keys control = {
-        aw_control_keys, AW_CONTROL_KEY_COUNT,
-        "there are socket, read_group and admin_group"};
-    static const struct keys metrics = {aw_metrics_keys, AW_METRICS_KEY_COUNT,
-                                        "there is listen"};
-
-    if (around[0] == '\0')
-        return &root;
-    if (strcmp(around, "control") == 0)
-        return &control;
-    return strcmp(around, "metrics") == 0 ? &metrics : &script;
+    return strcmp(key, "environment") == 0 || strcmp(key, "cwd") == 0 ||
+           strcmp(key, "venv") == 0;
 }
 
 static int refuse_other_key(const struct loader *loader, const char *around,
                             const char *path, const char *key)
 {
-    const struct keys *keys = keys_at(around);
-    const char *meant = aw_options_suggest(keys->options, keys->count, key);
+    const char *meant = aw_keys_suggest(around, key);
 
+    if (aw_keys_are_scripts(around) && is_of_the_process(key))
+        return refuse(loader, path,
+                      "scripts of one daemon share its process, and so this: "
+                      "set it for the daemon (Environment=, "
+                      "WorkingDirectory= or the venv's own awaitd), and give "
+                      "the script a daemon of its own if it must differ");
     if (meant)
         return refuse(loader, path, "unknown key; did you mean \"%s\"?", meant);
-    return refuse(loader, path, "unknown key; %s", keys->words);
+    return refuse(loader, path, "unknown key; there are %s",
+                  aw_keys_words(around));
 }
 
 static int refuse_key(const struct loader *loader, const char *around,
@@ -292,6 +272,8 @@ static int take_settings(struct loader *loader)
     double *const targets[AW_SETTING_COUNT] = {
         [AW_SETTING_STOP_GRACE] = &config->stop_grace_s,
         [AW_SETTING_STOP_TIMEOUT] = &config->stop_timeout_s,
+        [AW_SETTING_START_TIMEOUT] = &config->start_timeout_s,
+        [AW_SETTING_RELOAD_SETTLE] = &config->reload_settle_s,
     };
 
     for (size_t i = 0; i < AW_SETTING_COUNT; i++) {
@@ -471,22 +453,83 @@ static char **borrow_arguments(const struct aw_document_script *given)
     return arguments;
 }
 
+/* The folders that a script adds to sys.path; the caller's. */
+static char **resolve_paths(const struct loader *loader,
+                            const struct aw_document_script *given)
+{
+    char **paths = calloc(given->path_count + 1, sizeof(*paths));
+
+    for (unsigned i = 0; paths && i < given->path_count; i++)
+        paths[i] = resolve(loader, given->paths[i]);
+    return paths;
+}
+
+static void free_paths(char **paths)
+{
+    for (size_t i = 0; paths && paths[i]; i++)
+        free(paths[i]);
+    free(paths);
+}
+
+static void take_supervision(const struct aw_value *values,
+                             struct aw_config_supervision *ret)
+{
+    *ret = (struct aw_config_supervision){
+        .restart =
+            (enum aw_config_restart)values[AW_SCRIPT_KEY_RESTART].integer,
+        .delay_s = values[AW_SCRIPT_KEY_RESTART_DELAY].number,
+        .interval_s = values[AW_SCRIPT_KEY_RESTART_INTERVAL].number,
+        .limit = (unsigned)values[AW_SCRIPT_KEY_RESTART_LIMIT].integer,
+        .flush = values[AW_SCRIPT_KEY_ON_RESTART].integer == 1,
+        .persist = values[AW_SCRIPT_KEY_STATE].integer == 1,
+    };
+}
+
+static int parse_supervision(const struct loader *loader, size_t index,
+                             struct aw_config_supervision *ret)
+{
+    char *const *texts = loader->document->data->scripts[index].options;
+    struct aw_value values[AW_SCRIPT_KEY_COUNT] = {{.set = false}};
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < AW_SCRIPT_KEY_COUNT; i++) {
+        const struct aw_option *option = &aw_script_options[i];
+        struct aw_error reason = {""};
+        char path[80];
+
+        snprintf(path, sizeof(path), "scripts[%zu].%s", index, option->name);
+        result = aw_option_parse(option, texts[i] ? texts[i] : option->fallback,
+                                 &values[i], &reason);
+        if (result < 0)
+            result = pass_on(loader, path, result, &reason);
+    }
+    if (result == 0)
+        take_supervision(values, ret);
+    for (size_t i = 0; i < AW_SCRIPT_KEY_COUNT; i++)
+        aw_value_deinit(&values[i]);
+    return result;
+}
+
 static int put_script(struct loader *loader,
                       const struct aw_document_script *given, size_t index)
 {
     char path[40];
     struct aw_config_script script = {.name = given->name};
     struct aw_error reason = {""};
-    int result;
+    int result = parse_supervision(loader, index, &script.supervision);
 
+    if (result < 0)
+        return result;
     snprintf(path, sizeof(path), "scripts[%zu].path", index);
+    script.paths = resolve_paths(loader, given);
     script.path = resolve(loader, given->path);
     script.origin = origin_of(loader, path);
     script.arguments = borrow_arguments(given);
-    if (!script.path || !script.origin || !script.arguments)
+    if (!script.path || !script.origin || !script.arguments || !script.paths)
         result = -ENOMEM;
     else
         result = aw_config_put_script(loader->config, &script, &reason);
+    free_paths(script.paths);
     free(script.path);
     free(script.origin);
     free(script.arguments);

@@ -281,6 +281,7 @@ void aw_control_free(struct aw_control *control)
     if (!control)
         return;
     close_listener(control);
+    aw_control_forget_askings(control);
     while (control->clients)
         aw_control_client_free(control->clients);
     ev_timer_stop(control->config.loop, &control->sweep);

@@ -11,13 +11,13 @@
 #include <stddef.h>
 
 #include "daemon/log_ring.h"
+#include "daemon/runtime.h"
 #include "devices/device.h"
 #include "devices/queue/error.h"
 #include "devices/queue/roles.h"
 
 #define AW_CONTROL_PROTOCOL 1
 
-struct ev_loop;
 struct aw_control;
 
 struct aw_control_config {
@@ -28,6 +28,7 @@ struct aw_control_config {
     size_t device_count;
     struct aw_log_ring *log;
     struct ev_loop *loop;
+    const struct aw_runtime *runtime; /* for its supervisor */
 };
 
 /* Listens, once the loop runs. `config` is copied, what it points to must stay.

@@ -18,6 +18,16 @@ bool aw_control_client_has_room(const struct aw_control_client *client)
     return !client->doomed && client->out_length < AW_CONTROL_ROOM;
 }
 
+struct aw_control_client *aw_control_find(const struct aw_control *control,
+                                          uint64_t number)
+{
+    struct aw_control_client *client = control->clients;
+
+    while (client && client->number != number)
+        client = client->next;
+    return client && !client->doomed ? client : NULL;
+}
+
 void aw_control_client_doom(struct aw_control_client *client,
                             const char *reason, ...)
 {

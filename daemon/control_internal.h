@@ -70,6 +70,8 @@ struct aw_control {
     struct aw_control_client *clients;
     size_t client_count, dump_count;
     uint64_t next_number, dropped_clients;
+    struct aw_control_asking *askings; /* requests that scripts work on */
+    size_t asking_count;
     struct aw_control_sends *sends;
     struct aw_metrics_http *http;
 };
@@ -95,6 +97,10 @@ bool aw_control_client_has_room(const struct aw_control_client *client);
 /* Queues the object, which is used up, NULL included. What does not fit dooms
  * the client. */
 void aw_control_client_put(struct aw_control_client *client, json_t *object);
+
+/* The client of that number, or NULL: it has gone. */
+struct aw_control_client *aw_control_find(const struct aw_control *control,
+                                          uint64_t number);
 
 /* It will be freed soon; says why in the log, unless `reason` is NULL. */
 __attribute__((format(printf, 2, 3))) void
@@ -151,6 +157,14 @@ void aw_control_metrics(struct aw_control_request *request) AW_ON(main);
 void aw_control_log(struct aw_control_request *request) AW_ON(main);
 void aw_control_dump(struct aw_control_request *request) AW_ON(main);
 void aw_control_send(struct aw_control_request *request) AW_ON(main);
+
+void aw_control_scripts(struct aw_control_request *request) AW_ON(main);
+void aw_control_reload(struct aw_control_request *request) AW_ON(main);
+void aw_control_restart(struct aw_control_request *request) AW_ON(main);
+void aw_control_stop(struct aw_control_request *request) AW_ON(main);
+
+/* control_scripts.c: nobody is answered any more. */
+void aw_control_forget_askings(struct aw_control *control) AW_ON(main);
 
 /* control_log.c: hands new lines to the clients that follow the log. */
 void aw_control_log_pump(struct aw_control *control);

@@ -119,11 +119,9 @@ static void refuse(struct aw_control_client *client, json_t *id, int result)
 
 static void tell(struct aw_control *control, const struct order *order)
 {
-    struct aw_control_client *client = control->clients;
+    struct aw_control_client *client = aw_control_find(control, order->client);
 
-    while (client && client->number != order->client)
-        client = client->next;
-    if (!client || client->doomed)
+    if (!client)
         return;
     if (order->result < 0)
         refuse(client, order->id, order->result);

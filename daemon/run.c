@@ -29,6 +29,7 @@ struct run {
     struct aw_device **devices; /* opened so far, in the order of config */
     size_t device_count;
     struct aw_host_script *scripts;
+    struct aw_supervision *supervisions; /* as many */
     struct aw_runtime_config runtime_config;
     char package_path[PATH_MAX];
 };
@@ -117,20 +118,79 @@ static int open_devices(struct run *run)
     return AW_EXIT_OK;
 }
 
+/* Where a script's state is kept, or NULL: the caller's. */
+static int state_path(const struct aw_config_script *script, char **ret_path)
+{
+    const char *folder = getenv("STATE_DIRECTORY");
+
+    *ret_path = NULL;
+    if (!script->supervision.persist)
+        return AW_EXIT_OK;
+    if (!folder || !folder[0]) {
+        aw_log(AW_LOG_ERROR,
+               "%s%sscript %s: state: persist needs a folder in "
+               "$STATE_DIRECTORY",
+               script->origin ? script->origin : "", script->origin ? ": " : "",
+               script->name);
+        return AW_EXIT_CONFIG;
+    }
+    /* systemd lists several, with colons: the first is ours. */
+    if (asprintf(ret_path, "%.*s/%s.json", (int)strcspn(folder, ":"), folder,
+                 script->name) < 0)
+        return AW_EXIT_INTERNAL;
+    return AW_EXIT_OK;
+}
+
+static int fill_script(const struct aw_config_script *script,
+                       struct aw_host_script *ret_script,
+                       struct aw_supervision *ret_supervision)
+{
+    const struct aw_config_supervision *given = &script->supervision;
+    char *path;
+    int status = state_path(script, &path);
+
+    *ret_script = (struct aw_host_script){
+        .name = script->name,
+        .path = script->path,
+        .arguments = script->arguments,
+        .paths = script->paths,
+        .keeps_queues = given->restart != AW_CONFIG_RESTART_NO,
+        .flush_backlog = given->flush,
+        .state_path = path,
+    };
+    *ret_supervision = (struct aw_supervision){
+        .restart = (enum aw_restart)given->restart,
+        .delay_s = given->delay_s,
+        .limit = given->limit,
+        .interval_s = given->interval_s,
+    };
+    return status;
+}
+
+static int fill_scripts(struct run *run)
+{
+    const struct aw_config *config = run->config;
+    int status = AW_EXIT_OK;
+
+    run->scripts = calloc(config->script_count, sizeof(*run->scripts));
+    run->supervisions =
+        calloc(config->script_count, sizeof(*run->supervisions));
+    if (!run->scripts || !run->supervisions)
+        return AW_EXIT_INTERNAL;
+    for (size_t i = 0; status == AW_EXIT_OK && i < config->script_count; i++)
+        status = fill_script(&config->scripts[i], &run->scripts[i],
+                             &run->supervisions[i]);
+    return status;
+}
+
 static int fill_runtime_config(struct run *run)
 {
     const struct aw_config *config = run->config;
     double rest_s = config->stop_timeout_s - config->stop_grace_s;
+    int status = fill_scripts(run);
 
-    run->scripts = calloc(config->script_count, sizeof(*run->scripts));
-    if (!run->scripts)
-        return AW_EXIT_INTERNAL;
-    for (size_t i = 0; i < config->script_count; i++)
-        run->scripts[i] = (struct aw_host_script){
-            .name = config->scripts[i].name,
-            .path = config->scripts[i].path,
-            .arguments = config->scripts[i].arguments,
-        };
+    if (status != AW_EXIT_OK)
+        return status;
     aw_package_path(run->package_path);
     run->runtime_config = (struct aw_runtime_config){
         .host = {.devices = run->devices,
@@ -142,6 +202,11 @@ static int fill_runtime_config(struct run *run)
                  /* After a `finally` that took all of the grace there is still
                   * time for it before the forced end. */
                  .executor_timeout_s = rest_s > 0 ? rest_s : 0},
+        .supervisor = {.scripts = run->supervisions,
+                       .stop_grace_s = config->stop_grace_s,
+                       .stop_timeout_s = config->stop_timeout_s,
+                       .start_timeout_s = config->start_timeout_s,
+                       .reload_settle_s = config->reload_settle_s},
         .stop_grace_s = config->stop_grace_s,
         .stop_timeout_s = config->stop_timeout_s,
     };
@@ -169,6 +234,7 @@ static int open_control(struct run *run) AW_ON(main) AW_NO_GIL
         .device_count = run->device_count,
         .log = run->log,
         .loop = aw_runtime_loop(run->runtime),
+        .runtime = run->runtime,
     };
     struct aw_error error = {0};
     int result = aw_control_new(&config, &run->control, &error);
@@ -311,7 +377,10 @@ static void clean_up(struct run *run) AW_ON(main) AW_NO_GIL
     for (size_t i = 0; i < run->device_count; i++)
         aw_device_unref(run->devices[i]);
     free(run->devices);
+    for (size_t i = 0; run->scripts && i < run->config->script_count; i++)
+        free((char *)(uintptr_t)run->scripts[i].state_path);
     free(run->scripts);
+    free(run->supervisions);
     aw_config_free(run->config);
     if (run->stats && run->stats != stdout)
         fclose(run->stats);

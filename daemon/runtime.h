@@ -10,15 +10,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "daemon/supervisor.h"
 #include "devices/queue/error.h"
 #include "devices/queue/roles.h"
 #include "pymod/host.h"
 
-struct ev_loop;
 struct aw_runtime;
+struct ev_loop;
 
 struct aw_runtime_config {
     struct aw_host_config host;
+    struct aw_supervisor_config supervisor;
     double stop_grace_s;   /* from the signal to the second cancel */
     double stop_timeout_s; /* from the signal to the forced end */
 };
@@ -32,11 +34,6 @@ struct aw_outcome {
  * kept until aw_runtime_run(). Returns 0 or a negative errno. */
 int aw_runtime_new(struct aw_runtime **ret_runtime) AW_ON(main) AW_NO_GIL;
 
-/* Its loop, for what else main serves: watchers are called while
- * aw_runtime_run() lasts. */
-struct ev_loop *aw_runtime_loop(const struct aw_runtime *runtime)
-    AW_ON(main) AW_NO_GIL;
-
 /* Runs the scripts to their end, or to the end of a stop, and closes the
  * devices. `config` must stay as long as the runtime, and for ever if the
  * outcome is `abandoned`. Returns 0, or a negative errno with a sentence if
@@ -44,6 +41,13 @@ struct ev_loop *aw_runtime_loop(const struct aw_runtime *runtime)
 int aw_runtime_run(struct aw_runtime *runtime,
                    const struct aw_runtime_config *config,
                    struct aw_outcome *ret_outcome, struct aw_error *error)
+    AW_ON(main) AW_NO_GIL;
+
+/* For those who serve beside it on the main thread: its loop, and, while
+ * aw_runtime_run() is under way, the supervisor of its scripts, else NULL. */
+struct ev_loop *aw_runtime_loop(const struct aw_runtime *runtime)
+    AW_ON(main) AW_NO_GIL;
+struct aw_supervisor *aw_runtime_supervisor(const struct aw_runtime *runtime)
     AW_ON(main) AW_NO_GIL;
 
 /* Gives the signals back. Accepts NULL. Not after an `abandoned` outcome. */

@@ -347,6 +347,14 @@ void aw_device_detach(struct aw_device *device, struct aw_queue *queue);
  */
 void aw_device_retire(struct aw_device *device, struct aw_queue *queue);
 
+/* Puts `queue` in the place of `old`, an attached queue of the same owner and
+ * name that nobody takes from any more: see aw_queue_succeed(). Waits. Returns
+ * 0, -ENODEV (`old` is not attached), -EPERM as aw_device_attach(), or why it
+ * cannot wake the reader: then nothing has changed. `old` is closed and out of
+ * the ledger after this. */
+int aw_device_replace(struct aw_device *device, struct aw_queue *old,
+                      struct aw_queue *queue);
+
 /* Replaces the filters of an attached queue, between two frames. Waits. Returns
  * 0, -EINVAL, -ENOMEM, or -ENODEV if it is not attached. */
 int aw_device_set_filters(struct aw_device *device, struct aw_queue *queue,

@@ -77,6 +77,14 @@ static int admit(struct aw_ledger_book *book, const struct aw_queue *queue,
     return reserve_entry(book);
 }
 
+/* What its policy is, which another queue in its place may change. */
+static void describe(struct aw_book_entry *entry)
+{
+    entry->report.observer = entry->queue->observer;
+    entry->report.overflow = entry->queue->overflow;
+    entry->report.depth = aw_queue_depth(entry->queue);
+}
+
 int aw_book_enter(struct aw_ledger_book *book, struct aw_queue *queue,
                   bool allow_block)
 {
@@ -91,9 +99,7 @@ int aw_book_enter(struct aw_ledger_book *book, struct aw_queue *queue,
         entry->queue = aw_queue_ref(queue);
         memcpy(entry->report.name, queue->name, sizeof(queue->name));
         memcpy(entry->report.owner, queue->owner, sizeof(queue->owner));
-        entry->report.observer = queue->observer;
-        entry->report.overflow = queue->overflow;
-        entry->report.depth = aw_queue_depth(queue);
+        describe(entry);
     }
     pthread_mutex_unlock(&book->lock);
     return result;
@@ -107,6 +113,34 @@ static struct aw_book_entry *find(struct aw_ledger_book *book,
             return &book->entries[i];
     }
     return NULL;
+}
+
+int aw_book_permits(struct aw_ledger_book *book, struct aw_queue *queue,
+                    bool allow_block)
+{
+    int result = 0;
+
+    pthread_mutex_lock(&book->lock);
+    if (!allow_block && would_block(book, queue))
+        result = -EPERM;
+    pthread_mutex_unlock(&book->lock);
+    return result;
+}
+
+void aw_book_replace(struct aw_ledger_book *book, struct aw_queue *old,
+                     struct aw_queue *queue)
+{
+    struct aw_book_entry *entry;
+
+    pthread_mutex_lock(&book->lock);
+    entry = find(book, old);
+    if (entry) {
+        entry->queue = aw_queue_ref(queue);
+        describe(entry);
+    }
+    pthread_mutex_unlock(&book->lock);
+    if (entry)
+        aw_queue_unref(old);
 }
 
 static void remove_entry(struct aw_ledger_book *book,

@@ -32,6 +32,15 @@ void aw_book_deinit(struct aw_ledger_book *book);
 int aw_book_enter(struct aw_ledger_book *book, struct aw_queue *queue,
                   bool allow_block);
 
+/* May it be in the book beside the other owners' queues? 0 or -EPERM, as
+ * above. */
+int aw_book_permits(struct aw_ledger_book *book, struct aw_queue *queue,
+                    bool allow_block);
+
+/* The line of `old` is that of `queue` from now on. */
+void aw_book_replace(struct aw_ledger_book *book, struct aw_queue *old,
+                     struct aw_queue *queue);
+
 /* Replaces the reference by the final figures, or takes an observer out
  * altogether; false if it was not there. The
  * caller keeps a reference of its own. */

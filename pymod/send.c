@@ -45,6 +45,8 @@ static int begin(SendObject *self)
     PyObject *loop;
     int result;
 
+    if (aw_module_pass_gate(module) < 0)
+        return -1;
     if (!bridge)
         return -1;
     loop = aw_module_running_loop(module);
@@ -161,6 +163,8 @@ PyObject *aw_send_new(DeviceObject *device, PyObject *frame)
     struct aw_send *send;
     SendObject *self;
 
+    if (aw_module_pass_gate(module) < 0)
+        return NULL;
     if (aw_frame_to_send(module, frame, aw_device_kind(device->device), &send) <
         0)
         return NULL;

@@ -14,13 +14,17 @@ _awaitctl_names() {
 
 _awaitctl() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands='status devices queues top log dump send metrics'
+    local commands='status devices queues scripts reload restart stop top log'
+    commands+=' dump send metrics'
     local options='--socket --json --follow --openmetrics --to --help --version'
     COMPREPLY=()
     case $before in
     --socket | -s) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
     dump | send)
         mapfile -t COMPREPLY < <(compgen -W "$(_awaitctl_names devices)" -- "$word")
+        ;;
+    reload | restart | stop)
+        mapfile -t COMPREPLY < <(compgen -W "$(_awaitctl_names scripts)" -- "$word")
         ;;
     *)
         case $word in

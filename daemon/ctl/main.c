@@ -80,6 +80,49 @@ static int run_send(const struct command *command, const struct words *words,
     return status == AW_CTL_OK ? finish(command, words, result) : status;
 }
 
+/* One line for each script; a failure is one of the whole. */
+static int show_replies(const json_t *result)
+{
+    const json_t *list = json_object_get(result, "scripts");
+    int status = AW_CTL_OK;
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *reply = json_array_get(list, i);
+        bool good = json_is_true(json_object_get(reply, "ok"));
+
+        fprintf(good ? stdout : stderr, "%s: ", aw_ctl_text(reply, "script"));
+        if (good)
+            printf("generation %llu\n",
+                   (unsigned long long)aw_ctl_count(reply, "generation"));
+        else
+            fprintf(stderr, "%s\n", aw_ctl_text(reply, "text"));
+        if (!good)
+            status = AW_CTL_REFUSED;
+    }
+    return status;
+}
+
+static int run_scripts(const struct command *command, const struct words *words,
+                       struct aw_ctl_link *link)
+{
+    json_t *result;
+    int status = aw_ctl_ask(link,
+                            json_pack("{s:s, s:s*}", "command", command->name,
+                                      "script", words->arguments[0]),
+                            &result);
+
+    if (status != AW_CTL_OK)
+        return status;
+    if (words->json) {
+        json_dumpf(result, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else {
+        status = show_replies(result);
+    }
+    json_decref(result);
+    return status;
+}
+
 static int run_dump(const struct command *command, const struct words *words,
                     struct aw_ctl_link *link)
 {
@@ -108,6 +151,12 @@ static const struct command commands[] = {
     {"devices", 0, 0, run_plain, aw_ctl_show_devices, "",
      "their links, and what they sent"},
     {"queues", 0, 0, run_plain, aw_ctl_show_queues, "", "the ledger of each"},
+    {"scripts", 0, 0, run_plain, aw_ctl_show_scripts, "",
+     "what they do, and what became of them"},
+    {"reload", 0, 1, run_scripts, NULL, "[SCRIPT]",
+     "the new version in place of the old one; all without SCRIPT"},
+    {"restart", 0, 1, run_scripts, NULL, "[SCRIPT]", "end, and start again"},
+    {"stop", 0, 1, run_scripts, NULL, "[SCRIPT]", "end, and leave it so"},
     {"top", 0, 0, run_top, NULL, "",
      "rates, depths and losses, live; -n ROUNDS, -i SECONDS"},
     {"log", 0, 0, run_log, NULL, "",

@@ -112,6 +112,23 @@ void aw_ctl_show_queues(const json_t *result)
     print_list(json_object_get(result, "queues"), all);
 }
 
+void aw_ctl_show_scripts(const json_t *result)
+{
+    static const struct column columns[] = {
+        {"<script", "name"},
+        {"<state", "state"},
+        {"generation", "generation"},
+        {"restarts", "restarts"},
+        {"reloads", "reloads"},
+        {"failed reloads", "failed_reloads"},
+        {"exit", "exit_status"},
+        {"<last error", "last_error"},
+        {NULL, NULL},
+    };
+
+    print_list(json_object_get(result, "scripts"), columns);
+}
+
 void aw_ctl_show_status(const json_t *result)
 {
     uint64_t up_s =

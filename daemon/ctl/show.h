@@ -10,6 +10,7 @@
 void aw_ctl_show_status(const json_t *result);
 void aw_ctl_show_devices(const json_t *result);
 void aw_ctl_show_queues(const json_t *result);
+void aw_ctl_show_scripts(const json_t *result);
 void aw_ctl_show_metrics(const json_t *result);
 
 /* A member of an object, by a path of keys with dots between them: "" or 0 if

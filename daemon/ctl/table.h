@@ -15,7 +15,7 @@ struct aw_ctl_row {
 
 struct aw_ctl_table {
     const char *const *heads; /* NULL at the end; "<" first: to the left */
-    const char *gap; /* between columns; NULL: two blanks */
+    const char *gap;          /* between columns; NULL: two blanks */
     struct aw_ctl_row *rows;
     size_t count, capacity;
 };

@@ -167,3 +167,8 @@ void aw_queue_set_outcome(struct aw_queue *queue, enum aw_queue_state state,
         &queue->outcome, &open, (uint32_t)state | (uint32_t)failure << 8,
         memory_order_release, memory_order_relaxed);
 }
+
+void aw_queue_end(struct aw_queue *queue)
+{
+    aw_queue_set_outcome(queue, AW_QUEUE_CLOSED, 0);
+}

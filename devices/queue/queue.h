@@ -129,6 +129,9 @@ struct aw_queue {
 int aw_queue_new(const struct aw_queue_config *config,
                  struct aw_queue **ret_queue);
 
+/* Ends a queue that no reader has, as AW_QUEUE_CLOSED. */
+void aw_queue_end(struct aw_queue *queue);
+
 struct aw_queue *aw_queue_ref(struct aw_queue *queue);
 
 /* Frees the queue with its last reference. Accepts NULL. */
@@ -204,6 +207,13 @@ void aw_queue_wake_due(struct aw_queue *queue, uint64_t now_ns) AW_ON(reader);
  * AW_QUEUE_LOST, else 0. */
 void aw_queue_finish(struct aw_queue *queue, enum aw_queue_state state,
                      int failure) AW_ON(reader);
+
+/* Puts `queue`, which is new, in the place of `old`, which has no consumer any
+ * more: what pends in `old`, claimed frames included, is offered to it in
+ * order, and its ledger goes on from the old one's, so that what does not pass
+ * or fit is counted. Returns 0, or -EAGAIN for a damaged ledger. */
+int aw_queue_succeed(struct aw_queue *queue, struct aw_queue *old)
+    AW_ON(reader);
 
 /* Replaces the filters by `filters`, allocated with malloc and now owned by the
  * queue; NULL and 0: everything passes. Frees the old ones. */

@@ -96,6 +96,11 @@ class Stop:
             self._answered = self._asked
             _awaitd._interrupt(self.thread)
 
+    def give_up(self) -> None:
+        """Interrupt what it does, whether it has a loop or not."""
+        self._asked += 1
+        self._interrupt()
+
     # ---- the script's thread answers ----
 
     def _answer(self, number: int, signum: int, again: bool) -> None:
