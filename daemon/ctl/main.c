@@ -81,7 +81,7 @@ static int run_send(const struct command *command, const struct words *words,
 }
 
 /* One line for each script; a failure is one of the whole. */
-static int show_replies(const json_t *result)
+static int show_replies(const json_t *result, bool json)
 {
     const json_t *list = json_object_get(result, "scripts");
     int status = AW_CTL_OK;
@@ -90,14 +90,12 @@ static int show_replies(const json_t *result)
         const json_t *reply = json_array_get(list, i);
         bool good = json_is_true(json_object_get(reply, "ok"));
 
-        fprintf(good ? stdout : stderr, "%s: ", aw_ctl_text(reply, "script"));
-        if (good)
-            printf("generation %llu\n",
-                   (unsigned long long)aw_ctl_count(reply, "generation"));
-        else
-            fprintf(stderr, "%s\n", aw_ctl_text(reply, "text"));
         if (!good)
             status = AW_CTL_REFUSED;
+        if (!json)
+            fprintf(good ? stdout : stderr, "%s: %s%s\n",
+                    aw_ctl_text(reply, "script"), good ? "done" : "",
+                    good ? "" : aw_ctl_text(reply, "text"));
     }
     return status;
 }
@@ -113,11 +111,10 @@ static int run_scripts(const struct command *command, const struct words *words,
 
     if (status != AW_CTL_OK)
         return status;
+    status = show_replies(result, words->json);
     if (words->json) {
         json_dumpf(result, stdout, JSON_INDENT(2));
         putchar('\n');
-    } else {
-        status = show_replies(result);
     }
     json_decref(result);
     return status;
@@ -154,7 +151,7 @@ static const struct command commands[] = {
     {"scripts", 0, 0, run_plain, aw_ctl_show_scripts, "",
      "what they do, and what became of them"},
     {"reload", 0, 1, run_scripts, NULL, "[SCRIPT]",
-     "the new version in place of the old one; all without SCRIPT"},
+     "puts a new version in its place; without SCRIPT all"},
     {"restart", 0, 1, run_scripts, NULL, "[SCRIPT]", "end, and start again"},
     {"stop", 0, 1, run_scripts, NULL, "[SCRIPT]", "end, and leave it so"},
     {"top", 0, 0, run_top, NULL, "",

@@ -129,27 +129,32 @@ void aw_ctl_show_scripts(const json_t *result)
     print_list(json_object_get(result, "scripts"), columns);
 }
 
-void aw_ctl_show_status(const json_t *result)
+static unsigned long long number(const json_t *object, const char *path)
 {
-    uint64_t up_s =
-        (uint64_t)json_number_value(json_object_get(result, "up_s"));
+    return aw_ctl_count(object, path);
+}
+
+void aw_ctl_show_head(const json_t *result)
+{
+    unsigned long long up_s =
+        (unsigned long long)json_number_value(json_object_get(result, "up_s"));
     bool exact = json_is_true(json_object_get(result, "exact"));
     bool lossless = json_is_true(json_object_get(result, "lossless"));
 
-    printf("awaitd %s, process %llu, up %llu:%02llu:%02llu\n",
-           aw_ctl_text(result, "version"),
-           (unsigned long long)aw_ctl_count(result, "pid"),
-           (unsigned long long)up_s / 3600, (unsigned long long)up_s / 60 % 60,
-           (unsigned long long)up_s % 60);
-    printf("devices: %llu, open queues: %llu\n",
-           (unsigned long long)aw_ctl_count(result, "devices"),
-           (unsigned long long)aw_ctl_count(result, "queues"));
-    printf("ledger: %s, %s\n", exact ? "exact" : "NOT EXACT",
-           lossless ? "nothing lost" : "frames lost (awaitctl queues)");
-    printf("socket: %s, %llu clients, %llu dropped\n",
-           aw_ctl_text(result, "socket"),
-           (unsigned long long)aw_ctl_count(result, "clients"),
-           (unsigned long long)aw_ctl_count(result, "dropped_clients"));
+    printf("awaitd %s, process %llu, up %llu:%02llu:%02llu, ledger %s, %s\n",
+           aw_ctl_text(result, "version"), number(result, "pid"), up_s / 3600,
+           up_s / 60 % 60, up_s % 60, exact ? "exact" : "NOT EXACT",
+           lossless ? "nothing lost" : "frames lost");
+}
+
+void aw_ctl_show_status(const json_t *result)
+{
+    aw_ctl_show_head(result);
+    printf("devices: %llu, open queues: %llu\n", number(result, "devices"),
+           number(result, "queues"));
+    printf("socket: %s, clients: %llu, dropped: %llu\n",
+           aw_ctl_text(result, "socket"), number(result, "clients"),
+           number(result, "dropped_clients"));
 }
 
 void aw_ctl_show_metrics(const json_t *result)

@@ -174,7 +174,7 @@ static void draw(const struct picture *then, const struct picture *now)
      * terminal, and stays when the program ends. */
     if (width > 0)
         fputs("\033[H\033[J", stdout);
-    aw_ctl_show_status(now->status);
+    aw_ctl_show_head(now->status);
     putchar('\n');
     draw_devices(then, now, width);
     putchar('\n');
