@@ -221,6 +221,7 @@ static int open_listener(struct aw_control *control, struct aw_error *error)
 }
 
 static int open_all(struct aw_control *control, struct aw_error *error)
+    AW_ON(main)
 {
     int result =
         find_group(control->config.read_group, &control->read_gid, error);

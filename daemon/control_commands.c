@@ -11,7 +11,7 @@
 struct command {
     const char *name;
     enum aw_control_right right;
-    void (*handle)(struct aw_control_request *request) AW_ON(main);
+    void (*handle)(struct aw_control_request *request); /* on main */
     const char *keys[KEYS_MAX]; /* beside `command` and `id` */
 };
 

@@ -228,7 +228,7 @@ def test_top_on_a_terminal_redraws_within_80_columns(control, awaitd_binary):
     lines = text.removeprefix("\033[H\033[J").splitlines()
     assert max(map(len, lines)) <= 80
     assert "a_very_lo~ a queue~ script" in lines[-1]
-    assert lines[-1].split()[-3:] == ["0", "103.6k", "0"]
+    assert lines[-1].split()[-3:] == ["0", "104k", "0"]
 
 
 # ---- completion ----
