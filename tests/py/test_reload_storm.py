@@ -35,12 +35,13 @@ UNDER = """
     from awaitd.devices import bus, wire
     script, state = awaitd.script, awaitd.script.state
     q = bus.queue(name="q")
+    print("began", flush=True)
     me = script.generation.to_bytes(4, "big")
 
     async def control():
         while True:
             await wire.send(awaitd.CanFrame(0x200, me))
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
 
     async def work():
         expected = state.get("next", 0)
@@ -102,7 +103,7 @@ def test_200_reloads_under_8000_frames_a_second(host, run_daemon):  # noqa: F811
         "run", "-c", file, "-d", "bus=virtual:can", "-d", "wire=virtual:can",
         deadline_s=110,
     )  # fmt: skip
-    process.line("runs", stream="stderr")
+    process.line("under: began")
     for number in range(2, RELOADS + 2):
         host.write("under.py", UNDER.format(number))
         process.signal(signal.SIGHUP)
