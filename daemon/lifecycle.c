@@ -38,7 +38,7 @@ void aw_supervised_start(struct aw_supervised *script, enum aw_host_start how)
 {
     uint64_t generation = ++script->newest;
 
-    if (how == AW_HOST_RELOAD) {
+    if (how == AW_HOST_RELOAD || how == AW_HOST_RELOAD_CHANGED) {
         script->candidate = generation;
     } else {
         script->generation = generation;

@@ -17,16 +17,19 @@
 /* After a reload, whatever came of it: one for all who asked meanwhile. */
 static void go_on(struct aw_supervised *script) AW_ON(main) AW_NO_GIL
 {
+    bool anyway;
+
     script->phase = AW_RELOAD_NONE;
     if (!script->again || script->supervisor->ending || script->stopping)
         return;
-    script->again = false;
+    anyway = script->again_anyway;
+    script->again = script->again_anyway = false;
     script->reloads = script->next_reloads;
     script->next_reloads = NULL;
-    aw_reload_begin(script);
+    aw_reload_begin(script, anyway);
 }
 
-void aw_reload_begin(struct aw_supervised *script)
+void aw_reload_begin(struct aw_supervised *script, bool anyway)
 {
     const struct aw_supervisor_config *config = script->supervisor->config;
 
@@ -34,7 +37,8 @@ void aw_reload_begin(struct aw_supervised *script)
     script->died.generation = 0;
     script->reverts = script->alive;
     ev_timer_stop(script->supervisor->loop, &script->backoff);
-    aw_supervised_start(script, AW_HOST_RELOAD);
+    aw_supervised_start(script,
+                        anyway ? AW_HOST_RELOAD : AW_HOST_RELOAD_CHANGED);
     aw_supervised_after(script, &script->patience, config->start_timeout_s);
 }
 
@@ -94,9 +98,9 @@ static void resume_old(struct aw_supervised *script) AW_ON(main) AW_NO_GIL
 {
     struct aw_host_event died = script->died;
 
+    script->phase = AW_RELOAD_NONE;
     script->died.generation = 0;
     if (died.generation != 0 && !script->alive) {
-        script->phase = AW_RELOAD_NONE;
         aw_supervised_apply_policy(script, &died);
     } else if (script->state == AW_SCRIPT_BACKING_OFF) {
         aw_supervised_after(script, &script->backoff, script->delay_s);
@@ -112,6 +116,11 @@ void aw_reload_failed(struct aw_supervised *script,
 
     ev_timer_stop(script->supervisor->loop, &script->patience);
     script->candidate = 0;
+    if (event->unchanged) {
+        aw_replies_answer(&script->reloads, script, 0, "");
+        resume_old(script);
+        return;
+    }
     snprintf(text, sizeof(text), "%s",
              event->text[0] ? event->text : "the new version has ended");
     fail(script, -EINVAL, text);

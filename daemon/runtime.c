@@ -218,7 +218,8 @@ static void on_hangup(struct ev_loop *loop, ev_signal *watcher, int events)
     (void)loop;
     (void)events;
     if (runtime->phase == PHASE_RUNNING && runtime->supervisor)
-        aw_supervisor_reload(runtime->supervisor, AW_SCRIPT_ALL, NULL, NULL);
+        aw_supervisor_reload_changed(runtime->supervisor, AW_SCRIPT_ALL, NULL,
+                                     NULL);
 }
 
 static void on_grace(struct ev_loop *loop, ev_timer *watcher, int events)

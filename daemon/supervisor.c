@@ -90,19 +90,32 @@ static void serve(struct aw_supervisor *supervisor, size_t index,
     }
 }
 
-static void reload_one(struct aw_supervised *script, struct aw_ask *ask)
-    AW_ON(main) AW_NO_GIL
+static void reload(struct aw_supervised *script, struct aw_ask *ask,
+                   bool anyway) AW_ON(main) AW_NO_GIL
 {
     if (script->phase != AW_RELOAD_NONE) {
         aw_ask_wait(ask, &script->next_reloads);
         script->again = true;
+        script->again_anyway |= anyway;
     } else if (script->stopping) {
         aw_ask_answer(ask, script, -EBUSY,
                       "the version that runs was asked to end, and has not");
     } else {
         aw_ask_wait(ask, &script->reloads);
-        aw_reload_begin(script);
+        aw_reload_begin(script, anyway);
     }
+}
+
+static void reload_one(struct aw_supervised *script, struct aw_ask *ask)
+    AW_ON(main) AW_NO_GIL
+{
+    reload(script, ask, true);
+}
+
+static void reload_changed(struct aw_supervised *script, struct aw_ask *ask)
+    AW_ON(main) AW_NO_GIL
+{
+    reload(script, ask, false);
 }
 
 /* A restart or a stop overtakes a reload. */
@@ -119,7 +132,7 @@ static void overtake(struct aw_supervised *script) AW_ON(main) AW_NO_GIL
     } else if (script->phase != AW_RELOAD_NONE) {
         aw_reload_give_up(script, -ECANCELED, text);
     }
-    script->again = false;
+    script->again = script->again_anyway = false;
     aw_replies_answer(&script->next_reloads, script, -ECANCELED, text);
     ev_timer_stop(script->supervisor->loop, &script->backoff);
 }
@@ -172,6 +185,14 @@ void aw_supervisor_reload(struct aw_supervisor *supervisor, size_t script,
 {
     AW_ASSERT_ROLE(MAIN);
     serve(supervisor, script, reload_one, replied, context);
+}
+
+void aw_supervisor_reload_changed(struct aw_supervisor *supervisor,
+                                  size_t script, aw_script_replied replied,
+                                  void *context)
+{
+    AW_ASSERT_ROLE(MAIN);
+    serve(supervisor, script, reload_changed, replied, context);
 }
 
 void aw_supervisor_restart(struct aw_supervisor *supervisor, size_t script,

@@ -106,6 +106,12 @@ void aw_supervisor_reload(struct aw_supervisor *supervisor, size_t script,
                           aw_script_replied replied, void *context)
     AW_ON(main) AW_NO_GIL;
 
+/* The same, if its file or a module in its folder has changed: else the answer
+ * is 0 at once, and the script is not touched. For SIGHUP. */
+void aw_supervisor_reload_changed(struct aw_supervisor *supervisor,
+                                  size_t script, aw_script_replied replied,
+                                  void *context) AW_ON(main) AW_NO_GIL;
+
 /* Ends the script and starts it again, from its file; answers when it has been
  * started, or -ETIMEDOUT if it does not end. */
 void aw_supervisor_restart(struct aw_supervisor *supervisor, size_t script,

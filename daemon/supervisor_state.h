@@ -47,7 +47,8 @@ struct aw_supervised {
 
     enum aw_reload_phase phase;
     uint64_t candidate;        /* the new version's generation, or 0 */
-    bool again;                /* another reload is wanted after this one */
+    bool again;                /* another reload is wanted after this one, */
+    bool again_anyway;         /* whether there is a change or not */
     bool reverts;              /* there is an old version to go back to */
     struct aw_host_event died; /* the old one's end while a new one prepares */
 
@@ -114,7 +115,9 @@ void aw_supervisor_check_idle(struct aw_supervisor *supervisor)
 
 /* ---- reload.c ---- */
 
-void aw_reload_begin(struct aw_supervised *script) AW_ON(main) AW_NO_GIL;
+/* With `anyway` whether anything has changed or not. */
+void aw_reload_begin(struct aw_supervised *script, bool anyway)
+    AW_ON(main) AW_NO_GIL;
 void aw_reload_held(struct aw_supervised *script) AW_ON(main) AW_NO_GIL;
 
 /* The old version has ended, the new one goes on. */

@@ -57,6 +57,7 @@ struct aw_host_event {
     size_t script;       /* index into aw_host_config.scripts */
     uint64_t generation; /* of that script */
     int status;          /* the script's exit status, 0..255 */
+    bool unchanged;      /* AW_HOST_RELOAD_CHANGED: nothing has */
     bool cancelled;      /* it ended by the cancellation that was asked for */
     char text[400];      /* one line: FILE:LINE: the error it ended by, or "" */
 };
@@ -69,6 +70,8 @@ enum aw_host_start {
      * the loop, its first queue(), send(), open() or look at its state, or at
      * its end, until aw_host_admit(). */
     AW_HOST_RELOAD,
+    /* The same, but if nothing has changed it ends before its first line. */
+    AW_HOST_RELOAD_CHANGED,
     AW_HOST_REVERT, /* the code before the newest, as it is in memory */
 };
 

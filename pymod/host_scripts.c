@@ -9,9 +9,8 @@
 #include "devices/queue/log.h"
 
 static const char *const start_names[] = {
-    [AW_HOST_START] = "start",
-    [AW_HOST_RESTART] = "restart",
-    [AW_HOST_RELOAD] = "reload",
+    [AW_HOST_START] = "start",   [AW_HOST_RESTART] = "restart",
+    [AW_HOST_RELOAD] = "reload", [AW_HOST_RELOAD_CHANGED] = "changed",
     [AW_HOST_REVERT] = "revert",
 };
 
@@ -110,13 +109,14 @@ int aw_host_begin(struct aw_host *host, PyObject *module, int dump_signal)
 static void take_result(PyObject *result, struct aw_host_event *event)
 {
     const char *text = "";
-    int cancelled = 0;
+    int cancelled = 0, unchanged = 0;
 
     event->status = 70;
-    if (!result ||
-        !PyArg_ParseTuple(result, "ips", &event->status, &cancelled, &text))
+    if (!result || !PyArg_ParseTuple(result, "ipps", &event->status, &cancelled,
+                                     &unchanged, &text))
         PyErr_WriteUnraisable(result);
     event->cancelled = cancelled != 0;
+    event->unchanged = unchanged != 0;
     snprintf(event->text, sizeof(event->text), "%s", text);
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from control import control  # noqa: F401
@@ -177,34 +178,33 @@ def test_devices_give_link_and_what_was_sent(control):
     assert device["send"]["exact"] is True
 
 
-def test_control_answers_while_a_script_holds_the_interpreter(control):
-    """H14. The script is inside a C function that keeps Python's lock, and
-    stays there until this test lets it go, which is after the answers."""
-    import os
-
+def test_h14_control_answers_while_a_script_holds_the_interpreter(control):
+    """The script is inside a C function that keeps Python's lock: the shell
+    that the function waits for says so, and goes on when this test lets it,
+    which is after the answers."""
     fifo = control.folder / "fifo"
     os.mkfifo(fifo)
     process = control.start(
         f"""
-        import asyncio, ctypes, os
+        import asyncio, ctypes
         from awaitd.devices import bus
         q = bus.queue()
         # PyDLL keeps the lock during the call.
         libc = ctypes.PyDLL(None)
-        fd = os.open({str(fifo)!r}, os.O_RDWR)
-        letter = ctypes.create_string_buffer(1)
-        print("ready", flush=True)
-        libc.read(fd, letter, 1)
-        print("let go", letter.value, flush=True)
-        """
+        libc.system(b"echo inside; read word < {fifo}; echo $word")
+        print("outside", flush=True)
+        """,
+        ready="inside",
     )
     client = control.connect()
     assert client.get("status")["exact"]
     assert len(client.get("queues")["queues"]) == 1
+    assert client.get("scripts")["scripts"][0]["state"] == "running"
     assert "awaitd_build_info" in client.get("metrics")["text"]
     assert client.get("send", device="bus", frame="123#01") == {"sent": True}
-    assert "let go" not in process.stdout
-    with open(fifo, "wb", buffering=0) as release:
-        release.write(b"!")
-    process.line("let go b'!'")
+    assert "outside" not in process.stdout
+    with open(fifo, "w") as release:
+        release.write("let go\n")
+    process.line("let go")
+    process.line("outside")
     assert process.finish() == 0, process.stderr

@@ -36,9 +36,10 @@ static void test_load_unknown_script_key_is_refused(void **state)
         state, "scripts:\n  - path: a.py\n    arg: [b]\n",
         ":3: scripts[0].arg: unknown key; did you mean \"args\"?");
     fixture_assert_refused(
-        state, "scripts:\n  - path: a.py\n    restart: yes\n",
-        ":3: scripts[0].restart: unknown key; there are name, path "
-        "and args");
+        state, "scripts:\n  - path: a.py\n    priority: 1\n",
+        ":3: scripts[0].priority: unknown key; there are name, path, args, "
+        "paths, restart, restart_delay_s, restart_limit, restart_interval_s, "
+        "on_restart and state");
 }
 
 static void test_load_misspelt_option_is_suggested(void **state)

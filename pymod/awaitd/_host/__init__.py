@@ -45,7 +45,10 @@ def start(
 def create(index: int, generation: int, reason: str) -> None:
     """Make a version of a script, which ``run`` will run."""
     slot = _slots[index]
-    script = HostedScript(slot, generation, reason, _slots)
+    only_changed = reason == "changed"
+    if only_changed:
+        reason = "reload"
+    script = HostedScript(slot, generation, reason, _slots, only_changed)
     slot.versions[generation] = script
     if reason != "start":
         _awaitd._set_gate_hook(_pass_gate)
@@ -55,9 +58,9 @@ def create(index: int, generation: int, reason: str) -> None:
         slot.succeed(script)
 
 
-def run(index: int, generation: int) -> tuple[int, bool, str]:
-    """Run a version to its end: (exit status, ended by cancellation, what went
-    wrong in one line)."""
+def run(index: int, generation: int) -> tuple[int, bool, bool, str]:
+    """Run a version to its end: (exit status, ended by cancellation, ended as
+    nothing has changed, what went wrong in one line)."""
     slot = _slots[index]
     try:
         return slot.versions[generation].run()

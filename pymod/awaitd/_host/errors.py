@@ -28,6 +28,8 @@ def locate(error: BaseException, path: str) -> str:
     elif isinstance(error, SyntaxError):
         what = f"{type(error).__name__}: {error.msg}"
     else:
-        what = "".join(traceback.format_exception_only(error)).strip()
+        what = "".join(
+            traceback.format_exception_only(type(error), error)
+        ).strip()
     line = " ".join(f"{_place(error, path)}: {what}".split())
     return line.encode()[:_ROOM].decode(errors="ignore")

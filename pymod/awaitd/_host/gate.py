@@ -16,14 +16,20 @@ class Discarded(SystemExit):
     """Raised where a version is held that is not wanted."""
 
 
+class Unchanged(SystemExit):
+    """Raised where a version is like the one that runs."""
+
+
 class Gate:
     """Closed until it is opened; without ``tell`` it stays so.
 
-    ``late``: a loop may begin, and do its first turn.
+    ``late``: a loop may begin, and do its first turn. ``failed``: that turn has
+    been the last.
     """
 
     def __init__(self, tell: Callable[[], object] | None) -> None:
         self.late = False
+        self.failed = False
         self._tell = tell
         self._told = False
         self._verdict = threading.Event()

@@ -36,6 +36,23 @@ def _belongs(module: object, folder: str) -> bool:
     return _home(file) == folder
 
 
+# By how much the clock of file systems may be behind time.time_ns().
+_COARSE_NS = 20_000_000
+
+
+def are_newer(folder: str, loaded_ns: int) -> bool:
+    """Has a module from this folder been written since?"""
+    for module in list(sys.modules.values()):
+        if not _belongs(module, folder):
+            continue
+        with contextlib.suppress(OSError):
+            status = os.stat(str(module.__file__))
+            newest_ns = max(status.st_mtime_ns, status.st_ctime_ns)
+            if newest_ns > loaded_ns - _COARSE_NS:
+                return True
+    return False
+
+
 def purge(folder: str) -> dict[str, types.ModuleType]:
     """Have what was imported from this folder imported anew: what it was.
 

@@ -11,6 +11,7 @@ import inspect
 import os
 import sys
 import threading
+import time
 import types
 import weakref
 from collections.abc import Callable
@@ -20,7 +21,7 @@ import _awaitd
 from awaitd import _registry, _traceback
 from awaitd._host import errors, modules, output, threads
 from awaitd._host.current import enter
-from awaitd._host.gate import Discarded, Gate
+from awaitd._host.gate import Discarded, Gate, Unchanged
 from awaitd._host.slot import Slot
 from awaitd._host.stop import Stop
 from awaitd._script import ScriptInfo
@@ -31,7 +32,12 @@ class HostedScript(ScriptInfo):
     """One version of a script, from its thread's start to its end."""
 
     def __init__(
-        self, slot: Slot, generation: int, reason: str, slots: list[Slot]
+        self,
+        slot: Slot,
+        generation: int,
+        reason: str,
+        slots: list[Slot],
+        only_changed: bool = False,
     ) -> None:
         self.name = slot.name
         self.path = slot.path
@@ -44,10 +50,14 @@ class HostedScript(ScriptInfo):
         self.stop = Stop()
         # False while an error of this version brings the one before it back.
         self.settled = reason != "reload"
+        # A reload for those that have changed found no change.
+        self.unchanged = False
+        self._only_changed = reason == "reload" and only_changed
         self._slot = slot
         self._slots = slots
         self._gate: Gate | None = None
         self._code: types.CodeType | None = None
+        self._loaded = b"", 0  # source, when: time.time_ns()
         self._purged: dict[str, types.ModuleType] = {}
         self._queues: weakref.WeakSet[_awaitd.Queue[Any]] = weakref.WeakSet()
         # What would go with the frames and tasks that end, and must not.
@@ -67,9 +77,9 @@ class HostedScript(ScriptInfo):
 
     # ---- running ----
 
-    def run(self) -> tuple[int, bool, str]:
-        """Run to the end: (exit status, ended by the daemon's stop, what went
-        wrong)."""
+    def run(self) -> tuple[int, bool, bool, str]:
+        """Run to the end: (exit status, ended by the daemon's stop, unchanged,
+        what went wrong)."""
         result: tuple[int, bool] | None = None
         enter(self)
         self._name_thread()
@@ -80,7 +90,7 @@ class HostedScript(ScriptInfo):
                 if result is None:
                     result = self._run_and_report()
                 self._end(result[0])
-                return *result, self._failure
+                return *result, self.unchanged, self._failure
             except KeyboardInterrupt:
                 result = result or self._outcome
 
@@ -103,6 +113,9 @@ class HostedScript(ScriptInfo):
             self._execute()
             self.pass_gate()
             self._outcome = 0, False
+        except Unchanged:
+            self._outcome = 0, True
+            self.unchanged = True
         except Discarded:
             self._outcome = 0, True
         except SystemExit as exit_:
@@ -144,7 +157,7 @@ class HostedScript(ScriptInfo):
         )
         code = self._code = self._load()
         if self._gate is None:
-            self._slot.code, self._slot.code_before = code, self._slot.code
+            self._slot.take_code(code, self._loaded)
         if code.co_flags & inspect.CO_COROUTINE:
             if self._gate is not None:
                 # Its imports are in the first turn of the loop.
@@ -160,10 +173,14 @@ class HostedScript(ScriptInfo):
         if self.start_reason == "revert" and self._slot.code_before:
             modules.restore(self.folder, self._slot.modules_before)
             return self._slot.code_before
+        source = self._read()
+        if self._only_changed and not self._slot.has_changed(source):
+            raise Unchanged(0)
+        self._loaded = source, time.time_ns()
         if self.start_reason != "start":
             self._purged = modules.purge(self.folder)
         code: types.CodeType = compile(
-            self._read(),
+            source,
             self.path,
             "exec",
             flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
@@ -234,10 +251,21 @@ class HostedScript(ScriptInfo):
         if self._gate is not None and not self._gate.late:
             self._gate.wait(self)
 
+    def _end_turn(self) -> None:
+        """A loop's first turn is done: hold it there, but not one whose work
+        has failed in that turn, nor one that cleans up after it."""
+        gate = self._gate
+        if gate is None or gate.failed:
+            return
+        gate.failed = self.stop.has_ended()
+        if not gate.failed:
+            gate.wait(self)
+
     def admit(self) -> None:
         """It has come to its gate, and goes on. On the bridge."""
         slot, gate = self._slot, self._gate
-        slot.code, slot.code_before = self._code, slot.code
+        if self._code is not None:
+            slot.take_code(self._code, self._loaded)
         slot.modules_before, self._purged = self._purged, {}
         slot.succeed(self)
         self._gate = None
@@ -281,7 +309,7 @@ class HostedScript(ScriptInfo):
 
     def now_waits(self) -> None:
         """What the script does first, it has done."""
-        self.pass_gate()
+        self._end_turn()
         if not self._waits:
             self._waits = True
             release_held(self._slots)

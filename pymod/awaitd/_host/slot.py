@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import _awaitd
 from awaitd import _registry
+from awaitd._host import modules
 from awaitd._state import State
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class Slot:
         self.code: types.CodeType | None = None
         self.code_before: types.CodeType | None = None
         self.modules_before: dict[str, types.ModuleType] = {}
+        self._source = b""
+        self._loaded_ns = 0
         self._left: list[_awaitd.Queue[Any]] = []
 
     def succeed(self, script: HostedScript) -> None:
@@ -53,6 +56,20 @@ class Slot:
         if self.current is not None:
             self.current.shut()
         self.current = script
+
+    def take_code(
+        self, code: types.CodeType, loaded: tuple[bytes, int]
+    ) -> None:
+        """The code of the current version; that before it may come back."""
+        self.code, self.code_before = code, self.code
+        self._source, self._loaded_ns = loaded
+
+    def has_changed(self, source: bytes) -> bool:
+        """Is this another source, or has a module in the script's folder been
+        written since the current version was loaded?"""
+        return source != self._source or modules.are_newer(
+            self.folder, self._loaded_ns
+        )
 
     def leave(self, queue: _awaitd.Queue[Any]) -> None:
         """A version has ended and the next may take its queue over; one that

@@ -161,6 +161,11 @@ class Stop:
         if not left:
             raise KeyboardInterrupt
 
+    def has_ended(self) -> bool:
+        """What the loop runs for is done: it is about to stop."""
+        run = self._run
+        return run is not None and all(task.done() for task in run.tasks)
+
     def is_here(self) -> bool:
         """True on the script's own thread."""
         return threading.get_ident() == self.thread
