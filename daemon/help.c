@@ -22,7 +22,8 @@ static const char synopsis[] =
     "  awaitd check FILE        is this configuration right? opens nothing\n"
     "  awaitd help run          the options of run, exit status, stopping\n"
     "  awaitd help devices      every driver and its options\n"
-    "  awaitd --version\n";
+    "  awaitd --version\n"
+    "  awaitctl --help          a running awaitd: its state, frames, scripts\n";
 
 static const char example[] =
     "\n"

@@ -26,6 +26,8 @@ BUSY = """
     q = bus.queue(name="fast", depth=4)
     for n in range(6):
         await bus.send(awaitd.CanFrame(0x100 + n))
+    while q.stats().received < 6:
+        await asyncio.sleep(0)
     print("ready", flush=True)
     await asyncio.Event().wait()
 """
@@ -200,6 +202,8 @@ def test_top_on_a_terminal_redraws_within_80_columns(control, awaitd_binary):
         q = bus.queue(name="a queue with a very long name")
         for n in range(120000):
             await bus.send(awaitd.CanFrame(0x100))
+        while q.stats().received < 120000:
+            await asyncio.sleep(0)
         print("ready", flush=True)
         await asyncio.Event().wait()
         """,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 
@@ -92,7 +93,7 @@ def test_dump_and_a_blocking_queue_do_not_mind_each_other(control):
         print("again", flush=True)
         await asyncio.Event().wait()
         """
-    ).line
+    )
     viewer, sender = control.connect(), control.connect()
     viewer.get("dump", device="bus")
     sender.get("send", device="bus", frame="123#")
@@ -118,7 +119,7 @@ def test_dump_does_not_begin_a_replay(control):
 
 
 def test_dump_that_is_not_read_does_not_hold_up_a_replay(control):
-    count = 100_000
+    count = 40_000
     process = control.start(
         f"""
         from awaitd.devices import drive
@@ -128,17 +129,17 @@ def test_dump_that_is_not_read_does_not_hold_up_a_replay(control):
         async for frame in q:
             taken += 1
             if taken == 1:
-                input_ = open({str(control.folder / "go")!r}).read()
+                open({str(control.folder / "go")!r}).read()
         print("taken", taken, flush=True)
         """,
         devices=(write_log(control, count),),
         ready=None,
     )
-    import os
-
     os.mkfifo(control.folder / "go")
     process.line("ready")
     control.connect().get("dump", device="drive")
+    (_, queue) = control.connect().get("queues")["queues"]
+    assert (queue["observer"], queue["overflow"]) == (True, "drop-oldest")
     with open(control.folder / "go", "w"):
         pass
     process.line(f"taken {count}")

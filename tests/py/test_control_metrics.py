@@ -23,6 +23,8 @@ LOSES = """
     q = bus.queue(name="fast", depth=4)
     for n in range(6):
         await bus.send(awaitd.CanFrame(0x100 + n))
+    while q.stats().received < 6:
+        await asyncio.sleep(0)
     await q.get()
     print("ready", flush=True)
     await asyncio.Event().wait()

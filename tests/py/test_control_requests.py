@@ -146,6 +146,8 @@ def test_queues_give_the_ledger_of_each(control):
         q = bus.queue(name="fast", depth=4)
         for n in range(6):
             await bus.send(awaitd.CanFrame(0x100 + n))
+        while q.stats().received < 6:
+            await asyncio.sleep(0)
         print("ready", flush=True)
         await asyncio.Event().wait()
         """,
