@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from control import WAIT, awaitctl, control  # noqa: F401
+from control import awaitctl, control, wait_until  # noqa: F401
 from hosted import host  # noqa: F401
 
 pytestmark = pytest.mark.daemon
@@ -129,8 +129,7 @@ def test_dump_prints_what_send_sent(
         *("--socket", control.path, "dump", "bus,100:700", "-n", "2"),
     )
     watcher = control.connect()
-    while not watcher.get("queues")["queues"]:
-        pass
+    wait_until(lambda: watcher.get("queues")["queues"])
     for frame in ("100#01", "200#02", "1FF#03"):
         awaitctl("send", "bus", frame)
     assert dump.finish() == 0
@@ -145,8 +144,7 @@ def test_dump_says_how_it_ended(control, awaitd_binary, start_process):
         *("--socket", control.path, "dump", "bus"),
     )
     watcher = control.connect()
-    while not watcher.get("queues")["queues"]:
-        pass
+    wait_until(lambda: watcher.get("queues")["queues"])
     process.signal(signal.SIGTERM)
     assert dump.finish() == 0
     assert dump.stderr == "awaitctl: stopped after 0 frames\n"

@@ -7,7 +7,7 @@ import re
 import socket
 
 import pytest
-from control import control  # noqa: F401
+from control import control, wait_until  # noqa: F401
 from hosted import host  # noqa: F401
 
 pytestmark = pytest.mark.daemon
@@ -54,8 +54,7 @@ def test_client_that_hangs_up_in_a_request_is_forgotten(control):
         client = control.connect()
         client.write(b'{"command": "status"')
         client.close()
-    while watcher.get("status")["clients"] > 1:
-        pass
+    wait_until(lambda: watcher.get("status")["clients"] == 1)
 
 
 def test_two_hundred_clients_are_served_and_one_more_is_told(control):
@@ -72,8 +71,7 @@ def test_two_hundred_clients_are_served_and_one_more_is_told(control):
     assert late.receive()["error"]["code"] == "busy"
     assert late.line() is None
     clients.pop().close()
-    while clients[0].get("status")["clients"] > 199:
-        pass
+    wait_until(lambda: clients[0].get("status")["clients"] == 199)
     assert control.connect().get("status")["clients"] == 200
 
 
@@ -91,8 +89,7 @@ def test_client_that_never_reads_its_answers_is_dropped_with_the_reason(control)
     assert watcher.get("status")["exact"]
     line = process.line("client dropped", stream="stderr")
     assert re.search(r"\(process \d+, user \d+\): \d+ bytes wait", line)
-    while watcher.get("status")["clients"] > 1:
-        pass
+    wait_until(lambda: watcher.get("status")["clients"] == 1)
     assert watcher.get("status")["dropped_clients"] == 1
 
 
@@ -116,8 +113,7 @@ def test_dump_of_a_client_that_has_gone_leaves_no_queue(control):
         client = control.connect()
         assert client.get("dump", device="bus") == {"follows": True}
         client.close()
-        while watcher.get("queues")["queues"]:
-            pass
+        wait_until(lambda: not watcher.get("queues")["queues"])
 
 
 def test_dumps_are_bounded(control):

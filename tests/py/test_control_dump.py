@@ -8,7 +8,7 @@ import signal
 import socket
 
 import pytest
-from control import WAIT, control  # noqa: F401
+from control import WAIT, control, wait_until  # noqa: F401
 from hosted import host  # noqa: F401
 
 pytestmark = pytest.mark.daemon
@@ -98,8 +98,7 @@ def test_dump_and_a_blocking_queue_do_not_mind_each_other(control):
     viewer.get("dump", device="bus")
     sender.get("send", device="bus", frame="123#")
     assert viewer.receive()["line"].endswith("bus 123#")
-    while not sender.get("queues")["queues"][-1]["name"] == "2":
-        pass
+    wait_until(lambda: sender.get("queues")["queues"][-1]["name"] == "2")
 
 
 def write_log(control, count: int) -> str:

@@ -57,6 +57,11 @@ def test_a_request_may_come_byte_by_byte(client):
     assert client.receive()["ok"]
 
 
+def test_empty_lines_are_passed_over(client):
+    client.write(b"\n \r\n\0" * 200 + b'{"command": "status"}\n')
+    assert client.receive()["ok"]
+
+
 def test_commands_that_are_listed_exist(client):
     for name in client.get("commands")["commands"]:
         answer = client.ask(name)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import socket
 import struct
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,13 @@ WAIT = """
     print("ready", flush=True)
     await asyncio.Event().wait()
 """
+
+
+def wait_until(condition: Callable[[], bool], deadline_s: float = 20.0) -> None:
+    """Asks again and again: a round trip to the daemon each time."""
+    end = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < end, "it does not come true"
 
 
 class Client:
