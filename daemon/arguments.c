@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_STATS_JSON = 256, OPTION_FAIL_ON_DROP };
+enum { OPTION_STATS_JSON = 256, OPTION_FAIL_ON_DROP, OPTION_WATCH };
 
 /* A leading '+' stops at the script: what follows is the script's. The colon
  * tells a missing value from an unknown option. */
@@ -17,6 +17,7 @@ static const struct option long_options[] = {
     {"quiet", no_argument, NULL, 'q'},
     {"stats-json", required_argument, NULL, OPTION_STATS_JSON},
     {"fail-on-drop", no_argument, NULL, OPTION_FAIL_ON_DROP},
+    {"watch", no_argument, NULL, OPTION_WATCH},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -53,6 +54,9 @@ static void take_option(int found, struct aw_arguments *arguments)
         break;
     case OPTION_STATS_JSON:
         arguments->stats_path = optarg;
+        break;
+    case OPTION_WATCH:
+        arguments->watch = true;
         break;
     case OPTION_FAIL_ON_DROP:
         arguments->fail_on_drop = true;

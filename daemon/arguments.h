@@ -29,6 +29,7 @@ struct aw_arguments {
     char **script;          /* script.py and what follows it, or NULL */
     const char *stats_path; /* --stats-json; "-" for stdout; or NULL */
     bool quiet;
+    bool watch; /* --watch */
     bool fail_on_drop;
 };
 

@@ -203,6 +203,7 @@ static int fill_runtime_config(struct run *run)
                        .stop_timeout_s = config->stop_timeout_s,
                        .start_timeout_s = config->start_timeout_s,
                        .reload_settle_s = config->reload_settle_s},
+        .watch = run->arguments->watch,
         .stop_grace_s = config->stop_grace_s,
         .stop_timeout_s = config->stop_timeout_s,
     };
