@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config/config.h"
 #include "config/document.h"
@@ -189,24 +190,30 @@ static bool is_of_the_process(const char *key)
 static int refuse_other_key(const struct loader *loader, bool top,
                             const char *path, const char *key)
 {
-    static const struct aw_option root[] = {
-        {.name = "devices"},         {.name = "scripts"},
-        {.name = "stop_grace_s"},    {.name = "stop_timeout_s"},
-        {.name = "start_timeout_s"}, {.name = "reload_settle_s"}};
+    static const struct aw_option root[] = {{.name = "devices"},
+                                            {.name = "scripts"},
+                                            {.name = "stop_grace_s"},
+                                            {.name = "stop_timeout_s"},
+                                            {.name = "start_timeout_s"},
+                                            {.name = "reload_settle_s"},
+                                            {.name = "environment"},
+                                            {.name = "cwd"},
+                                            {.name = "venv"}};
     const char *meant =
-        top ? aw_options_suggest(root, 6, key) : suggest_script_key(key);
+        top ? aw_options_suggest(root, sizeof(root) / sizeof(root[0]), key)
+            : suggest_script_key(key);
 
     if (!top && is_of_the_process(key))
         return refuse(loader, path,
                       "scripts of one daemon share its process, and so this: "
-                      "set it for the daemon (Environment=, "
-                      "WorkingDirectory= or the venv's own awaitd), and give "
+                      "set it for the daemon, at the top of the file, and give "
                       "the script a daemon of its own if it must differ");
     if (meant)
         return refuse(loader, path, "unknown key; did you mean \"%s\"?", meant);
     return refuse(loader, path, "unknown key; there are %s",
                   top ? "devices, scripts, stop_grace_s, stop_timeout_s, "
-                        "start_timeout_s and reload_settle_s"
+                        "start_timeout_s, reload_settle_s, environment, cwd "
+                        "and venv"
                       : "name, path, args, paths, restart, restart_delay_s, "
                         "restart_limit, restart_interval_s, on_restart and "
                         "state");
@@ -302,7 +309,7 @@ static int take_settings(struct loader *loader)
         struct aw_error reason = {""};
         int result;
 
-        if (!texts[i])
+        if (!texts[i] || !targets[i])
             continue;
         result = aw_option_parse(&aw_settings[i], texts[i], &value, &reason);
         if (result < 0)
@@ -311,6 +318,62 @@ static int take_settings(struct loader *loader)
         aw_value_deinit(&value);
     }
     return 0;
+}
+
+/* The folders of the process. */
+static int take_folders(struct loader *loader)
+{
+    char *const *texts = loader->document->data->settings;
+    struct aw_config *config = loader->config;
+
+    if (texts[AW_SETTING_CWD])
+        config->cwd = resolve(loader, texts[AW_SETTING_CWD]);
+    if (texts[AW_SETTING_VENV])
+        config->venv = resolve(loader, texts[AW_SETTING_VENV]);
+    if ((texts[AW_SETTING_CWD] && !config->cwd) ||
+        (texts[AW_SETTING_VENV] && !config->venv))
+        return refuse_memory(loader);
+    if (config->cwd && access(config->cwd, X_OK) < 0)
+        return refuse(loader, "cwd", "%s: %s", config->cwd, strerror(errno));
+    return 0;
+}
+
+/* There is a Python in it. */
+static int check_venv(const struct loader *loader)
+{
+    const char *venv = loader->config->venv;
+    char *python = NULL;
+    int result = 0;
+
+    if (!venv)
+        return 0;
+    if (asprintf(&python, "%s/bin/python3", venv) < 0)
+        return refuse_memory(loader);
+    if (access(python, X_OK) < 0)
+        result = refuse(loader, "venv",
+                        "no virtual environment: there is no %s", python);
+    free(python);
+    return result;
+}
+
+static int take_environment(struct loader *loader)
+{
+    const struct aw_document_data *data = loader->document->data;
+    char **copies = calloc(data->environment_count + 1, sizeof(*copies));
+
+    loader->config->environment = copies;
+    for (unsigned i = 0; copies && i < data->environment_count; i++) {
+        const char *text = data->environment[i];
+        char path[40];
+
+        snprintf(path, sizeof(path), "environment[%u]", i);
+        if (text[0] == '=' || !strchr(text, '='))
+            return refuse(loader, path, "should be NAME=VALUE");
+        copies[i] = strdup(text);
+        if (!copies[i])
+            return refuse_memory(loader);
+    }
+    return copies ? 0 : refuse_memory(loader);
 }
 
 /* Where only one of the two is given, the other one makes room. */
@@ -533,6 +596,12 @@ static int take_all(struct loader *loader)
     result = take_settings(loader);
     if (result == 0)
         result = settle_stop(loader);
+    if (result == 0)
+        result = take_folders(loader);
+    if (result == 0)
+        result = check_venv(loader);
+    if (result == 0)
+        result = take_environment(loader);
     for (unsigned i = 0; result == 0 && i < data->device_count; i++)
         result = take_device(loader, i);
     for (unsigned i = 0; result == 0 && i < data->script_count; i++)

@@ -26,7 +26,8 @@ static void test_load_strange_top_key_lists_those_there_are(void **state)
     fixture_assert_refused(
         state, "\nlogging: on\n",
         ":2: logging: unknown key; there are devices, scripts, "
-        "stop_grace_s, stop_timeout_s, start_timeout_s and reload_settle_s");
+        "stop_grace_s, stop_timeout_s, start_timeout_s, reload_settle_s, "
+        "environment, cwd and venv");
 }
 
 static void test_load_unknown_script_key_is_refused(void **state)
