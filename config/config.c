@@ -65,6 +65,9 @@ void aw_config_free(struct aw_config *config)
         aw_device_config_free(config->devices[i]);
     for (size_t i = 0; i < config->script_count; i++)
         script_deinit(&config->scripts[i]);
+    free(config->cwd);
+    free(config->venv);
+    free_texts(config->environment);
     free(config->devices);
     free(config->scripts);
     free(config->control_socket);

@@ -60,6 +60,9 @@ struct aw_config {
     /* Of a reload: for the new version to come to its first await, and in which
      * an error of it brings the old one back. */
     double start_timeout_s, reload_settle_s;
+    char *cwd;          /* that scripts run in, or NULL */
+    char *venv;         /* a virtual environment, or NULL */
+    char **environment; /* NAME=VALUE, NULL at the end; or NULL */
 };
 
 /* An empty configuration. Returns 0 or -ENOMEM. */

@@ -39,6 +39,12 @@ const struct aw_option aw_settings[AW_SETTING_COUNT] = {
             .maximum = 3600,
             .help = "seconds in which an error brings the old version back",
         },
+    [AW_SETTING_CWD] = {.name = "cwd",
+                        .type = AW_OPTION_PATH,
+                        .help = "the folder that scripts run in"},
+    [AW_SETTING_VENV] = {.name = "venv",
+                         .type = AW_OPTION_PATH,
+                         .help = "a virtual environment of this Python"},
 };
 
 static const char *const restarts[] = {"no", "on-failure", "always", NULL};
@@ -106,7 +112,7 @@ struct aw_schema {
     cyaml_schema_value_t device;
     cyaml_schema_value_t script;
     cyaml_schema_value_t argument;
-    cyaml_schema_field_t root_fields[AW_SETTING_COUNT + 5];
+    cyaml_schema_field_t root_fields[AW_SETTING_COUNT + 6];
     cyaml_schema_field_t control_fields[AW_CONTROL_KEY_COUNT + 1];
     cyaml_schema_field_t metrics_fields[AW_METRICS_KEY_COUNT + 1];
     cyaml_schema_field_t script_fields[AW_SCRIPT_KEY_COUNT + 5];
@@ -242,6 +248,10 @@ static void set_root_fields(struct aw_schema *schema)
         "scripts", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
         struct aw_document_data, scripts, script_count, &schema->script, 0,
         AW_SCRIPTS_MAX);
+    const cyaml_schema_field_t environment = CYAML_FIELD_SEQUENCE_COUNT(
+        "environment", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+        struct aw_document_data, environment, environment_count,
+        &schema->argument, 0, AW_ARGUMENTS_MAX);
     cyaml_schema_field_t *fields = schema->root_fields;
 
     for (size_t i = 0; i < AW_SETTING_COUNT; i++)
@@ -258,6 +268,7 @@ static void set_root_fields(struct aw_schema *schema)
     *fields++ = devices;
     fields[-1].value.data_size = schema->device.data_size;
     *fields++ = scripts;
+    *fields++ = environment;
     schema->root = (cyaml_schema_value_t){CYAML_VALUE_MAPPING(
         CYAML_FLAG_POINTER, struct aw_document_data, schema->root_fields)};
 }

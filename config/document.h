@@ -23,6 +23,8 @@ enum aw_setting {
     AW_SETTING_STOP_TIMEOUT,
     AW_SETTING_START_TIMEOUT,
     AW_SETTING_RELOAD_SETTLE,
+    AW_SETTING_CWD,
+    AW_SETTING_VENV,
     AW_SETTING_COUNT,
 };
 
@@ -79,6 +81,8 @@ struct aw_document_data {
     char *settings[AW_SETTING_COUNT];
     char *control[AW_CONTROL_KEY_COUNT];
     char *metrics[AW_METRICS_KEY_COUNT];
+    char **environment; /* NAME=VALUE */
+    unsigned environment_count;
     char **devices; /* device_count rows of aw_document.key_count texts */
     unsigned device_count;
     struct aw_document_script *scripts;

@@ -13,19 +13,25 @@ struct keys {
 
 static const struct keys *keys_at(const char *around)
 {
-    static const struct aw_option root_keys[] = {
-        {.name = "devices"},         {.name = "scripts"},
-        {.name = "stop_grace_s"},    {.name = "stop_timeout_s"},
-        {.name = "start_timeout_s"}, {.name = "reload_settle_s"},
-        {.name = "control"},         {.name = "metrics"}};
+    static const struct aw_option root_keys[] = {{.name = "devices"},
+                                                 {.name = "scripts"},
+                                                 {.name = "stop_grace_s"},
+                                                 {.name = "stop_timeout_s"},
+                                                 {.name = "start_timeout_s"},
+                                                 {.name = "reload_settle_s"},
+                                                 {.name = "environment"},
+                                                 {.name = "cwd"},
+                                                 {.name = "venv"},
+                                                 {.name = "control"},
+                                                 {.name = "metrics"}};
     static const struct aw_option script_keys[] = {{.name = "name"},
                                                    {.name = "path"},
                                                    {.name = "args"},
                                                    {.name = "paths"}};
     static const struct keys root = {
-        root_keys, 8,
+        root_keys, 11,
         "devices, scripts, stop_grace_s, stop_timeout_s, start_timeout_s, "
-        "reload_settle_s, control and metrics"};
+        "reload_settle_s, environment, cwd, venv, control and metrics"};
     static const struct keys script = {
         script_keys, 4,
         "name, path, args, paths, restart, restart_delay_s, restart_limit, "

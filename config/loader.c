@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config/config.h"
 #include "config/document.h"
@@ -182,8 +183,7 @@ static int refuse_other_key(const struct loader *loader, const char *around,
     if (aw_keys_are_scripts(around) && is_of_the_process(key))
         return refuse(loader, path,
                       "scripts of one daemon share its process, and so this: "
-                      "set it for the daemon (Environment=, "
-                      "WorkingDirectory= or the venv's own awaitd), and give "
+                      "set it for the daemon, at the top of the file, and give "
                       "the script a daemon of its own if it must differ");
     if (meant)
         return refuse(loader, path, "unknown key; did you mean \"%s\"?", meant);
@@ -281,7 +281,7 @@ static int take_settings(struct loader *loader)
         struct aw_error reason = {""};
         int result;
 
-        if (!texts[i])
+        if (!texts[i] || !targets[i])
             continue;
         result = aw_option_parse(&aw_settings[i], texts[i], &value, &reason);
         if (result < 0)
@@ -338,6 +338,62 @@ static int take_control(const struct loader *loader)
     if (result == 0)
         result = take_metrics(loader, data->metrics[AW_METRICS_LISTEN]);
     return result;
+}
+
+/* The folders of the process. */
+static int take_folders(struct loader *loader)
+{
+    char *const *texts = loader->document->data->settings;
+    struct aw_config *config = loader->config;
+
+    if (texts[AW_SETTING_CWD])
+        config->cwd = resolve(loader, texts[AW_SETTING_CWD]);
+    if (texts[AW_SETTING_VENV])
+        config->venv = resolve(loader, texts[AW_SETTING_VENV]);
+    if ((texts[AW_SETTING_CWD] && !config->cwd) ||
+        (texts[AW_SETTING_VENV] && !config->venv))
+        return refuse_memory(loader);
+    if (config->cwd && access(config->cwd, X_OK) < 0)
+        return refuse(loader, "cwd", "%s: %s", config->cwd, strerror(errno));
+    return 0;
+}
+
+/* There is a Python in it. */
+static int check_venv(const struct loader *loader)
+{
+    const char *venv = loader->config->venv;
+    char *python = NULL;
+    int result = 0;
+
+    if (!venv)
+        return 0;
+    if (asprintf(&python, "%s/bin/python3", venv) < 0)
+        return refuse_memory(loader);
+    if (access(python, X_OK) < 0)
+        result = refuse(loader, "venv",
+                        "no virtual environment: there is no %s", python);
+    free(python);
+    return result;
+}
+
+static int take_environment(struct loader *loader)
+{
+    const struct aw_document_data *data = loader->document->data;
+    char **copies = calloc(data->environment_count + 1, sizeof(*copies));
+
+    loader->config->environment = copies;
+    for (unsigned i = 0; copies && i < data->environment_count; i++) {
+        const char *text = data->environment[i];
+        char path[40];
+
+        snprintf(path, sizeof(path), "environment[%u]", i);
+        if (text[0] == '=' || !strchr(text, '='))
+            return refuse(loader, path, "should be NAME=VALUE");
+        copies[i] = strdup(text);
+        if (!copies[i])
+            return refuse_memory(loader);
+    }
+    return copies ? 0 : refuse_memory(loader);
 }
 
 /* Where only one of the two is given, the other one makes room. */
@@ -562,6 +618,12 @@ static int take_all(struct loader *loader)
         result = settle_stop(loader);
     if (result == 0)
         result = take_control(loader);
+    if (result == 0)
+        result = take_folders(loader);
+    if (result == 0)
+        result = check_venv(loader);
+    if (result == 0)
+        result = take_environment(loader);
     for (unsigned i = 0; result == 0 && i < data->device_count; i++)
         result = take_device(loader, i);
     for (unsigned i = 0; result == 0 && i < data->script_count; i++)

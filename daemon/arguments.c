@@ -5,7 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_STATS_JSON = 256, OPTION_FAIL_ON_DROP, OPTION_SOCKET };
+enum {
+    OPTION_STATS_JSON = 256,
+    OPTION_FAIL_ON_DROP,
+    OPTION_SOCKET,
+    OPTION_WATCH
+};
 
 /* A leading '+' stops at the script: what follows is the script's. The colon
  * tells a missing value from an unknown option. */
@@ -18,6 +23,7 @@ static const struct option long_options[] = {
     {"stats-json", required_argument, NULL, OPTION_STATS_JSON},
     {"fail-on-drop", no_argument, NULL, OPTION_FAIL_ON_DROP},
     {"socket", required_argument, NULL, OPTION_SOCKET},
+    {"watch", no_argument, NULL, OPTION_WATCH},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -54,6 +60,9 @@ static void take_option(int found, struct aw_arguments *arguments)
         break;
     case OPTION_STATS_JSON:
         arguments->stats_path = optarg;
+        break;
+    case OPTION_WATCH:
+        arguments->watch = true;
         break;
     case OPTION_FAIL_ON_DROP:
         arguments->fail_on_drop = true;

@@ -30,6 +30,7 @@ struct aw_arguments {
     const char *socket_path; /* --socket; "none": none; or NULL */
     const char *stats_path;  /* --stats-json; "-" for stdout; or NULL */
     bool quiet;
+    bool watch; /* --watch */
     bool fail_on_drop;
 };
 

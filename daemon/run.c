@@ -198,6 +198,8 @@ static int fill_runtime_config(struct run *run)
                  .scripts = run->scripts,
                  .script_count = config->script_count,
                  .package_path = run->package_path,
+                 .cwd = config->cwd,
+                 .venv = config->venv,
                  .prefix_output = config->script_count > 1,
                  /* After a `finally` that took all of the grace there is still
                   * time for it before the forced end. */
@@ -207,6 +209,7 @@ static int fill_runtime_config(struct run *run)
                        .stop_timeout_s = config->stop_timeout_s,
                        .start_timeout_s = config->start_timeout_s,
                        .reload_settle_s = config->reload_settle_s},
+        .watch = run->arguments->watch,
         .stop_grace_s = config->stop_grace_s,
         .stop_timeout_s = config->stop_timeout_s,
     };
@@ -245,6 +248,21 @@ static int open_control(struct run *run) AW_ON(main) AW_NO_GIL
     return result == -EINVAL ? AW_EXIT_CONFIG : AW_EXIT_UNAVAILABLE;
 }
 
+/* For Python and the scripts; before there are threads that might look. */
+static int set_environment(const struct aw_config *config)
+{
+    for (char *const *text = config->environment; text && *text; text++) {
+        const char *value = strchr(*text, '=') + 1;
+        char *name = strndup(*text, (size_t)(value - *text) - 1);
+        int result = name ? setenv(name, value, 1) : -1;
+
+        free(name);
+        if (result < 0)
+            return AW_EXIT_INTERNAL;
+    }
+    return AW_EXIT_OK;
+}
+
 /* Takes the signals before the first device is opened, so that a SIGTERM in
  * between is not the end of it. */
 static int prepare(struct run *run) AW_ON(main) AW_NO_GIL
@@ -253,6 +271,8 @@ static int prepare(struct run *run) AW_ON(main) AW_NO_GIL
 
     if (status == AW_EXIT_OK)
         status = configure(run);
+    if (status == AW_EXIT_OK)
+        status = set_environment(run->config);
     if (status == AW_EXIT_OK && aw_runtime_new(&run->runtime) < 0)
         status = AW_EXIT_INTERNAL;
     if (status == AW_EXIT_OK)

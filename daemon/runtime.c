@@ -24,9 +24,11 @@
 #include <ev.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/exit_status.h"
 #include "daemon/supervisor.h"
+#include "daemon/watch.h"
 #include "devices/device.h"
 #include "devices/queue/log.h"
 
@@ -53,6 +55,7 @@ struct aw_runtime {
     int failure;             /* negative errno: Python did not start */
     bool abandoned;
     struct aw_supervisor *supervisor;
+    struct aw_watch *watch; /* or NULL */
     struct aw_error error;
     ev_io events;
     ev_signal terminate, interrupt, hangup;
@@ -335,6 +338,19 @@ static int start_host(struct aw_runtime *runtime, struct aw_error *error)
     return result;
 }
 
+/* Without it everything else works. */
+static void start_watch(struct aw_runtime *runtime) AW_ON(main) AW_NO_GIL
+{
+    int result = runtime->config->watch
+                     ? aw_watch_new(runtime->loop, &runtime->config->host,
+                                    runtime->supervisor, &runtime->watch)
+                     : 0;
+
+    if (result < 0)
+        aw_log(AW_LOG_WARNING, "cannot watch for changes: %s",
+               strerror(-result));
+}
+
 int aw_runtime_run(struct aw_runtime *runtime,
                    const struct aw_runtime_config *config,
                    struct aw_outcome *ret_outcome, struct aw_error *error)
@@ -346,6 +362,7 @@ int aw_runtime_run(struct aw_runtime *runtime,
     result = start_host(runtime, error);
     if (result < 0)
         return result;
+    start_watch(runtime);
     run_loop(runtime);
     if (runtime->failure < 0)
         return aw_error_set(error, -runtime->failure, "%s",
@@ -377,6 +394,7 @@ void aw_runtime_free(struct aw_runtime *runtime)
     ev_signal_stop(runtime->loop, &runtime->terminate);
     ev_signal_stop(runtime->loop, &runtime->interrupt);
     ev_signal_stop(runtime->loop, &runtime->hangup);
+    aw_watch_free(runtime->watch);
     aw_supervisor_free(runtime->supervisor);
     ev_loop_destroy(runtime->loop);
     free(runtime);

@@ -21,6 +21,7 @@ struct ev_loop;
 struct aw_runtime_config {
     struct aw_host_config host;
     struct aw_supervisor_config supervisor;
+    bool watch;            /* reload scripts when they are saved */
     double stop_grace_s;   /* from the signal to the second cancel */
     double stop_timeout_s; /* from the signal to the forced end */
 };

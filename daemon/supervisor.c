@@ -68,8 +68,7 @@ int aw_supervisor_exit_status(const struct aw_supervisor *supervisor)
 
 /* ---- asking ---- */
 
-typedef void serve_script(struct aw_supervised *script, struct aw_ask *ask)
-    AW_ON(main) AW_NO_GIL;
+typedef void serve_script(struct aw_supervised *script, struct aw_ask *ask);
 
 static void serve(struct aw_supervisor *supervisor, size_t index,
                   serve_script *serve_one, aw_script_replied replied,

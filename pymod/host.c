@@ -5,6 +5,7 @@
  * initialises Python, and so no script runs on what Python takes for its main
  * thread. */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,7 +62,7 @@ int aw_host_dump_signal(void)
  * script finds what it finds there; but signals, the C streams and the locale
  * are the process's and are left alone, and text is UTF-8 whatever the locale.
  */
-static PyStatus configure(PyConfig *config)
+static PyStatus configure(PyConfig *config, const char *executable)
 {
     PyPreConfig pre;
     PyStatus status;
@@ -77,27 +78,33 @@ static PyStatus configure(PyConfig *config)
     config->parse_argv = 0;
     config->install_signal_handlers = 0;
     config->configure_c_stdio = 0;
-    status = PyConfig_SetBytesString(config, &config->program_name,
-                                     AW_PYTHON_EXECUTABLE);
+    status = PyConfig_SetBytesString(config, &config->program_name, executable);
     if (!PyStatus_Exception(status))
-        status = PyConfig_SetBytesString(config, &config->executable,
-                                         AW_PYTHON_EXECUTABLE);
+        status =
+            PyConfig_SetBytesString(config, &config->executable, executable);
     return status;
 }
 
-static PyStatus initialise(void)
+static PyStatus initialise(const char *venv)
 {
+    char executable[PATH_MAX] = AW_PYTHON_EXECUTABLE;
     PyConfig config;
-    PyStatus status = PyImport_AppendInittab("_awaitd", PyInit__awaitd) < 0
-                          ? PyStatus_NoMemory()
-                          : configure(&config);
+    PyStatus status;
 
+    /* Python looks for pyvenv.cfg from where its program lies. */
+    if (venv)
+        snprintf(executable, sizeof(executable), "%s/bin/python3", venv);
+    status = PyImport_AppendInittab("_awaitd", PyInit__awaitd) < 0
+                 ? PyStatus_NoMemory()
+                 : configure(&config, executable);
     if (PyStatus_Exception(status))
         return status;
     status = Py_InitializeFromConfig(&config);
     PyConfig_Clear(&config);
     return status;
 }
+
+/* ---- scripts ---- */
 
 /* Imports the Python half and hands it the scripts. 0, or -1 with an exception.
  */
@@ -174,7 +181,7 @@ void *aw_host_bridge_main(void *argument)
     aw_role_enter(AW_ROLE_BRIDGE);
     aw_role_assume(&aw_role_bridge);
     aw_module_set_hosted(&own->hosted);
-    status = initialise();
+    status = initialise(host->config->venv);
     if (PyStatus_Exception(status)) {
         post_failure(host, "cannot initialise Python",
                      status.err_msg ? status.err_msg : "unknown");

@@ -37,6 +37,8 @@ struct aw_host_config {
     size_t script_count;
     /* The folder that holds the package awaitd/. */
     const char *package_path;
+    const char *cwd;  /* that scripts run in, or NULL: this one */
+    const char *venv; /* the virtual environment, or NULL */
     /* Put "NAME: " before each line that a script prints. */
     bool prefix_output;
     /* Seconds that a script's default executor gets to finish its work when

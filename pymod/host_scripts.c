@@ -93,10 +93,10 @@ int aw_host_begin(struct aw_host *host, PyObject *module, int dump_signal)
     PyObject *result = NULL;
 
     if (scripts && tell)
-        result =
-            PyObject_CallMethod(module, "start", "OOdiO", scripts,
-                                config->prefix_output ? Py_True : Py_False,
-                                config->executor_timeout_s, dump_signal, tell);
+        result = PyObject_CallMethod(module, "start", "OOdiOz", scripts,
+                                     config->prefix_output ? Py_True : Py_False,
+                                     config->executor_timeout_s, dump_signal,
+                                     tell, config->cwd);
     Py_XDECREF(tell);
     Py_XDECREF(capsule);
     Py_XDECREF(scripts);

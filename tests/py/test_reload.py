@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import textwrap
 
 import pytest
 from hosted import Host, host  # noqa: F401
@@ -24,7 +25,7 @@ class Reloading:
         self._host.write("under.py", text)
 
     def start(self, text: str, *more: str, keys: str = "", top: str = "",
-              **options) -> Process:
+              watch: bool = False, **options) -> Process:
         self.write(text)
         scripts = "  - {path: under.py%s}\n" % keys
         for number, other in enumerate(more):
@@ -35,7 +36,8 @@ class Reloading:
             "awaitd.yaml", f"{settle}{top}scripts:\n{scripts}"
         )
         self.process = self._run_daemon(
-            "run", "-c", file, "-d", "bus=virtual:can", **options
+            "run", *["--watch"] * watch, "-c", file, "-d", "bus=virtual:can",
+            **options
         )
         return self.process
 
@@ -321,6 +323,35 @@ def test_old_version_that_does_not_end_keeps_its_queues(under):
     assert "has not ended within 0.3 s" in under.log("reload failed")
     assert "version two" not in under.process.stdout
     assert "still here False" in under.process.stdout
+
+
+# ---- on save ----
+
+
+def test_watch_reloads_what_is_saved(under):
+    under.start(VERSION.format("one"), VERSION.format("other"), watch=True)
+    for _ in range(2):
+        under.process.line("began")
+    under.write(VERSION.format("two"))
+    under.process.line("under: version two began")
+    under.log("under is reloaded")
+    under.stop()
+    assert "other0: version other ended stop" in under.process.stdout
+
+
+def test_h37_file_that_is_being_written_is_not_loaded(under):
+    under.start(VERSION.format("one"), watch=True)
+    under.process.line("version one began")
+    text = textwrap.dedent(VERSION.format("two"))
+    with under.path.open("w") as file:
+        file.write(text[:60])
+        file.flush()
+        # Something else is saved meanwhile, and looked at.
+        (under.path.parent / "beside.py").write_text("")
+        file.write(text[60:])
+    under.process.line("version two began")
+    under.log("is reloaded")
+    assert "reload failed" not in under.process.stderr
 
 
 # ---- storms ----

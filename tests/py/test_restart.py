@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import venv
 
 import pytest
 from hosted import host  # noqa: F401
@@ -208,4 +209,56 @@ def test_key_that_is_no_good_is_refused(
     process = run_daemon("check", file)
     assert process.finish() == 78
     assert f"{file}:3: scripts[0]." in process.stderr
+    assert said in process.stderr
+
+
+# ---- the process ----
+
+
+def test_environment_and_folder_are_those_of_the_configuration(
+    run_daemon, host, tmp_path  # noqa: F811
+):
+    (tmp_path / "there").mkdir()
+    host.write(
+        "a.py", "import os\nprint(os.getcwd(), os.environ['BENCH'])\n"
+    )
+    file = host.write(
+        "a.yaml",
+        """
+        environment: [BENCH=3=4]
+        cwd: there
+        scripts: [{path: a.py}]
+        """,
+    )
+    process = run_daemon("run", "-q", "-c", file, cwd=tmp_path)
+    assert process.finish() == 0
+    assert process.stdout == f"{tmp_path}/there 3=4\n"
+
+
+def test_venv_is_that_of_the_configuration(run_daemon, host, tmp_path):  # noqa: F811
+    venv.create(tmp_path / "venv", symlinks=True)
+    host.write("a.py", "import sys\nprint(sys.prefix, sys.executable)\n")
+    file = host.write("a.yaml", "venv: venv\nscripts: [{path: a.py}]\n")
+    process = run_daemon("run", "-q", "-c", file)
+    assert process.finish() == 0
+    assert process.stdout.split() == [
+        f"{tmp_path}/venv", f"{tmp_path}/venv/bin/python3"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "key, said",
+    [
+        ("cwd: nowhere", "a.yaml:1: cwd: "),
+        ("venv: nowhere", "a.yaml:1: venv: no virtual environment"),
+        ("environment: [BENCH]", "environment[0]: should be NAME=VALUE"),
+    ],
+)
+def test_what_the_process_cannot_have_is_refused(
+    run_daemon, host, key, said  # noqa: F811
+):
+    host.write("a.py", "pass\n")
+    file = host.write("a.yaml", f"{key}\nscripts: [{{path: a.py}}]\n")
+    process = run_daemon("check", file)
+    assert process.finish() == 78
     assert said in process.stderr

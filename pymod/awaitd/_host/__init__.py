@@ -8,6 +8,7 @@ version's own thread (pymod/host_scripts.c). Not for scripts.
 from __future__ import annotations
 
 import faulthandler
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -26,11 +27,15 @@ def start(
     executor_timeout_s: float,
     dump_signal: int,
     tell_held: Callable[[int, int], object],
+    cwd: str | None = None,
 ) -> None:
     """Make the process ready for these scripts, each as Slot() takes it."""
     global _tell_held
     _tell_held = tell_held
     _slots.extend(Slot(*script) for script in scripts)
+    if cwd is not None:
+        # The slots have their paths by now.
+        os.chdir(cwd)
     current.install()
     process.install(_slots)
     output.install(prefix_output)
