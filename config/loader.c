@@ -5,25 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "config/config.h"
-#include "config/document.h"
-#include "config/index.h"
 #include "config/keys.h"
-#include "devices/address.h"
+#include "config/loader.h"
 
-/* One file on its way to a configuration: its bytes, where things stand in
- * them, what libcyaml made of them, and what came out. */
-struct loader {
-    const char *file;
-    char *content;
-    size_t length;
-    struct aw_index *index;
-    struct aw_document *document;
-    struct aw_config *config;
-    struct aw_error *error;
-};
-
-static int refuse_memory(const struct loader *loader)
+int aw_loader_refuse_memory(const struct aw_loader *loader)
 {
     return aw_error_set(loader->error, ENOMEM, "%s: not enough memory",
                         loader->file);
@@ -39,8 +24,8 @@ static void flatten(char *text)
 }
 
 /* Fills in the error, with the line where `path` stands. Returns -EINVAL. */
-__attribute__((format(printf, 3, 4))) static int
-refuse(const struct loader *loader, const char *path, const char *format, ...)
+int aw_loader_refuse(const struct aw_loader *loader, const char *path,
+                     const char *format, ...)
 {
     char reason[sizeof(loader->error->text)];
     va_list values;
@@ -55,28 +40,28 @@ refuse(const struct loader *loader, const char *path, const char *format, ...)
 }
 
 /* Passes on why something failed, said about `path`. */
-static int pass_on(const struct loader *loader, const char *path, int result,
-                   const struct aw_error *reason)
+int aw_loader_pass_on(const struct aw_loader *loader, const char *path,
+                      int result, const struct aw_error *reason)
 {
     if (result == -ENOMEM)
-        return refuse_memory(loader);
-    return refuse(loader, path, "%s", reason->text);
+        return aw_loader_refuse_memory(loader);
+    return aw_loader_refuse(loader, path, "%s", reason->text);
 }
 
 /* ---- reading ---- */
 
-static int refuse_file(const struct loader *loader, int code)
+static int refuse_file(const struct aw_loader *loader, int code)
 {
     return aw_error_set(loader->error, code, "%s: %s", loader->file,
                         strerror(code));
 }
 
 /* Reads to the end, from a pipe as well. */
-static int read_all(struct loader *loader, FILE *stream)
+static int read_all(struct aw_loader *loader, FILE *stream)
 {
     loader->content = malloc(AW_CONFIG_BYTES_MAX + 1);
     if (!loader->content)
-        return refuse_memory(loader);
+        return aw_loader_refuse_memory(loader);
     errno = 0;
     loader->length = fread(loader->content, 1, AW_CONFIG_BYTES_MAX + 1, stream);
     if (ferror(stream))
@@ -89,7 +74,7 @@ static int read_all(struct loader *loader, FILE *stream)
     return 0;
 }
 
-static int read_file(struct loader *loader)
+static int read_file(struct aw_loader *loader)
 {
     FILE *stream = fopen(loader->file, "re");
     int result;
@@ -102,7 +87,7 @@ static int read_file(struct loader *loader)
 }
 
 /* A path of the file, made relative to the file's folder. The caller's. */
-static char *resolve(const struct loader *loader, const char *path)
+char *aw_loader_resolve(const struct aw_loader *loader, const char *path)
 {
     const char *slash = strrchr(loader->file, '/');
     char *resolved;
@@ -135,8 +120,9 @@ static bool is_near_option(const char *driver, const char *key)
 }
 
 /* No driver has `key`. What else it might be, the device's own driver knows. */
-static int refuse_option(const struct loader *loader, const char *driver_path,
-                         const char *path, const char *key)
+static int refuse_option(const struct aw_loader *loader,
+                         const char *driver_path, const char *path,
+                         const char *key)
 {
     const char *driver = aw_index_find(loader->index, driver_path)->text;
     struct aw_device_config *device;
@@ -146,13 +132,13 @@ static int refuse_option(const struct loader *loader, const char *driver_path,
     /* Whatever its name: the driver's own words about the key are wanted. */
     result = aw_device_config_new("device", driver, &device, &reason);
     if (result < 0)
-        return pass_on(loader, driver_path, result, &reason);
+        return aw_loader_pass_on(loader, driver_path, result, &reason);
     result = aw_device_config_set(device, key, "", &reason);
     aw_device_config_free(device);
-    return pass_on(loader, path, result, &reason);
+    return aw_loader_pass_on(loader, path, result, &reason);
 }
 
-static int refuse_device_key(const struct loader *loader, const char *around,
+static int refuse_device_key(const struct aw_loader *loader, const char *around,
                              const char *path, const char *key)
 {
     char driver_path[AW_INDEX_PATH_MAX + 8];
@@ -164,8 +150,9 @@ static int refuse_device_key(const struct loader *loader, const char *around,
     if (driver && driver->text && (!meant || is_near_option(driver->text, key)))
         return refuse_option(loader, driver_path, path, key);
     if (meant)
-        return refuse(loader, path, "unknown key; did you mean \"%s\"?", meant);
-    return refuse(loader, around, "\"driver\" is missing");
+        return aw_loader_refuse(loader, path,
+                                "unknown key; did you mean \"%s\"?", meant);
+    return aw_loader_refuse(loader, around, "\"driver\" is missing");
 }
 
 /* What one might want for a script and only a process can have. */
@@ -175,23 +162,25 @@ static bool is_of_the_process(const char *key)
            strcmp(key, "venv") == 0;
 }
 
-static int refuse_other_key(const struct loader *loader, const char *around,
+static int refuse_other_key(const struct aw_loader *loader, const char *around,
                             const char *path, const char *key)
 {
     const char *meant = aw_keys_suggest(around, key);
 
     if (aw_keys_are_scripts(around) && is_of_the_process(key))
-        return refuse(loader, path,
-                      "scripts of one daemon share its process, and so this: "
-                      "set it for the daemon, at the top of the file, and give "
-                      "the script a daemon of its own if it must differ");
+        return aw_loader_refuse(
+            loader, path,
+            "scripts of one daemon share its process, and so this: "
+            "set it for the daemon, at the top of the file, and give "
+            "the script a daemon of its own if it must differ");
     if (meant)
-        return refuse(loader, path, "unknown key; did you mean \"%s\"?", meant);
-    return refuse(loader, path, "unknown key; there are %s",
-                  aw_keys_words(around));
+        return aw_loader_refuse(loader, path,
+                                "unknown key; did you mean \"%s\"?", meant);
+    return aw_loader_refuse(loader, path, "unknown key; there are %s",
+                            aw_keys_words(around));
 }
 
-static int refuse_key(const struct loader *loader, const char *around,
+static int refuse_key(const struct aw_loader *loader, const char *around,
                       const char *key)
 {
     char path[AW_INDEX_PATH_MAX + 130];
@@ -202,17 +191,17 @@ static int refuse_key(const struct loader *loader, const char *around,
     return refuse_other_key(loader, around, path, key);
 }
 
-static int refuse_shape(const struct loader *loader, const char *path,
+static int refuse_shape(const struct aw_loader *loader, const char *path,
                         const char *expected)
 {
     const struct aw_index_entry *entry = aw_index_find(loader->index, path);
 
     if (entry && entry->empty)
-        return refuse(loader, path, "there is no value");
-    return refuse(loader, path, "should be a %s", expected);
+        return aw_loader_refuse(loader, path, "there is no value");
+    return aw_loader_refuse(loader, path, "should be a %s", expected);
 }
 
-static int refuse_document(const struct loader *loader,
+static int refuse_document(const struct aw_loader *loader,
                            const struct aw_document_problem *problem)
 {
     const char *path = problem->path;
@@ -221,32 +210,34 @@ static int refuse_document(const struct loader *loader,
     case AW_FAULT_UNKNOWN_KEY:
         return refuse_key(loader, path, problem->detail);
     case AW_FAULT_MISSING_KEY:
-        return refuse(loader, path, "\"%s\" is missing", problem->detail);
+        return aw_loader_refuse(loader, path, "\"%s\" is missing",
+                                problem->detail);
     case AW_FAULT_TWICE:
-        return refuse(loader, path, "given twice");
+        return aw_loader_refuse(loader, path, "given twice");
     case AW_FAULT_SHAPE:
         return refuse_shape(loader, path, problem->detail);
     case AW_FAULT_TOO_MANY:
-        return refuse(loader, path, "more than %s entries", problem->detail);
+        return aw_loader_refuse(loader, path, "more than %s entries",
+                                problem->detail);
     case AW_FAULT_OTHER:
         break;
     }
-    return refuse(loader, path, "%s", problem->detail);
+    return aw_loader_refuse(loader, path, "%s", problem->detail);
 }
 
 /* A key with nothing behind it is a line that somebody did not finish. */
-static int refuse_empty(const struct loader *loader)
+static int refuse_empty(const struct aw_loader *loader)
 {
     for (size_t i = 0; i < loader->index->count; i++) {
         const struct aw_index_entry *entry = &loader->index->entries[i];
 
         if (entry->empty)
-            return refuse(loader, entry->path, "there is no value");
+            return aw_loader_refuse(loader, entry->path, "there is no value");
     }
     return 0;
 }
 
-static int load_document(struct loader *loader)
+static int load_document(struct aw_loader *loader)
 {
     struct aw_document_problem problem;
     int result = aw_index_new(loader->file, loader->content, loader->length,
@@ -257,7 +248,7 @@ static int load_document(struct loader *loader)
     result = aw_document_new(loader->content, loader->length, &loader->document,
                              &problem);
     if (result == -ENOMEM)
-        return refuse_memory(loader);
+        return aw_loader_refuse_memory(loader);
     if (result < 0)
         return refuse_document(loader, &problem);
     return refuse_empty(loader);
@@ -265,7 +256,7 @@ static int load_document(struct loader *loader)
 
 /* ---- meaning ---- */
 
-static int take_settings(struct loader *loader)
+static int take_settings(struct aw_loader *loader)
 {
     char *const *texts = loader->document->data->settings;
     struct aw_config *config = loader->config;
@@ -285,119 +276,16 @@ static int take_settings(struct loader *loader)
             continue;
         result = aw_option_parse(&aw_settings[i], texts[i], &value, &reason);
         if (result < 0)
-            return pass_on(loader, aw_settings[i].name, result, &reason);
+            return aw_loader_pass_on(loader, aw_settings[i].name, result,
+                                     &reason);
         *targets[i] = value.number;
         aw_value_deinit(&value);
     }
     return 0;
 }
 
-/* Copies a text of the file; one that is not given stays NULL. */
-static int take_text(const struct loader *loader, const char *text,
-                     char **target)
-{
-    if (!text)
-        return 0;
-    *target = strdup(text);
-    return *target ? 0 : refuse_memory(loader);
-}
-
-/* `none` is no path. */
-static int take_socket(const struct loader *loader, const char *text)
-{
-    struct aw_config *config = loader->config;
-
-    if (!text || strcmp(text, "none") == 0)
-        return take_text(loader, text, &config->control_socket);
-    config->control_socket = resolve(loader, text);
-    return config->control_socket ? 0 : refuse_memory(loader);
-}
-
-static int take_metrics(const struct loader *loader, const char *listen)
-{
-    struct aw_endpoint endpoint;
-    struct aw_error reason = {""};
-
-    if (listen && aw_endpoint_parse(listen, &endpoint, &reason) < 0)
-        return pass_on(loader, "metrics.listen", -EINVAL, &reason);
-    return take_text(loader, listen, &loader->config->metrics_listen);
-}
-
-static int take_control(const struct loader *loader)
-{
-    const struct aw_document_data *data = loader->document->data;
-    struct aw_config *config = loader->config;
-    int result = take_socket(loader, data->control[AW_CONTROL_SOCKET]);
-
-    if (result == 0)
-        result = take_text(loader, data->control[AW_CONTROL_READ_GROUP],
-                           &config->control_read_group);
-    if (result == 0)
-        result = take_text(loader, data->control[AW_CONTROL_ADMIN_GROUP],
-                           &config->control_admin_group);
-    if (result == 0)
-        result = take_metrics(loader, data->metrics[AW_METRICS_LISTEN]);
-    return result;
-}
-
-/* The folders of the process. */
-static int take_folders(struct loader *loader)
-{
-    char *const *texts = loader->document->data->settings;
-    struct aw_config *config = loader->config;
-
-    if (texts[AW_SETTING_CWD])
-        config->cwd = resolve(loader, texts[AW_SETTING_CWD]);
-    if (texts[AW_SETTING_VENV])
-        config->venv = resolve(loader, texts[AW_SETTING_VENV]);
-    if ((texts[AW_SETTING_CWD] && !config->cwd) ||
-        (texts[AW_SETTING_VENV] && !config->venv))
-        return refuse_memory(loader);
-    if (config->cwd && access(config->cwd, X_OK) < 0)
-        return refuse(loader, "cwd", "%s: %s", config->cwd, strerror(errno));
-    return 0;
-}
-
-/* There is a Python in it. */
-static int check_venv(const struct loader *loader)
-{
-    const char *venv = loader->config->venv;
-    char *python = NULL;
-    int result = 0;
-
-    if (!venv)
-        return 0;
-    if (asprintf(&python, "%s/bin/python3", venv) < 0)
-        return refuse_memory(loader);
-    if (access(python, X_OK) < 0)
-        result = refuse(loader, "venv",
-                        "no virtual environment: there is no %s", python);
-    free(python);
-    return result;
-}
-
-static int take_environment(struct loader *loader)
-{
-    const struct aw_document_data *data = loader->document->data;
-    char **copies = calloc(data->environment_count + 1, sizeof(*copies));
-
-    loader->config->environment = copies;
-    for (unsigned i = 0; copies && i < data->environment_count; i++) {
-        const char *text = data->environment[i];
-        char path[40];
-
-        snprintf(path, sizeof(path), "environment[%u]", i);
-        if (text[0] == '=' || !strchr(text, '='))
-            return refuse(loader, path, "should be NAME=VALUE");
-        copies[i] = strdup(text);
-        if (!copies[i])
-            return refuse_memory(loader);
-    }
-    return copies ? 0 : refuse_memory(loader);
-}
-
 /* Where only one of the two is given, the other one makes room. */
-static int settle_stop(struct loader *loader)
+static int settle_stop(struct aw_loader *loader)
 {
     char *const *texts = loader->document->data->settings;
     struct aw_config *config = loader->config;
@@ -409,8 +297,8 @@ static int settle_stop(struct loader *loader)
     else if (!texts[AW_SETTING_STOP_TIMEOUT])
         config->stop_timeout_s = config->stop_grace_s;
     else
-        return refuse(loader, "stop_timeout_s",
-                      "must not be less than stop_grace_s");
+        return aw_loader_refuse(loader, "stop_timeout_s",
+                                "must not be less than stop_grace_s");
     return 0;
 }
 
@@ -422,7 +310,7 @@ static bool is_path(const struct aw_driver *driver, const char *key)
     return index >= 0 && driver->options[index].type == AW_OPTION_PATH;
 }
 
-static int set_option(const struct loader *loader,
+static int set_option(const struct aw_loader *loader,
                       struct aw_device_config *device, const char *key,
                       const char *text, struct aw_error *error)
 {
@@ -431,7 +319,7 @@ static int set_option(const struct loader *loader,
 
     if (!is_path(device->driver, key))
         return aw_device_config_set(device, key, text, error);
-    resolved = resolve(loader, text);
+    resolved = aw_loader_resolve(loader, text);
     if (!resolved)
         return -ENOMEM;
     result = aw_device_config_set(device, key, resolved, error);
@@ -441,7 +329,7 @@ static int set_option(const struct loader *loader,
 
 /* Sets what the row of a device gives, and checks it. On failure `path`, which
  * is that of the device, becomes the path of what is wrong. */
-static int set_options(const struct loader *loader, char *const *row,
+static int set_options(const struct aw_loader *loader, char *const *row,
                        struct aw_device_config *device,
                        char path[AW_INDEX_PATH_MAX], struct aw_error *reason)
 {
@@ -463,7 +351,7 @@ static int set_options(const struct loader *loader, char *const *row,
     return aw_device_config_check(device, reason);
 }
 
-static int take_device(struct loader *loader, size_t index)
+static int take_device(struct aw_loader *loader, size_t index)
 {
     char *const *row = aw_document_device(loader->document, index);
     char path[AW_INDEX_PATH_MAX], name_path[40], driver_path[40];
@@ -477,19 +365,21 @@ static int take_device(struct loader *loader, size_t index)
     result = aw_device_config_new(row[AW_DEVICE_KEY_NAME],
                                   row[AW_DEVICE_KEY_DRIVER], &device, &reason);
     if (result < 0)
-        return pass_on(loader, result == -ENOENT ? driver_path : name_path,
-                       result, &reason);
+        return aw_loader_pass_on(loader,
+                                 result == -ENOENT ? driver_path : name_path,
+                                 result, &reason);
     result = set_options(loader, row, device, path, &reason);
     if (result < 0) {
         aw_device_config_free(device);
-        return pass_on(loader, path, result, &reason);
+        return aw_loader_pass_on(loader, path, result, &reason);
     }
     result = aw_config_put_device(loader->config, device, &reason);
-    return result < 0 ? pass_on(loader, name_path, result, &reason) : 0;
+    return result < 0 ? aw_loader_pass_on(loader, name_path, result, &reason)
+                      : 0;
 }
 
 /* Where the path of a script stands, for messages that come later. */
-static char *origin_of(const struct loader *loader, const char *path)
+static char *origin_of(const struct aw_loader *loader, const char *path)
 {
     char *origin;
 
@@ -510,13 +400,13 @@ static char **borrow_arguments(const struct aw_document_script *given)
 }
 
 /* The folders that a script adds to sys.path; the caller's. */
-static char **resolve_paths(const struct loader *loader,
+static char **resolve_paths(const struct aw_loader *loader,
                             const struct aw_document_script *given)
 {
     char **paths = calloc(given->path_count + 1, sizeof(*paths));
 
     for (unsigned i = 0; paths && i < given->path_count; i++)
-        paths[i] = resolve(loader, given->paths[i]);
+        paths[i] = aw_loader_resolve(loader, given->paths[i]);
     return paths;
 }
 
@@ -541,7 +431,7 @@ static void take_supervision(const struct aw_value *values,
     };
 }
 
-static int parse_supervision(const struct loader *loader, size_t index,
+static int parse_supervision(const struct aw_loader *loader, size_t index,
                              struct aw_config_supervision *ret)
 {
     char *const *texts = loader->document->data->scripts[index].options;
@@ -557,7 +447,7 @@ static int parse_supervision(const struct loader *loader, size_t index,
         result = aw_option_parse(option, texts[i] ? texts[i] : option->fallback,
                                  &values[i], &reason);
         if (result < 0)
-            result = pass_on(loader, path, result, &reason);
+            result = aw_loader_pass_on(loader, path, result, &reason);
     }
     if (result == 0)
         take_supervision(values, ret);
@@ -566,7 +456,7 @@ static int parse_supervision(const struct loader *loader, size_t index,
     return result;
 }
 
-static int put_script(struct loader *loader,
+static int put_script(struct aw_loader *loader,
                       const struct aw_document_script *given, size_t index)
 {
     char path[40];
@@ -578,7 +468,7 @@ static int put_script(struct loader *loader,
         return result;
     snprintf(path, sizeof(path), "scripts[%zu].path", index);
     script.paths = resolve_paths(loader, given);
-    script.path = resolve(loader, given->path);
+    script.path = aw_loader_resolve(loader, given->path);
     script.origin = origin_of(loader, path);
     script.arguments = borrow_arguments(given);
     if (!script.path || !script.origin || !script.arguments || !script.paths)
@@ -591,10 +481,10 @@ static int put_script(struct loader *loader,
     free(script.arguments);
     if (given->name)
         snprintf(path, sizeof(path), "scripts[%zu].name", index);
-    return result < 0 ? pass_on(loader, path, result, &reason) : 0;
+    return result < 0 ? aw_loader_pass_on(loader, path, result, &reason) : 0;
 }
 
-static int take_script(struct loader *loader, size_t index)
+static int take_script(struct aw_loader *loader, size_t index)
 {
     const struct aw_document_script *given =
         &loader->document->data->scripts[index];
@@ -603,10 +493,10 @@ static int take_script(struct loader *loader, size_t index)
     if (given->path[0] != '\0')
         return put_script(loader, given, index);
     snprintf(path, sizeof(path), "scripts[%zu].path", index);
-    return refuse(loader, path, "there is no value");
+    return aw_loader_refuse(loader, path, "there is no value");
 }
 
-static int take_all(struct loader *loader)
+static int take_all(struct aw_loader *loader)
 {
     const struct aw_document_data *data = loader->document->data;
     int result;
@@ -617,13 +507,7 @@ static int take_all(struct loader *loader)
     if (result == 0)
         result = settle_stop(loader);
     if (result == 0)
-        result = take_control(loader);
-    if (result == 0)
-        result = take_folders(loader);
-    if (result == 0)
-        result = check_venv(loader);
-    if (result == 0)
-        result = take_environment(loader);
+        result = aw_loader_take_process(loader);
     for (unsigned i = 0; result == 0 && i < data->device_count; i++)
         result = take_device(loader, i);
     for (unsigned i = 0; result == 0 && i < data->script_count; i++)
@@ -634,11 +518,11 @@ static int take_all(struct loader *loader)
 int aw_config_load(const char *path, struct aw_config **ret_config,
                    struct aw_error *error)
 {
-    struct loader loader = {.file = path, .error = error};
+    struct aw_loader loader = {.file = path, .error = error};
     int result = aw_config_new(&loader.config);
 
     if (result < 0)
-        return refuse_memory(&loader);
+        return aw_loader_refuse_memory(&loader);
     result = read_file(&loader);
     if (result == 0)
         result = load_document(&loader);
