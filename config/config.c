@@ -27,8 +27,25 @@ int aw_config_new(struct aw_config **ret_config)
         return -ENOMEM;
     config->stop_grace_s = AW_STOP_GRACE_S;
     config->stop_timeout_s = AW_STOP_TIMEOUT_S;
+    config->start_timeout_s = AW_START_TIMEOUT_S;
+    config->reload_settle_s = AW_RELOAD_SETTLE_S;
     *ret_config = config;
     return 0;
+}
+
+void aw_config_default_supervision(struct aw_config_supervision *ret)
+{
+    *ret = (struct aw_config_supervision){.restart = AW_CONFIG_RESTART_NO,
+                                          .delay_s = 0.5,
+                                          .interval_s = 60,
+                                          .limit = 5};
+}
+
+static void free_texts(char **texts)
+{
+    for (size_t i = 0; texts && texts[i]; i++)
+        free(texts[i]);
+    free(texts);
 }
 
 static void script_deinit(struct aw_config_script *script)
@@ -36,9 +53,8 @@ static void script_deinit(struct aw_config_script *script)
     free(script->name);
     free(script->path);
     free(script->origin);
-    for (size_t i = 0; script->arguments && script->arguments[i]; i++)
-        free(script->arguments[i]);
-    free(script->arguments);
+    free_texts(script->arguments);
+    free_texts(script->paths);
 }
 
 void aw_config_free(struct aw_config *config)
@@ -49,8 +65,15 @@ void aw_config_free(struct aw_config *config)
         aw_device_config_free(config->devices[i]);
     for (size_t i = 0; i < config->script_count; i++)
         script_deinit(&config->scripts[i]);
+    free(config->cwd);
+    free(config->venv);
+    free_texts(config->environment);
     free(config->devices);
     free(config->scripts);
+    free(config->control_socket);
+    free(config->control_read_group);
+    free(config->control_admin_group);
+    free(config->metrics_listen);
     free(config);
 }
 
@@ -197,8 +220,10 @@ static int copy_script(const struct aw_config_script *script,
         script->name ? strdup(script->name) : name_of_file(script->path);
     copy->path = strdup(script->path);
     copy->arguments = copy_arguments(script->arguments);
+    copy->paths = copy_arguments(script->paths);
+    copy->supervision = script->supervision;
     copy->origin = script->origin ? strdup(script->origin) : NULL;
-    if (!copy->name || !copy->path || !copy->arguments)
+    if (!copy->name || !copy->path || !copy->arguments || !copy->paths)
         return -ENOMEM;
     return script->origin && !copy->origin ? -ENOMEM : 0;
 }
@@ -267,6 +292,8 @@ int aw_config_add_script(struct aw_config *config, const char *path,
         .arguments = copy_arguments(arguments),
     };
     int result;
+
+    aw_config_default_supervision(&script.supervision);
 
     if (!script.name || !script.path || !script.arguments)
         result = refuse_memory(error);

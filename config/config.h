@@ -7,6 +7,7 @@
 #ifndef AW_CONFIG_H
 #define AW_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "devices/device_config.h"
@@ -17,11 +18,31 @@
 #define AW_STOP_GRACE_S   5.0
 #define AW_STOP_TIMEOUT_S 10.0
 
+#define AW_START_TIMEOUT_S 10.0
+#define AW_RELOAD_SETTLE_S 2.0
+
+enum aw_config_restart {
+    AW_CONFIG_RESTART_NO,
+    AW_CONFIG_RESTART_ON_FAILURE,
+    AW_CONFIG_RESTART_ALWAYS,
+};
+
+/* When a script is started again, and with what. */
+struct aw_config_supervision {
+    enum aw_config_restart restart;
+    double delay_s, interval_s;
+    unsigned limit;
+    bool flush;   /* on_restart: without the frames that pend */
+    bool persist; /* state: beyond the daemon's end */
+};
+
 struct aw_config_script {
     char *name;       /* unique; the file's name without .py by default */
     char *path;       /* of the Python file */
     char **arguments; /* sys.argv[1:], NULL at the end */
-    char *origin;     /* "FILE:LINE: KEY PATH" of the path, or NULL */
+    char **paths;     /* more of sys.path, NULL at the end; or NULL */
+    struct aw_config_supervision supervision;
+    char *origin; /* "FILE:LINE: KEY PATH" of the path, or NULL */
 };
 
 struct aw_config {
@@ -32,6 +53,16 @@ struct aw_config {
     /* Seconds after a stop's first cancellation: until the second, and until
      * the script is given up. The second is never less than the first. */
     double stop_grace_s, stop_timeout_s;
+    /* NULL: not given. Groups are names or numbers, as written. */
+    char *control_socket; /* a path, or "none" */
+    char *control_read_group, *control_admin_group;
+    char *metrics_listen; /* HOST:PORT */
+    /* Of a reload: for the new version to come to its first await, and in which
+     * an error of it brings the old one back. */
+    double start_timeout_s, reload_settle_s;
+    char *cwd;          /* that scripts run in, or NULL */
+    char *venv;         /* a virtual environment, or NULL */
+    char **environment; /* NAME=VALUE, NULL at the end; or NULL */
 };
 
 /* An empty configuration. Returns 0 or -ENOMEM. */
@@ -49,6 +80,9 @@ int aw_config_load(const char *path, struct aw_config **ret_config,
  * when there are too many. */
 int aw_config_add_device(struct aw_config *config, const char *short_form,
                          struct aw_error *error);
+
+/* What a script has whose configuration says nothing of it. */
+void aw_config_default_supervision(struct aw_config_supervision *ret);
 
 /* Adds a script with copies of its `arguments` (NULL: none), named like its
  * file; `-2`, `-3`, … is appended to a name that is taken. Returns 0, -EINVAL

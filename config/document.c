@@ -26,6 +26,84 @@ const struct aw_option aw_settings[AW_SETTING_COUNT] = {
             .maximum = 3600,
             .help = "seconds after which a script that goes on is ended",
         },
+    [AW_SETTING_START_TIMEOUT] =
+        {
+            .name = "start_timeout_s",
+            .type = AW_OPTION_NUMBER,
+            .maximum = 3600,
+            .help = "seconds that a new version may take to its first await",
+        },
+    [AW_SETTING_RELOAD_SETTLE] =
+        {
+            .name = "reload_settle_s",
+            .type = AW_OPTION_NUMBER,
+            .maximum = 3600,
+            .help = "seconds in which an error brings the old version back",
+        },
+    [AW_SETTING_CWD] = {.name = "cwd",
+                        .type = AW_OPTION_PATH,
+                        .help = "the folder that scripts run in"},
+    [AW_SETTING_VENV] = {.name = "venv",
+                         .type = AW_OPTION_PATH,
+                         .help = "a virtual environment of this Python"},
+};
+
+static const char *const restarts[] = {"no", "on-failure", "always", NULL};
+static const char *const backlogs[] = {"keep", "flush", NULL};
+static const char *const states[] = {"keep", "persist", NULL};
+
+const struct aw_option aw_script_options[AW_SCRIPT_KEY_COUNT] = {
+    [AW_SCRIPT_KEY_RESTART] = {.name = "restart",
+                               .type = AW_OPTION_CHOICE,
+                               .fallback = "no",
+                               .choices = restarts,
+                               .help = "when it is started again"},
+    [AW_SCRIPT_KEY_RESTART_DELAY] = {.name = "restart_delay_s",
+                                     .type = AW_OPTION_NUMBER,
+                                     .fallback = "0.5",
+                                     .maximum = 30,
+                                     .help = "seconds before the first "
+                                             "restart; then twice as long"},
+    [AW_SCRIPT_KEY_RESTART_LIMIT] = {.name = "restart_limit",
+                                     .type = AW_OPTION_INT,
+                                     .fallback = "5",
+                                     .maximum = 1000000,
+                                     .help = "restarts in restart_interval_s "
+                                             "before it is given up; 0: any"},
+    [AW_SCRIPT_KEY_RESTART_INTERVAL] = {.name = "restart_interval_s",
+                                        .type = AW_OPTION_NUMBER,
+                                        .fallback = "60",
+                                        .maximum = 1000000,
+                                        .help = "seconds that a healthy run "
+                                                "lasts"},
+    [AW_SCRIPT_KEY_ON_RESTART] = {.name = "on_restart",
+                                  .type = AW_OPTION_CHOICE,
+                                  .fallback = "keep",
+                                  .choices = backlogs,
+                                  .help = "what becomes of pending frames"},
+    [AW_SCRIPT_KEY_STATE] = {.name = "state",
+                             .type = AW_OPTION_CHOICE,
+                             .fallback = "keep",
+                             .choices = states,
+                             .help = "how long awaitd.script.state lives"},
+};
+
+const struct aw_option aw_control_keys[AW_CONTROL_KEY_COUNT] = {
+    [AW_CONTROL_SOCKET] = {.name = "socket",
+                           .type = AW_OPTION_PATH,
+                           .help = "the control socket; `none`: there is none"},
+    [AW_CONTROL_READ_GROUP] = {.name = "read_group",
+                               .type = AW_OPTION_TEXT,
+                               .help = "a group that may look"},
+    [AW_CONTROL_ADMIN_GROUP] = {.name = "admin_group",
+                                .type = AW_OPTION_TEXT,
+                                .help = "a group that may change things"},
+};
+
+const struct aw_option aw_metrics_keys[AW_METRICS_KEY_COUNT] = {
+    [AW_METRICS_LISTEN] = {.name = "listen",
+                           .type = AW_OPTION_TEXT,
+                           .help = "HOST:PORT that serves /metrics"},
 };
 
 /* ---- the schema ---- */
@@ -35,8 +113,10 @@ struct aw_schema {
     cyaml_schema_value_t device;
     cyaml_schema_value_t script;
     cyaml_schema_value_t argument;
-    cyaml_schema_field_t root_fields[AW_SETTING_COUNT + 3];
-    cyaml_schema_field_t script_fields[4];
+    cyaml_schema_field_t root_fields[AW_SETTING_COUNT + 6];
+    cyaml_schema_field_t control_fields[AW_CONTROL_KEY_COUNT + 1];
+    cyaml_schema_field_t metrics_fields[AW_METRICS_KEY_COUNT + 1];
+    cyaml_schema_field_t script_fields[AW_SCRIPT_KEY_COUNT + 5];
     cyaml_schema_field_t *device_fields; /* key_count, and the end */
 };
 
@@ -114,12 +194,23 @@ static void set_script_fields(struct aw_schema *schema)
         struct aw_document_script, args, arg_count, &schema->argument, 0,
         AW_ARGUMENTS_MAX);
 
+    const cyaml_schema_field_t paths = CYAML_FIELD_SEQUENCE_COUNT(
+        "paths", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+        struct aw_document_script, paths, path_count, &schema->argument, 0,
+        AW_ARGUMENTS_MAX);
+
     schema->argument = text_value(true);
     schema->script_fields[0] =
         text_field("name", offsetof(struct aw_document_script, name), false);
     schema->script_fields[1] =
         text_field("path", offsetof(struct aw_document_script, path), true);
     schema->script_fields[2] = args;
+    schema->script_fields[3] = paths;
+    for (size_t i = 0; i < AW_SCRIPT_KEY_COUNT; i++)
+        schema->script_fields[4 + i] = text_field(
+            aw_script_options[i].name,
+            offsetof(struct aw_document_script, options) + i * sizeof(char *),
+            false);
     schema->script = (cyaml_schema_value_t){CYAML_VALUE_MAPPING(
         CYAML_FLAG_DEFAULT, struct aw_document_script, schema->script_fields)};
 }
@@ -136,6 +227,24 @@ static void set_device_fields(struct aw_document *document)
     };
 }
 
+/* A mapping of single values, which lie as texts in a row at `offset`. */
+static cyaml_schema_field_t row_field(const char *key, size_t offset,
+                                      const struct aw_option *keys,
+                                      size_t count,
+                                      cyaml_schema_field_t *fields)
+{
+    for (size_t i = 0; i < count; i++)
+        fields[i] = text_field(keys[i].name, i * sizeof(char *), false);
+    return (cyaml_schema_field_t){
+        .key = key,
+        .data_offset = (uint32_t)offset,
+        .value = {.type = CYAML_MAPPING,
+                  .flags = CYAML_FLAG_OPTIONAL,
+                  .data_size = (uint32_t)(count * sizeof(char *)),
+                  .mapping = {.fields = fields}},
+    };
+}
+
 static void set_root_fields(struct aw_schema *schema)
 {
     const cyaml_schema_field_t devices = CYAML_FIELD_SEQUENCE_COUNT(
@@ -146,6 +255,10 @@ static void set_root_fields(struct aw_schema *schema)
         "scripts", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
         struct aw_document_data, scripts, script_count, &schema->script, 0,
         AW_SCRIPTS_MAX);
+    const cyaml_schema_field_t environment = CYAML_FIELD_SEQUENCE_COUNT(
+        "environment", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+        struct aw_document_data, environment, environment_count,
+        &schema->argument, 0, AW_ARGUMENTS_MAX);
     cyaml_schema_field_t *fields = schema->root_fields;
 
     for (size_t i = 0; i < AW_SETTING_COUNT; i++)
@@ -153,9 +266,16 @@ static void set_root_fields(struct aw_schema *schema)
                                offsetof(struct aw_document_data, settings) +
                                    i * sizeof(char *),
                                false);
+    *fields++ = row_field("control", offsetof(struct aw_document_data, control),
+                          aw_control_keys, AW_CONTROL_KEY_COUNT,
+                          schema->control_fields);
+    *fields++ = row_field("metrics", offsetof(struct aw_document_data, metrics),
+                          aw_metrics_keys, AW_METRICS_KEY_COUNT,
+                          schema->metrics_fields);
     *fields++ = devices;
     fields[-1].value.data_size = schema->device.data_size;
     *fields++ = scripts;
+    *fields++ = environment;
     schema->root = (cyaml_schema_value_t){CYAML_VALUE_MAPPING(
         CYAML_FLAG_POINTER, struct aw_document_data, schema->root_fields)};
 }

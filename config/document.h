@@ -21,10 +21,27 @@
 enum aw_setting {
     AW_SETTING_STOP_GRACE,
     AW_SETTING_STOP_TIMEOUT,
+    AW_SETTING_START_TIMEOUT,
+    AW_SETTING_RELOAD_SETTLE,
+    AW_SETTING_CWD,
+    AW_SETTING_VENV,
     AW_SETTING_COUNT,
 };
 
 extern const struct aw_option aw_settings[AW_SETTING_COUNT];
+
+/* Keys of a script that hold one value, and have a fallback. */
+enum aw_script_key {
+    AW_SCRIPT_KEY_RESTART,
+    AW_SCRIPT_KEY_RESTART_DELAY,
+    AW_SCRIPT_KEY_RESTART_LIMIT,
+    AW_SCRIPT_KEY_RESTART_INTERVAL,
+    AW_SCRIPT_KEY_ON_RESTART,
+    AW_SCRIPT_KEY_STATE,
+    AW_SCRIPT_KEY_COUNT,
+};
+
+extern const struct aw_option aw_script_options[AW_SCRIPT_KEY_COUNT];
 
 /* Keys of a device that are no option of its driver; the first in its row. */
 enum aw_device_key {
@@ -33,16 +50,39 @@ enum aw_device_key {
     AW_DEVICE_KEY_COUNT,
 };
 
+/* Keys of `control:` and `metrics:`, each with one value. */
+enum aw_control_key {
+    AW_CONTROL_SOCKET,
+    AW_CONTROL_READ_GROUP,
+    AW_CONTROL_ADMIN_GROUP,
+    AW_CONTROL_KEY_COUNT,
+};
+
+enum aw_metrics_key {
+    AW_METRICS_LISTEN,
+    AW_METRICS_KEY_COUNT,
+};
+
+extern const struct aw_option aw_control_keys[AW_CONTROL_KEY_COUNT];
+extern const struct aw_option aw_metrics_keys[AW_METRICS_KEY_COUNT];
+
 struct aw_document_script {
     char *name; /* NULL if not given, as every text here */
     char *path;
     char **args;
     unsigned arg_count;
+    char **paths;
+    unsigned path_count;
+    char *options[AW_SCRIPT_KEY_COUNT];
 };
 
 /* What libcyaml fills. */
 struct aw_document_data {
     char *settings[AW_SETTING_COUNT];
+    char *control[AW_CONTROL_KEY_COUNT];
+    char *metrics[AW_METRICS_KEY_COUNT];
+    char **environment; /* NAME=VALUE */
+    unsigned environment_count;
     char **devices; /* device_count rows of aw_document.key_count texts */
     unsigned device_count;
     struct aw_document_script *scripts;

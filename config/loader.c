@@ -3,25 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "config/config.h"
-#include "config/document.h"
-#include "config/index.h"
+#include "config/keys.h"
+#include "config/loader.h"
 #include "devices/driver_load.h"
 
-/* One file on its way to a configuration: its bytes, where things stand in
- * them, what libcyaml made of them, and what came out. */
-struct loader {
-    const char *file;
-    char *content;
-    size_t length;
-    struct aw_index *index;
-    struct aw_document *document;
-    struct aw_config *config;
-    struct aw_error *error;
-};
-
-static int refuse_memory(const struct loader *loader)
+int aw_loader_refuse_memory(const struct aw_loader *loader)
 {
     return aw_error_set(loader->error, ENOMEM, "%s: not enough memory",
                         loader->file);
@@ -37,8 +25,8 @@ static void flatten(char *text)
 }
 
 /* Fills in the error, with the line where `path` stands. Returns -EINVAL. */
-__attribute__((format(printf, 3, 4))) static int
-refuse(const struct loader *loader, const char *path, const char *format, ...)
+int aw_loader_refuse(const struct aw_loader *loader, const char *path,
+                     const char *format, ...)
 {
     char reason[sizeof(loader->error->text)];
     va_list values;
@@ -53,28 +41,28 @@ refuse(const struct loader *loader, const char *path, const char *format, ...)
 }
 
 /* Passes on why something failed, said about `path`. */
-static int pass_on(const struct loader *loader, const char *path, int result,
-                   const struct aw_error *reason)
+int aw_loader_pass_on(const struct aw_loader *loader, const char *path,
+                      int result, const struct aw_error *reason)
 {
     if (result == -ENOMEM)
-        return refuse_memory(loader);
-    return refuse(loader, path, "%s", reason->text);
+        return aw_loader_refuse_memory(loader);
+    return aw_loader_refuse(loader, path, "%s", reason->text);
 }
 
 /* ---- reading ---- */
 
-static int refuse_file(const struct loader *loader, int code)
+static int refuse_file(const struct aw_loader *loader, int code)
 {
     return aw_error_set(loader->error, code, "%s: %s", loader->file,
                         strerror(code));
 }
 
 /* Reads to the end, from a pipe as well. */
-static int read_all(struct loader *loader, FILE *stream)
+static int read_all(struct aw_loader *loader, FILE *stream)
 {
     loader->content = malloc(AW_CONFIG_BYTES_MAX + 1);
     if (!loader->content)
-        return refuse_memory(loader);
+        return aw_loader_refuse_memory(loader);
     errno = 0;
     loader->length = fread(loader->content, 1, AW_CONFIG_BYTES_MAX + 1, stream);
     if (ferror(stream))
@@ -87,7 +75,7 @@ static int read_all(struct loader *loader, FILE *stream)
     return 0;
 }
 
-static int read_file(struct loader *loader)
+static int read_file(struct aw_loader *loader)
 {
     FILE *stream = fopen(loader->file, "re");
     int result;
@@ -100,7 +88,7 @@ static int read_file(struct loader *loader)
 }
 
 /* A path of the file, made relative to the file's folder. The caller's. */
-static char *resolve(const struct loader *loader, const char *path)
+char *aw_loader_resolve(const struct aw_loader *loader, const char *path)
 {
     const char *slash = strrchr(loader->file, '/');
     char *resolved;
@@ -117,21 +105,23 @@ static char *resolve(const struct loader *loader, const char *path)
 
 /* What names a driver: a name, or a path as resolve() gives it. The caller's.
  */
-static char *resolve_driver(const struct loader *loader, const char *text)
+static char *resolve_driver(const struct aw_loader *loader, const char *text)
 {
-    return aw_driver_is_path(text) ? resolve(loader, text) : strdup(text);
+    return aw_driver_is_path(text) ? aw_loader_resolve(loader, text)
+                                   : strdup(text);
 }
 
-static int load_driver(const struct loader *loader,
+static int load_driver(const struct aw_loader *loader,
                        const struct aw_index_entry *entry)
 {
-    char *path = resolve(loader, entry->text);
+    char *path = aw_loader_resolve(loader, entry->text);
     const struct aw_driver *driver;
     struct aw_error reason = {""};
     int result = path ? aw_driver_load(path, &driver, &reason) : -ENOMEM;
 
     free(path);
-    return result < 0 ? pass_on(loader, entry->path, result, &reason) : 0;
+    return result < 0 ? aw_loader_pass_on(loader, entry->path, result, &reason)
+                      : 0;
 }
 
 static bool is_driver_key(const char *path)
@@ -144,7 +134,7 @@ static bool is_driver_key(const char *path)
 }
 
 /* Before there is a schema: it has the keys of every driver in it. */
-static int load_drivers(const struct loader *loader)
+static int load_drivers(const struct aw_loader *loader)
 {
     int result = 0;
 
@@ -180,8 +170,9 @@ static bool is_near_option(const char *driver, const char *key)
 }
 
 /* No driver has `key`. What else it might be, the device's own driver knows. */
-static int refuse_option(const struct loader *loader, const char *driver_path,
-                         const char *path, const char *key)
+static int refuse_option(const struct aw_loader *loader,
+                         const char *driver_path, const char *path,
+                         const char *key)
 {
     const char *text = aw_index_find(loader->index, driver_path)->text;
     char *driver = resolve_driver(loader, text);
@@ -194,13 +185,13 @@ static int refuse_option(const struct loader *loader, const char *driver_path,
         result = aw_device_config_new("device", driver, &device, &reason);
     free(driver);
     if (result < 0)
-        return pass_on(loader, driver_path, result, &reason);
+        return aw_loader_pass_on(loader, driver_path, result, &reason);
     result = aw_device_config_set(device, key, "", &reason);
     aw_device_config_free(device);
-    return pass_on(loader, path, result, &reason);
+    return aw_loader_pass_on(loader, path, result, &reason);
 }
 
-static int refuse_device_key(const struct loader *loader, const char *around,
+static int refuse_device_key(const struct aw_loader *loader, const char *around,
                              const char *path, const char *key)
 {
     char driver_path[AW_INDEX_PATH_MAX + 8];
@@ -212,30 +203,37 @@ static int refuse_device_key(const struct loader *loader, const char *around,
     if (driver && driver->text && (!meant || is_near_option(driver->text, key)))
         return refuse_option(loader, driver_path, path, key);
     if (meant)
-        return refuse(loader, path, "unknown key; did you mean \"%s\"?", meant);
-    return refuse(loader, around, "\"driver\" is missing");
+        return aw_loader_refuse(loader, path,
+                                "unknown key; did you mean \"%s\"?", meant);
+    return aw_loader_refuse(loader, around, "\"driver\" is missing");
 }
 
-static int refuse_other_key(const struct loader *loader, bool top,
+/* What one might want for a script and only a process can have. */
+static bool is_of_the_process(const char *key)
+{
+    return strcmp(key, "environment") == 0 || strcmp(key, "cwd") == 0 ||
+           strcmp(key, "venv") == 0;
+}
+
+static int refuse_other_key(const struct aw_loader *loader, const char *around,
                             const char *path, const char *key)
 {
-    static const struct aw_option root[] = {{.name = "devices"},
-                                            {.name = "scripts"},
-                                            {.name = "stop_grace_s"},
-                                            {.name = "stop_timeout_s"}};
-    static const struct aw_option script[] = {
-        {.name = "name"}, {.name = "path"}, {.name = "args"}};
-    const char *meant = top ? aw_options_suggest(root, 4, key)
-                            : aw_options_suggest(script, 3, key);
+    const char *meant = aw_keys_suggest(around, key);
 
+    if (aw_keys_are_scripts(around) && is_of_the_process(key))
+        return aw_loader_refuse(
+            loader, path,
+            "scripts of one daemon share its process, and so this: "
+            "set it for the daemon, at the top of the file, and give "
+            "the script a daemon of its own if it must differ");
     if (meant)
-        return refuse(loader, path, "unknown key; did you mean \"%s\"?", meant);
-    return refuse(loader, path, "unknown key; there are %s",
-                  top ? "devices, scripts, stop_grace_s and stop_timeout_s"
-                      : "name, path and args");
+        return aw_loader_refuse(loader, path,
+                                "unknown key; did you mean \"%s\"?", meant);
+    return aw_loader_refuse(loader, path, "unknown key; there are %s",
+                            aw_keys_words(around));
 }
 
-static int refuse_key(const struct loader *loader, const char *around,
+static int refuse_key(const struct aw_loader *loader, const char *around,
                       const char *key)
 {
     char path[AW_INDEX_PATH_MAX + 130];
@@ -243,20 +241,20 @@ static int refuse_key(const struct loader *loader, const char *around,
     snprintf(path, sizeof(path), "%s%s%s", around, around[0] ? "." : "", key);
     if (strncmp(around, "devices[", strlen("devices[")) == 0)
         return refuse_device_key(loader, around, path, key);
-    return refuse_other_key(loader, around[0] == '\0', path, key);
+    return refuse_other_key(loader, around, path, key);
 }
 
-static int refuse_shape(const struct loader *loader, const char *path,
+static int refuse_shape(const struct aw_loader *loader, const char *path,
                         const char *expected)
 {
     const struct aw_index_entry *entry = aw_index_find(loader->index, path);
 
     if (entry && entry->empty)
-        return refuse(loader, path, "there is no value");
-    return refuse(loader, path, "should be a %s", expected);
+        return aw_loader_refuse(loader, path, "there is no value");
+    return aw_loader_refuse(loader, path, "should be a %s", expected);
 }
 
-static int refuse_document(const struct loader *loader,
+static int refuse_document(const struct aw_loader *loader,
                            const struct aw_document_problem *problem)
 {
     const char *path = problem->path;
@@ -265,32 +263,34 @@ static int refuse_document(const struct loader *loader,
     case AW_FAULT_UNKNOWN_KEY:
         return refuse_key(loader, path, problem->detail);
     case AW_FAULT_MISSING_KEY:
-        return refuse(loader, path, "\"%s\" is missing", problem->detail);
+        return aw_loader_refuse(loader, path, "\"%s\" is missing",
+                                problem->detail);
     case AW_FAULT_TWICE:
-        return refuse(loader, path, "given twice");
+        return aw_loader_refuse(loader, path, "given twice");
     case AW_FAULT_SHAPE:
         return refuse_shape(loader, path, problem->detail);
     case AW_FAULT_TOO_MANY:
-        return refuse(loader, path, "more than %s entries", problem->detail);
+        return aw_loader_refuse(loader, path, "more than %s entries",
+                                problem->detail);
     case AW_FAULT_OTHER:
         break;
     }
-    return refuse(loader, path, "%s", problem->detail);
+    return aw_loader_refuse(loader, path, "%s", problem->detail);
 }
 
 /* A key with nothing behind it is a line that somebody did not finish. */
-static int refuse_empty(const struct loader *loader)
+static int refuse_empty(const struct aw_loader *loader)
 {
     for (size_t i = 0; i < loader->index->count; i++) {
         const struct aw_index_entry *entry = &loader->index->entries[i];
 
         if (entry->empty)
-            return refuse(loader, entry->path, "there is no value");
+            return aw_loader_refuse(loader, entry->path, "there is no value");
     }
     return 0;
 }
 
-static int load_document(struct loader *loader)
+static int load_document(struct aw_loader *loader)
 {
     struct aw_document_problem problem;
     int result = aw_index_new(loader->file, loader->content, loader->length,
@@ -303,7 +303,7 @@ static int load_document(struct loader *loader)
     result = aw_document_new(loader->content, loader->length, &loader->document,
                              &problem);
     if (result == -ENOMEM)
-        return refuse_memory(loader);
+        return aw_loader_refuse_memory(loader);
     if (result < 0)
         return refuse_document(loader, &problem);
     return refuse_empty(loader);
@@ -311,13 +311,15 @@ static int load_document(struct loader *loader)
 
 /* ---- meaning ---- */
 
-static int take_settings(struct loader *loader)
+static int take_settings(struct aw_loader *loader)
 {
     char *const *texts = loader->document->data->settings;
     struct aw_config *config = loader->config;
     double *const targets[AW_SETTING_COUNT] = {
         [AW_SETTING_STOP_GRACE] = &config->stop_grace_s,
         [AW_SETTING_STOP_TIMEOUT] = &config->stop_timeout_s,
+        [AW_SETTING_START_TIMEOUT] = &config->start_timeout_s,
+        [AW_SETTING_RELOAD_SETTLE] = &config->reload_settle_s,
     };
 
     for (size_t i = 0; i < AW_SETTING_COUNT; i++) {
@@ -325,11 +327,12 @@ static int take_settings(struct loader *loader)
         struct aw_error reason = {""};
         int result;
 
-        if (!texts[i])
+        if (!texts[i] || !targets[i])
             continue;
         result = aw_option_parse(&aw_settings[i], texts[i], &value, &reason);
         if (result < 0)
-            return pass_on(loader, aw_settings[i].name, result, &reason);
+            return aw_loader_pass_on(loader, aw_settings[i].name, result,
+                                     &reason);
         *targets[i] = value.number;
         aw_value_deinit(&value);
     }
@@ -337,7 +340,7 @@ static int take_settings(struct loader *loader)
 }
 
 /* Where only one of the two is given, the other one makes room. */
-static int settle_stop(struct loader *loader)
+static int settle_stop(struct aw_loader *loader)
 {
     char *const *texts = loader->document->data->settings;
     struct aw_config *config = loader->config;
@@ -349,8 +352,8 @@ static int settle_stop(struct loader *loader)
     else if (!texts[AW_SETTING_STOP_TIMEOUT])
         config->stop_timeout_s = config->stop_grace_s;
     else
-        return refuse(loader, "stop_timeout_s",
-                      "must not be less than stop_grace_s");
+        return aw_loader_refuse(loader, "stop_timeout_s",
+                                "must not be less than stop_grace_s");
     return 0;
 }
 
@@ -362,7 +365,7 @@ static bool is_path(const struct aw_driver *driver, const char *key)
     return index >= 0 && driver->options[index].type == AW_OPTION_PATH;
 }
 
-static int set_option(const struct loader *loader,
+static int set_option(const struct aw_loader *loader,
                       struct aw_device_config *device, const char *key,
                       const char *text, struct aw_error *error)
 {
@@ -371,7 +374,7 @@ static int set_option(const struct loader *loader,
 
     if (!is_path(device->driver, key))
         return aw_device_config_set(device, key, text, error);
-    resolved = resolve(loader, text);
+    resolved = aw_loader_resolve(loader, text);
     if (!resolved)
         return -ENOMEM;
     result = aw_device_config_set(device, key, resolved, error);
@@ -381,7 +384,7 @@ static int set_option(const struct loader *loader,
 
 /* Sets what the row of a device gives, and checks it. On failure `path`, which
  * is that of the device, becomes the path of what is wrong. */
-static int set_options(const struct loader *loader, char *const *row,
+static int set_options(const struct aw_loader *loader, char *const *row,
                        struct aw_device_config *device,
                        char path[AW_INDEX_PATH_MAX], struct aw_error *reason)
 {
@@ -403,7 +406,7 @@ static int set_options(const struct loader *loader, char *const *row,
     return aw_device_config_check(device, reason);
 }
 
-static int make_device(const struct loader *loader, char *const *row,
+static int make_device(const struct aw_loader *loader, char *const *row,
                        struct aw_device_config **ret_device,
                        struct aw_error *reason)
 {
@@ -417,7 +420,7 @@ static int make_device(const struct loader *loader, char *const *row,
     return result;
 }
 
-static int take_device(struct loader *loader, size_t index)
+static int take_device(struct aw_loader *loader, size_t index)
 {
     char *const *row = aw_document_device(loader->document, index);
     char path[AW_INDEX_PATH_MAX], name_path[40], driver_path[40];
@@ -430,19 +433,21 @@ static int take_device(struct loader *loader, size_t index)
     snprintf(driver_path, sizeof(driver_path), "devices[%zu].driver", index);
     result = make_device(loader, row, &device, &reason);
     if (result < 0)
-        return pass_on(loader, result == -ENOENT ? driver_path : name_path,
-                       result, &reason);
+        return aw_loader_pass_on(loader,
+                                 result == -ENOENT ? driver_path : name_path,
+                                 result, &reason);
     result = set_options(loader, row, device, path, &reason);
     if (result < 0) {
         aw_device_config_free(device);
-        return pass_on(loader, path, result, &reason);
+        return aw_loader_pass_on(loader, path, result, &reason);
     }
     result = aw_config_put_device(loader->config, device, &reason);
-    return result < 0 ? pass_on(loader, name_path, result, &reason) : 0;
+    return result < 0 ? aw_loader_pass_on(loader, name_path, result, &reason)
+                      : 0;
 }
 
 /* Where the path of a script stands, for messages that come later. */
-static char *origin_of(const struct loader *loader, const char *path)
+static char *origin_of(const struct aw_loader *loader, const char *path)
 {
     char *origin;
 
@@ -462,31 +467,92 @@ static char **borrow_arguments(const struct aw_document_script *given)
     return arguments;
 }
 
-static int put_script(struct loader *loader,
+/* The folders that a script adds to sys.path; the caller's. */
+static char **resolve_paths(const struct aw_loader *loader,
+                            const struct aw_document_script *given)
+{
+    char **paths = calloc(given->path_count + 1, sizeof(*paths));
+
+    for (unsigned i = 0; paths && i < given->path_count; i++)
+        paths[i] = aw_loader_resolve(loader, given->paths[i]);
+    return paths;
+}
+
+static void free_paths(char **paths)
+{
+    for (size_t i = 0; paths && paths[i]; i++)
+        free(paths[i]);
+    free(paths);
+}
+
+static void take_supervision(const struct aw_value *values,
+                             struct aw_config_supervision *ret)
+{
+    *ret = (struct aw_config_supervision){
+        .restart =
+            (enum aw_config_restart)values[AW_SCRIPT_KEY_RESTART].integer,
+        .delay_s = values[AW_SCRIPT_KEY_RESTART_DELAY].number,
+        .interval_s = values[AW_SCRIPT_KEY_RESTART_INTERVAL].number,
+        .limit = (unsigned)values[AW_SCRIPT_KEY_RESTART_LIMIT].integer,
+        .flush = values[AW_SCRIPT_KEY_ON_RESTART].integer == 1,
+        .persist = values[AW_SCRIPT_KEY_STATE].integer == 1,
+    };
+}
+
+static int parse_supervision(const struct aw_loader *loader, size_t index,
+                             struct aw_config_supervision *ret)
+{
+    char *const *texts = loader->document->data->scripts[index].options;
+    struct aw_value values[AW_SCRIPT_KEY_COUNT] = {{.set = false}};
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < AW_SCRIPT_KEY_COUNT; i++) {
+        const struct aw_option *option = &aw_script_options[i];
+        struct aw_error reason = {""};
+        char path[80];
+
+        snprintf(path, sizeof(path), "scripts[%zu].%s", index, option->name);
+        result = aw_option_parse(option, texts[i] ? texts[i] : option->fallback,
+                                 &values[i], &reason);
+        if (result < 0)
+            result = aw_loader_pass_on(loader, path, result, &reason);
+    }
+    if (result == 0)
+        take_supervision(values, ret);
+    for (size_t i = 0; i < AW_SCRIPT_KEY_COUNT; i++)
+        aw_value_deinit(&values[i]);
+    return result;
+}
+
+static int put_script(struct aw_loader *loader,
                       const struct aw_document_script *given, size_t index)
 {
     char path[40];
     struct aw_config_script script = {.name = given->name};
     struct aw_error reason = {""};
-    int result;
+    int result = parse_supervision(loader, index, &script.supervision);
 
+    if (result < 0)
+        return result;
     snprintf(path, sizeof(path), "scripts[%zu].path", index);
-    script.path = resolve(loader, given->path);
+    script.paths = resolve_paths(loader, given);
+    script.path = aw_loader_resolve(loader, given->path);
     script.origin = origin_of(loader, path);
     script.arguments = borrow_arguments(given);
-    if (!script.path || !script.origin || !script.arguments)
+    if (!script.path || !script.origin || !script.arguments || !script.paths)
         result = -ENOMEM;
     else
         result = aw_config_put_script(loader->config, &script, &reason);
+    free_paths(script.paths);
     free(script.path);
     free(script.origin);
     free(script.arguments);
     if (given->name)
         snprintf(path, sizeof(path), "scripts[%zu].name", index);
-    return result < 0 ? pass_on(loader, path, result, &reason) : 0;
+    return result < 0 ? aw_loader_pass_on(loader, path, result, &reason) : 0;
 }
 
-static int take_script(struct loader *loader, size_t index)
+static int take_script(struct aw_loader *loader, size_t index)
 {
     const struct aw_document_script *given =
         &loader->document->data->scripts[index];
@@ -495,10 +561,10 @@ static int take_script(struct loader *loader, size_t index)
     if (given->path[0] != '\0')
         return put_script(loader, given, index);
     snprintf(path, sizeof(path), "scripts[%zu].path", index);
-    return refuse(loader, path, "there is no value");
+    return aw_loader_refuse(loader, path, "there is no value");
 }
 
-static int take_all(struct loader *loader)
+static int take_all(struct aw_loader *loader)
 {
     const struct aw_document_data *data = loader->document->data;
     int result;
@@ -508,6 +574,8 @@ static int take_all(struct loader *loader)
     result = take_settings(loader);
     if (result == 0)
         result = settle_stop(loader);
+    if (result == 0)
+        result = aw_loader_take_process(loader);
     for (unsigned i = 0; result == 0 && i < data->device_count; i++)
         result = take_device(loader, i);
     for (unsigned i = 0; result == 0 && i < data->script_count; i++)
@@ -518,11 +586,11 @@ static int take_all(struct loader *loader)
 int aw_config_load(const char *path, struct aw_config **ret_config,
                    struct aw_error *error)
 {
-    struct loader loader = {.file = path, .error = error};
+    struct aw_loader loader = {.file = path, .error = error};
     int result = aw_config_new(&loader.config);
 
     if (result < 0)
-        return refuse_memory(&loader);
+        return aw_loader_refuse_memory(&loader);
     result = read_file(&loader);
     if (result == 0)
         result = load_document(&loader);

@@ -10,6 +10,8 @@ enum {
     OPTION_FAIL_ON_DROP,
     OPTION_JSON,
     OPTION_ROOT,
+    OPTION_SOCKET,
+    OPTION_WATCH,
 };
 
 /* A leading '+' stops at the script: what follows is the script's. The colon
@@ -22,6 +24,8 @@ static const struct option long_options[] = {
     {"quiet", no_argument, NULL, 'q'},
     {"stats-json", required_argument, NULL, OPTION_STATS_JSON},
     {"fail-on-drop", no_argument, NULL, OPTION_FAIL_ON_DROP},
+    {"socket", required_argument, NULL, OPTION_SOCKET},
+    {"watch", no_argument, NULL, OPTION_WATCH},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -59,8 +63,14 @@ static void take_option(int found, struct aw_arguments *arguments)
     case OPTION_STATS_JSON:
         arguments->stats_path = optarg;
         break;
+    case OPTION_WATCH:
+        arguments->watch = true;
+        break;
     case OPTION_FAIL_ON_DROP:
         arguments->fail_on_drop = true;
+        break;
+    case OPTION_SOCKET:
+        arguments->socket_path = optarg;
         break;
     default:
         break;

@@ -28,11 +28,13 @@ struct aw_arguments {
     size_t device_count;
     const char **scripts; /* run -s, in order */
     size_t script_count;
-    char **script;          /* script.py and what follows it, or NULL */
-    const char *stats_path; /* --stats-json; "-" for stdout; or NULL */
-    const char *root_path;  /* devices --root DIR; or NULL */
-    bool json;              /* devices --json */
+    char **script;           /* script.py and what follows it, or NULL */
+    const char *socket_path; /* --socket; "none": none; or NULL */
+    const char *stats_path;  /* --stats-json; "-" for stdout; or NULL */
+    const char *root_path;   /* devices --root DIR; or NULL */
+    bool json;               /* devices --json */
     bool quiet;
+    bool watch; /* --watch */
     bool fail_on_drop;
 };
 

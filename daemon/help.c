@@ -25,7 +25,8 @@ static const char synopsis[] =
     "  awaitd help run          the options of run, exit status, stopping\n"
     "  awaitd help devices      every driver and its options\n"
     "  awaitd help devices ./MY_DRIVER.so    those of a driver of one's own\n"
-    "  awaitd --version\n";
+    "  awaitd --version\n"
+    "  awaitctl --help          a running awaitd: its state, frames, scripts\n";
 
 static const char example[] =
     "\n"
@@ -51,8 +52,12 @@ static const char run_options[] =
     "                           each name once\n"
     "  -s, --script FILE        a further script, without arguments\n"
     "  -q, --quiet              no line at the start, no ledger at the end\n"
+    "      --watch              reload a script when its file, or one beside "
+    "it, is saved\n"
     "      --stats-json FILE    the ledger as JSON at the end; - for stdout\n"
     "      --fail-on-drop       exit with 75 if a queue lost a frame\n"
+    "      --socket PATH        where awaitctl finds this awaitd; `none`: "
+    "nowhere\n"
     "  -h, --help               this\n";
 
 static const char run_endings[] =
@@ -70,6 +75,11 @@ static const char run_endings[] =
     "       kernel or by overflow, or its ledger does not add up\n"
     "   78  a device or a script is configured wrongly\n"
     "  130  after Ctrl-C\n"
+    "\n"
+    "Reloading: SIGHUP puts the new version of each script that has changed "
+    "in the\n"
+    "place of the old one, without a lost frame; one with an error is thrown "
+    "away.\n"
     "\n"
     "Stopping: SIGTERM and Ctrl-C cancel each script's main task once; its "
     "finally\n"

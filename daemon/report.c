@@ -67,6 +67,8 @@ static bool device_lossless(const struct aw_device_report *device)
     for (size_t i = 0; i < device->queue_count; i++) {
         const struct aw_stats *stats = &device->queues[i].stats;
 
+        if (device->queues[i].observer)
+            continue;
         if (stats->dropped_kernel > 0 || stats->dropped_overflow > 0)
             return false;
     }

@@ -40,7 +40,8 @@ bool aw_report_exact(const struct aw_report *report);
 
 /* True when no queue lost a frame that it was meant to keep: in the kernel, or
  * because its ring was full. Frames that a script cleared, or left behind when
- * it ended, were its own to throw away. */
+ * it ended, were its own to throw away; and what an observer did not see,
+ * others did. */
 bool aw_report_lossless(const struct aw_report *report);
 
 #endif

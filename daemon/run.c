@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "daemon/control.h"
 #include "daemon/exit_status.h"
 #include "daemon/ledger_table.h"
+#include "daemon/log_ring.h"
 #include "daemon/package_path.h"
 #include "daemon/report.h"
 #include "daemon/runtime.h"
@@ -22,9 +24,12 @@ struct run {
     struct aw_config *config;
     FILE *stats; /* of --stats-json, or NULL */
     struct aw_runtime *runtime;
+    struct aw_log_ring *log;
+    struct aw_control *control;
     struct aw_device **devices; /* opened so far, in the order of config */
     size_t device_count;
     struct aw_host_script *scripts;
+    struct aw_supervision *supervisions; /* as many */
     struct aw_runtime_config runtime_config;
     char package_path[PATH_MAX];
 };
@@ -113,20 +118,79 @@ static int open_devices(struct run *run)
     return AW_EXIT_OK;
 }
 
+/* Where a script's state is kept, or NULL: the caller's. */
+static int state_path(const struct aw_config_script *script, char **ret_path)
+{
+    const char *folder = getenv("STATE_DIRECTORY");
+
+    *ret_path = NULL;
+    if (!script->supervision.persist)
+        return AW_EXIT_OK;
+    if (!folder || !folder[0]) {
+        aw_log(AW_LOG_ERROR,
+               "%s%sscript %s: state: persist needs a folder in "
+               "$STATE_DIRECTORY",
+               script->origin ? script->origin : "", script->origin ? ": " : "",
+               script->name);
+        return AW_EXIT_CONFIG;
+    }
+    /* systemd lists several, with colons: the first is ours. */
+    if (asprintf(ret_path, "%.*s/%s.json", (int)strcspn(folder, ":"), folder,
+                 script->name) < 0)
+        return AW_EXIT_INTERNAL;
+    return AW_EXIT_OK;
+}
+
+static int fill_script(const struct aw_config_script *script,
+                       struct aw_host_script *ret_script,
+                       struct aw_supervision *ret_supervision)
+{
+    const struct aw_config_supervision *given = &script->supervision;
+    char *path;
+    int status = state_path(script, &path);
+
+    *ret_script = (struct aw_host_script){
+        .name = script->name,
+        .path = script->path,
+        .arguments = script->arguments,
+        .paths = script->paths,
+        .keeps_queues = given->restart != AW_CONFIG_RESTART_NO,
+        .flush_backlog = given->flush,
+        .state_path = path,
+    };
+    *ret_supervision = (struct aw_supervision){
+        .restart = (enum aw_restart)given->restart,
+        .delay_s = given->delay_s,
+        .limit = given->limit,
+        .interval_s = given->interval_s,
+    };
+    return status;
+}
+
+static int fill_scripts(struct run *run)
+{
+    const struct aw_config *config = run->config;
+    int status = AW_EXIT_OK;
+
+    run->scripts = calloc(config->script_count, sizeof(*run->scripts));
+    run->supervisions =
+        calloc(config->script_count, sizeof(*run->supervisions));
+    if (!run->scripts || !run->supervisions)
+        return AW_EXIT_INTERNAL;
+    for (size_t i = 0; status == AW_EXIT_OK && i < config->script_count; i++)
+        status = fill_script(&config->scripts[i], &run->scripts[i],
+                             &run->supervisions[i]);
+    return status;
+}
+
 static int fill_runtime_config(struct run *run)
 {
     const struct aw_config *config = run->config;
     double rest_s = config->stop_timeout_s - config->stop_grace_s;
+    int status = fill_scripts(run);
 
-    run->scripts = calloc(config->script_count, sizeof(*run->scripts));
-    if (!run->scripts)
-        return AW_EXIT_INTERNAL;
-    for (size_t i = 0; i < config->script_count; i++)
-        run->scripts[i] = (struct aw_host_script){
-            .name = config->scripts[i].name,
-            .path = config->scripts[i].path,
-            .arguments = config->scripts[i].arguments,
-        };
+    if (status != AW_EXIT_OK)
+        return status;
     aw_package_path(run->package_path);
     run->runtime_config = (struct aw_runtime_config){
         .host = {.devices = run->devices,
@@ -134,13 +198,68 @@ static int fill_runtime_config(struct run *run)
                  .scripts = run->scripts,
                  .script_count = config->script_count,
                  .package_path = run->package_path,
+                 .cwd = config->cwd,
+                 .venv = config->venv,
                  .prefix_output = config->script_count > 1,
                  /* After a `finally` that took all of the grace there is still
                   * time for it before the forced end. */
                  .executor_timeout_s = rest_s > 0 ? rest_s : 0},
+        .supervisor = {.scripts = run->supervisions,
+                       .stop_grace_s = config->stop_grace_s,
+                       .stop_timeout_s = config->stop_timeout_s,
+                       .start_timeout_s = config->start_timeout_s,
+                       .reload_settle_s = config->reload_settle_s},
+        .watch = run->arguments->watch,
         .stop_grace_s = config->stop_grace_s,
         .stop_timeout_s = config->stop_timeout_s,
     };
+    return AW_EXIT_OK;
+}
+
+/* --socket, $AWAITD_SOCKET, the file, the default: the first that there is. */
+static const char *socket_path(const struct run *run)
+{
+    const char *path = run->arguments->socket_path;
+
+    if (!path)
+        path = getenv("AWAITD_SOCKET");
+    return path ? path : run->config->control_socket;
+}
+
+static int open_control(struct run *run) AW_ON(main) AW_NO_GIL
+{
+    const struct aw_control_config config = {
+        .path = socket_path(run),
+        .read_group = run->config->control_read_group,
+        .admin_group = run->config->control_admin_group,
+        .metrics_listen = run->config->metrics_listen,
+        .devices = run->devices,
+        .device_count = run->device_count,
+        .log = run->log,
+        .loop = aw_runtime_loop(run->runtime),
+        .runtime = run->runtime,
+    };
+    struct aw_error error = {0};
+    int result = aw_control_new(&config, &run->control, &error);
+
+    if (result == 0)
+        return AW_EXIT_OK;
+    aw_log(AW_LOG_ERROR, "%s", error.text);
+    return result == -EINVAL ? AW_EXIT_CONFIG : AW_EXIT_UNAVAILABLE;
+}
+
+/* For Python and the scripts; before there are threads that might look. */
+static int set_environment(const struct aw_config *config)
+{
+    for (char *const *text = config->environment; text && *text; text++) {
+        const char *value = strchr(*text, '=') + 1;
+        char *name = strndup(*text, (size_t)(value - *text) - 1);
+        int result = name ? setenv(name, value, 1) : -1;
+
+        free(name);
+        if (result < 0)
+            return AW_EXIT_INTERNAL;
+    }
     return AW_EXIT_OK;
 }
 
@@ -152,10 +271,14 @@ static int prepare(struct run *run) AW_ON(main) AW_NO_GIL
 
     if (status == AW_EXIT_OK)
         status = configure(run);
+    if (status == AW_EXIT_OK)
+        status = set_environment(run->config);
     if (status == AW_EXIT_OK && aw_runtime_new(&run->runtime) < 0)
         status = AW_EXIT_INTERNAL;
     if (status == AW_EXIT_OK)
         status = open_devices(run);
+    if (status == AW_EXIT_OK)
+        status = open_control(run);
     if (status == AW_EXIT_OK)
         status = fill_runtime_config(run);
     return status;
@@ -247,10 +370,15 @@ static int execute(struct run *run) AW_ON(main) AW_NO_GIL
 {
     struct aw_outcome outcome = {0};
     struct aw_error error = {0};
+    int result;
 
     announce(run->config);
-    if (aw_runtime_run(run->runtime, &run->runtime_config, &outcome, &error) <
-        0) {
+    result =
+        aw_runtime_run(run->runtime, &run->runtime_config, &outcome, &error);
+    /* Its own queues are in no ledger that is printed. */
+    aw_control_free(run->control);
+    run->control = NULL;
+    if (result < 0) {
         aw_log(AW_LOG_ERROR, "%s", error.text);
         return AW_EXIT_INTERNAL;
     }
@@ -264,13 +392,20 @@ static int execute(struct run *run) AW_ON(main) AW_NO_GIL
 static void clean_up(struct run *run) AW_ON(main) AW_NO_GIL
 {
     for (size_t i = 0; i < run->device_count; i++)
+        aw_device_close(run->devices[i]);
+    aw_control_free(run->control);
+    for (size_t i = 0; i < run->device_count; i++)
         aw_device_unref(run->devices[i]);
     free(run->devices);
+    for (size_t i = 0; run->scripts && i < run->config->script_count; i++)
+        free((char *)(uintptr_t)run->scripts[i].state_path);
     free(run->scripts);
+    free(run->supervisions);
     aw_config_free(run->config);
     if (run->stats && run->stats != stdout)
         fclose(run->stats);
     aw_runtime_free(run->runtime);
+    aw_log_ring_free(run->log);
 }
 
 int aw_run(const struct aw_arguments *arguments)
@@ -280,7 +415,7 @@ int aw_run(const struct aw_arguments *arguments)
 
     AW_ASSERT_ROLE(MAIN);
     aw_log_limit(arguments->quiet ? AW_LOG_WARNING : AW_LOG_INFO);
-    status = prepare(&run);
+    status = aw_log_ring_new(&run.log) < 0 ? AW_EXIT_INTERNAL : prepare(&run);
     if (status == AW_EXIT_OK)
         status = execute(&run);
     clean_up(&run);

@@ -24,8 +24,11 @@
 #include <ev.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/exit_status.h"
+#include "daemon/supervisor.h"
+#include "daemon/watch.h"
 #include "devices/device.h"
 #include "devices/queue/log.h"
 
@@ -48,12 +51,11 @@ struct aw_runtime {
     enum phase phase;
     int stop_signal;         /* SIGTERM, SIGINT, or 0 */
     ev_tstamp interrupted_s; /* when a Ctrl-C was last heeded, or 0 */
-    int status;              /* of the first script that failed */
+    int status;              /* of the forced end, or of the scripts */
     int failure;             /* negative errno: Python did not start */
-    bool started;
     bool abandoned;
-    bool *ended; /* by script */
-    size_t running;
+    struct aw_supervisor *supervisor;
+    struct aw_watch *watch; /* or NULL */
     struct aw_error error;
     ev_io events;
     ev_signal terminate, interrupt, hangup;
@@ -61,14 +63,6 @@ struct aw_runtime {
 };
 
 /* ---- the stop ---- */
-
-static void cancel_scripts(struct aw_runtime *runtime, bool again)
-    AW_ON(main) AW_NO_GIL
-{
-    for (size_t i = 0; i < runtime->config->host.script_count; i++)
-        if (!runtime->ended[i])
-            aw_host_cancel(runtime->host, i, runtime->stop_signal, again);
-}
 
 static void start_timer(struct aw_runtime *runtime, ev_timer *timer,
                         double seconds)
@@ -86,24 +80,17 @@ static void stop_ask(struct aw_runtime *runtime, int signal)
     runtime->stop_signal = signal;
     start_timer(runtime, &runtime->grace, runtime->config->stop_grace_s);
     start_timer(runtime, &runtime->deadline, runtime->config->stop_timeout_s);
-    if (runtime->started)
-        cancel_scripts(runtime, false);
-}
-
-static void warn_running(const struct aw_runtime *runtime, const char *what)
-{
-    for (size_t i = 0; i < runtime->config->host.script_count; i++)
-        if (!runtime->ended[i])
-            aw_log(AW_LOG_WARNING, "script %s has not stopped yet: %s",
-                   runtime->config->host.scripts[i].name, what);
+    /* The host serves it once the scripts have been started. */
+    if (runtime->supervisor)
+        aw_supervisor_end_all(runtime->supervisor, signal, false);
 }
 
 static void stop_cancel(struct aw_runtime *runtime) AW_ON(main) AW_NO_GIL
 {
     runtime->phase = PHASE_CANCELLED;
     ev_timer_stop(runtime->loop, &runtime->grace);
-    warn_running(runtime, "cancelled again");
-    cancel_scripts(runtime, true);
+    aw_supervisor_warn_running(runtime->supervisor, "cancelled again");
+    aw_supervisor_end_all(runtime->supervisor, runtime->stop_signal, true);
 }
 
 static void stop_force(struct aw_runtime *runtime) AW_ON(main) AW_NO_GIL
@@ -111,7 +98,8 @@ static void stop_force(struct aw_runtime *runtime) AW_ON(main) AW_NO_GIL
     runtime->phase = PHASE_DUMPED;
     ev_timer_stop(runtime->loop, &runtime->grace);
     ev_timer_stop(runtime->loop, &runtime->deadline);
-    warn_running(runtime, "abandoned, here is where it stands");
+    aw_supervisor_warn_running(runtime->supervisor,
+                               "abandoned, here is where it stands");
     aw_host_dump_stacks(runtime->host);
     start_timer(runtime, &runtime->moment, DUMP_MOMENT_S);
 }
@@ -142,24 +130,12 @@ static void finish(struct aw_runtime *runtime) AW_ON(main) AW_NO_GIL
 
 /* ---- what the host tells ---- */
 
-static void script_ended(struct aw_runtime *runtime,
-                         const struct aw_host_event *event)
-    AW_ON(main) AW_NO_GIL
+/* The supervisor: no script runs, and none is to be started any more. */
+static void on_idle(void *context) AW_ON(main) AW_NO_GIL
 {
-    const struct aw_host_config *host = &runtime->config->host;
-    /* A script that only did what the stop asked for has not failed. */
-    int status = event->cancelled ? 0 : event->status;
+    struct aw_runtime *runtime = context;
 
-    if (event->script >= host->script_count || runtime->ended[event->script])
-        return;
-    runtime->ended[event->script] = true;
-    runtime->running--;
-    if (runtime->status == 0)
-        runtime->status = status;
-    if (status != 0 && host->script_count > 1)
-        aw_log(AW_LOG_WARNING, "script %s ended with status %d",
-               host->scripts[event->script].name, status);
-    if (runtime->running == 0 && runtime->phase < PHASE_DUMPED)
+    if (runtime->phase < PHASE_DUMPED)
         finish(runtime);
 }
 
@@ -168,10 +144,6 @@ static void host_told(struct aw_runtime *runtime,
 {
     switch (event->kind) {
     case AW_HOST_STARTED:
-        runtime->started = true;
-        /* The signal came before there was anything to cancel. */
-        if (runtime->phase != PHASE_RUNNING)
-            cancel_scripts(runtime, runtime->phase == PHASE_CANCELLED);
         break;
     case AW_HOST_FAILED:
         runtime->failure = aw_error_set(
@@ -179,8 +151,9 @@ static void host_told(struct aw_runtime *runtime,
         close_devices(runtime);
         ev_break(runtime->loop, EVBREAK_ALL);
         break;
+    case AW_HOST_SCRIPT_HELD:
     case AW_HOST_SCRIPT_ENDED:
-        script_ended(runtime, event);
+        aw_supervisor_event(runtime->supervisor, event);
         break;
     case AW_HOST_FINISHED:
         ev_break(runtime->loop, EVBREAK_ALL);
@@ -240,13 +213,16 @@ static void on_stop(struct ev_loop *loop, ev_signal *watcher, int events)
         abandon(runtime);
 }
 
-/* A handler rather than SIG_IGN, which the scripts' children would inherit. */
 static void on_hangup(struct ev_loop *loop, ev_signal *watcher, int events)
+    AW_ON(main) AW_NO_GIL
 {
+    struct aw_runtime *runtime = watcher->data;
+
     (void)loop;
-    (void)watcher;
     (void)events;
-    aw_log(AW_LOG_INFO, "SIGHUP: reload is not supported by this version");
+    if (runtime->phase == PHASE_RUNNING && runtime->supervisor)
+        aw_supervisor_reload_changed(runtime->supervisor, AW_SCRIPT_ALL, NULL,
+                                     NULL);
 }
 
 static void on_grace(struct ev_loop *loop, ev_timer *watcher, int events)
@@ -344,6 +320,37 @@ static void run_loop(struct aw_runtime *runtime) AW_ON(main) AW_NO_GIL
         aw_host_free(runtime->host);
 }
 
+static int start_host(struct aw_runtime *runtime, struct aw_error *error)
+    AW_ON(main) AW_NO_GIL
+{
+    const struct aw_runtime_config *config = runtime->config;
+    int result =
+        aw_supervisor_new(&config->supervisor, &config->host, runtime->loop,
+                          on_idle, runtime, &runtime->supervisor);
+
+    if (result < 0)
+        return aw_error_set(error, ENOMEM, "out of memory");
+    result = aw_host_start(&config->host, &runtime->host, error);
+    if (result < 0)
+        close_devices(runtime);
+    else
+        aw_supervisor_begin(runtime->supervisor, runtime->host);
+    return result;
+}
+
+/* Without it everything else works. */
+static void start_watch(struct aw_runtime *runtime) AW_ON(main) AW_NO_GIL
+{
+    int result = runtime->config->watch
+                     ? aw_watch_new(runtime->loop, &runtime->config->host,
+                                    runtime->supervisor, &runtime->watch)
+                     : 0;
+
+    if (result < 0)
+        aw_log(AW_LOG_WARNING, "cannot watch for changes: %s",
+               strerror(-result));
+}
+
 int aw_runtime_run(struct aw_runtime *runtime,
                    const struct aw_runtime_config *config,
                    struct aw_outcome *ret_outcome, struct aw_error *error)
@@ -352,24 +359,31 @@ int aw_runtime_run(struct aw_runtime *runtime,
 
     AW_ASSERT_ROLE(MAIN);
     runtime->config = config;
-    runtime->running = config->host.script_count;
-    runtime->ended = calloc(runtime->running + 1, sizeof(*runtime->ended));
-    if (!runtime->ended)
-        return aw_error_set(error, ENOMEM, "out of memory");
-    result = aw_host_start(&config->host, &runtime->host, error);
-    if (result < 0) {
-        close_devices(runtime);
+    result = start_host(runtime, error);
+    if (result < 0)
         return result;
-    }
+    start_watch(runtime);
     run_loop(runtime);
     if (runtime->failure < 0)
         return aw_error_set(error, -runtime->failure, "%s",
                             runtime->error.text);
+    if (runtime->status == 0)
+        runtime->status = aw_supervisor_exit_status(runtime->supervisor);
     if (runtime->status == 0 && runtime->stop_signal == SIGINT)
         runtime->status = AW_EXIT_INTERRUPTED;
     ret_outcome->status = runtime->status;
     ret_outcome->abandoned = runtime->abandoned;
     return 0;
+}
+
+struct ev_loop *aw_runtime_loop(const struct aw_runtime *runtime)
+{
+    return runtime->loop;
+}
+
+struct aw_supervisor *aw_runtime_supervisor(const struct aw_runtime *runtime)
+{
+    return runtime->supervisor;
 }
 
 void aw_runtime_free(struct aw_runtime *runtime)
@@ -380,7 +394,8 @@ void aw_runtime_free(struct aw_runtime *runtime)
     ev_signal_stop(runtime->loop, &runtime->terminate);
     ev_signal_stop(runtime->loop, &runtime->interrupt);
     ev_signal_stop(runtime->loop, &runtime->hangup);
+    aw_watch_free(runtime->watch);
+    aw_supervisor_free(runtime->supervisor);
     ev_loop_destroy(runtime->loop);
-    free(runtime->ended);
     free(runtime);
 }

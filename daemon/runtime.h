@@ -10,14 +10,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "daemon/supervisor.h"
 #include "devices/queue/error.h"
 #include "devices/queue/roles.h"
 #include "pymod/host.h"
 
 struct aw_runtime;
+struct ev_loop;
 
 struct aw_runtime_config {
     struct aw_host_config host;
+    struct aw_supervisor_config supervisor;
+    bool watch;            /* reload scripts when they are saved */
     double stop_grace_s;   /* from the signal to the second cancel */
     double stop_timeout_s; /* from the signal to the forced end */
 };
@@ -38,6 +42,13 @@ int aw_runtime_new(struct aw_runtime **ret_runtime) AW_ON(main) AW_NO_GIL;
 int aw_runtime_run(struct aw_runtime *runtime,
                    const struct aw_runtime_config *config,
                    struct aw_outcome *ret_outcome, struct aw_error *error)
+    AW_ON(main) AW_NO_GIL;
+
+/* For those who serve beside it on the main thread: its loop, and, while
+ * aw_runtime_run() is under way, the supervisor of its scripts, else NULL. */
+struct ev_loop *aw_runtime_loop(const struct aw_runtime *runtime)
+    AW_ON(main) AW_NO_GIL;
+struct aw_supervisor *aw_runtime_supervisor(const struct aw_runtime *runtime)
     AW_ON(main) AW_NO_GIL;
 
 /* Gives the signals back. Accepts NULL. Not after an `abandoned` outcome. */

@@ -3,17 +3,20 @@
 #include <errno.h>
 #include <jansson.h>
 
-static json_t *queue_json(const struct aw_queue_report *queue)
+#include "daemon/json_text.h"
+
+json_t *aw_stats_json_queue(const struct aw_queue_report *queue)
 {
     const struct aw_stats *stats = &queue->stats;
 
     json_t *object = json_pack(
-        "{s:s, s:s, s:b, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I}, s:I, s:I, s:I,"
+        "{s:o, s:o, s:b, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I}, s:I, s:I, s:I,"
         " s:b}",
-        "name", queue->name, "script", queue->owner, "open", (int)queue->open,
-        "received", (json_int_t)stats->received, "filtered",
-        (json_int_t)stats->filtered, "delivered", (json_int_t)stats->delivered,
-        "dropped", "kernel", (json_int_t)stats->dropped_kernel, "overflow",
+        "name", aw_json_text(queue->name), "script", aw_json_text(queue->owner),
+        "open", (int)queue->open, "received", (json_int_t)stats->received,
+        "filtered", (json_int_t)stats->filtered, "delivered",
+        (json_int_t)stats->delivered, "dropped", "kernel",
+        (json_int_t)stats->dropped_kernel, "overflow",
         (json_int_t)stats->dropped_overflow, "cleared",
         (json_int_t)stats->dropped_cleared, "closed",
         (json_int_t)stats->dropped_closed, "pending",
@@ -33,7 +36,7 @@ static json_t *queue_json(const struct aw_queue_report *queue)
     return object;
 }
 
-static json_t *send_json(const struct aw_send_stats *send)
+json_t *aw_stats_json_send(const struct aw_send_stats *send)
 {
     return json_pack(
         "{s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "submitted",
@@ -102,14 +105,16 @@ static json_t *device_json(const struct aw_device_report *device)
     json_t *queues = json_array();
 
     for (size_t i = 0; i < device->queue_count; i++)
-        if (json_array_append_new(queues, queue_json(&device->queues[i])) < 0) {
+        if (json_array_append_new(
+                queues, aw_stats_json_queue(&device->queues[i])) < 0) {
             json_decref(queues);
             return NULL;
         }
     return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "name", device->name,
                      "driver", device->driver, "queues", queues, "send",
-                     send_json(&device->send), "source", source_json(device),
-                     "status", status_json(&device->status));
+                     aw_stats_json_send(&device->send), "source",
+                     source_json(device), "status",
+                     status_json(&device->status));
 }
 
 static json_t *report_json(const struct aw_report *report, int status)

@@ -4,7 +4,14 @@
 
 #include <stdio.h>
 
+#include <jansson.h>
+
 #include "daemon/report.h"
+
+/* A queue's ledger, and what a device has sent, as JSON objects, the caller's;
+ * NULL: no memory. */
+json_t *aw_stats_json_queue(const struct aw_queue_report *queue);
+json_t *aw_stats_json_send(const struct aw_send_stats *send);
 
 /* Writes the object and a newline, and flushes. `status` is the exit status
  * that the process is about to end with. Returns 0, -EIO or -ENOMEM. */

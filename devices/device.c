@@ -313,6 +313,23 @@ void aw_device_detach(struct aw_device *device, struct aw_queue *queue)
     (void)ask(device, AW_MAIL_DETACH, queue);
 }
 
+int aw_device_replace(struct aw_device *device, struct aw_queue *old,
+                      struct aw_queue *queue)
+{
+    struct aw_mail mail = {
+        .kind = AW_MAIL_REPLACE, .queue = old, .successor = queue};
+    int result = aw_book_permits(&device->book, queue, device->allow_block);
+
+    if (result < 0)
+        return result;
+    if (device->mlock)
+        lock_memory(device, queue);
+    result = aw_mailbox_ask(&device->reader.mailbox, &mail);
+    if (result == 0)
+        aw_book_replace(&device->book, old, queue);
+    return result;
+}
+
 void aw_device_retire(struct aw_device *device, struct aw_queue *queue)
 {
     aw_device_detach(device, queue);

@@ -316,7 +316,10 @@ struct aw_send_stats {
 struct aw_queue_report {
     char name[64];
     char owner[64];
-    bool open; /* still attached */
+    bool open;                 /* still attached */
+    bool observer;             /* an onlooker's: what it loses is no loss */
+    enum aw_overflow overflow; /* its policy */
+    uint64_t depth;            /* frames it holds at most; "(earlier)": 0 */
     struct aw_stats stats;
 };
 
@@ -371,6 +374,14 @@ void aw_device_detach(struct aw_device *device, struct aw_queue *queue);
  * dropped.closed, and keeps its line in the ledger in place of the reference.
  */
 void aw_device_retire(struct aw_device *device, struct aw_queue *queue);
+
+/* Puts `queue` in the place of `old`, an attached queue of the same owner and
+ * name that nobody takes from any more: see aw_queue_succeed(). Waits. Returns
+ * 0, -ENODEV (`old` is not attached), -EPERM as aw_device_attach(), or why it
+ * cannot wake the reader: then nothing has changed. `old` is closed and out of
+ * the ledger after this. */
+int aw_device_replace(struct aw_device *device, struct aw_queue *old,
+                      struct aw_queue *queue);
 
 /* Replaces the filters of an attached queue, between two frames. Waits. Returns
  * 0, -EINVAL, -ENOMEM, or -ENODEV if it is not attached. */

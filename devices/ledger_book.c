@@ -57,7 +57,8 @@ static bool would_block(const struct aw_ledger_book *book,
     for (size_t i = 0; i < book->count; i++) {
         const struct aw_queue *other = book->entries[i].queue;
 
-        if (other && aw_queue_state(other) == AW_QUEUE_OPEN &&
+        if (other && !other->observer &&
+            aw_queue_state(other) == AW_QUEUE_OPEN &&
             strcmp(other->owner, queue->owner) != 0 &&
             (other->overflow == AW_OVERFLOW_BLOCK ||
              queue->overflow == AW_OVERFLOW_BLOCK))
@@ -71,9 +72,17 @@ static int admit(struct aw_ledger_book *book, const struct aw_queue *queue,
 {
     if (name_in_use(book, queue))
         return -EEXIST;
-    if (!allow_block && would_block(book, queue))
+    if (!allow_block && !queue->observer && would_block(book, queue))
         return -EPERM;
     return reserve_entry(book);
+}
+
+/* What its policy is, which another queue in its place may change. */
+static void describe(struct aw_book_entry *entry)
+{
+    entry->report.observer = entry->queue->observer;
+    entry->report.overflow = entry->queue->overflow;
+    entry->report.depth = aw_queue_depth(entry->queue);
 }
 
 int aw_book_enter(struct aw_ledger_book *book, struct aw_queue *queue,
@@ -90,6 +99,7 @@ int aw_book_enter(struct aw_ledger_book *book, struct aw_queue *queue,
         entry->queue = aw_queue_ref(queue);
         memcpy(entry->report.name, queue->name, sizeof(queue->name));
         memcpy(entry->report.owner, queue->owner, sizeof(queue->owner));
+        describe(entry);
     }
     pthread_mutex_unlock(&book->lock);
     return result;
@@ -103,6 +113,34 @@ static struct aw_book_entry *find(struct aw_ledger_book *book,
             return &book->entries[i];
     }
     return NULL;
+}
+
+int aw_book_permits(struct aw_ledger_book *book, struct aw_queue *queue,
+                    bool allow_block)
+{
+    int result = 0;
+
+    pthread_mutex_lock(&book->lock);
+    if (!allow_block && would_block(book, queue))
+        result = -EPERM;
+    pthread_mutex_unlock(&book->lock);
+    return result;
+}
+
+void aw_book_replace(struct aw_ledger_book *book, struct aw_queue *old,
+                     struct aw_queue *queue)
+{
+    struct aw_book_entry *entry;
+
+    pthread_mutex_lock(&book->lock);
+    entry = find(book, old);
+    if (entry) {
+        entry->queue = aw_queue_ref(queue);
+        describe(entry);
+    }
+    pthread_mutex_unlock(&book->lock);
+    if (entry)
+        aw_queue_unref(old);
 }
 
 static void remove_entry(struct aw_ledger_book *book,
@@ -154,19 +192,29 @@ static void refresh(struct aw_book_entry *entry)
     (void)aw_queue_stats(entry->queue, &entry->report.stats);
 }
 
+/* An observer leaves no line behind. */
+static void close_entry(struct aw_ledger_book *book,
+                        struct aw_book_entry *entry)
+{
+    if (entry->queue->observer) {
+        remove_entry(book, entry);
+        return;
+    }
+    refresh(entry);
+    entry->report.open = false;
+    entry->queue = NULL;
+    if (++book->retired > RETIRED_MAX)
+        fold_oldest(book);
+}
+
 bool aw_book_retire(struct aw_ledger_book *book, struct aw_queue *queue)
 {
     struct aw_book_entry *entry;
 
     pthread_mutex_lock(&book->lock);
     entry = find(book, queue);
-    if (entry) {
-        refresh(entry);
-        entry->report.open = false;
-        entry->queue = NULL;
-        if (++book->retired > RETIRED_MAX)
-            fold_oldest(book);
-    }
+    if (entry)
+        close_entry(book, entry);
     pthread_mutex_unlock(&book->lock);
     if (entry)
         aw_queue_unref(queue);

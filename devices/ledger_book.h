@@ -28,11 +28,21 @@ void aw_book_deinit(struct aw_ledger_book *book);
 
 /* Enters a queue. Returns 0, -EEXIST (its owner has an open one of that name),
  * -EPERM (one of two owners' queues would hold up the other's: the policy
- * `block`, and not `allow_block`) or -ENOMEM. All functions: any thread. */
+ * `block`, and not `allow_block`; an observer minds none) or -ENOMEM. All functions: any thread. */
 int aw_book_enter(struct aw_ledger_book *book, struct aw_queue *queue,
                   bool allow_block);
 
-/* Replaces the reference by the final figures; false if it was not there. The
+/* May it be in the book beside the other owners' queues? 0 or -EPERM, as
+ * above. */
+int aw_book_permits(struct aw_ledger_book *book, struct aw_queue *queue,
+                    bool allow_block);
+
+/* The line of `old` is that of `queue` from now on. */
+void aw_book_replace(struct aw_ledger_book *book, struct aw_queue *old,
+                     struct aw_queue *queue);
+
+/* Replaces the reference by the final figures, or takes an observer out
+ * altogether; false if it was not there. The
  * caller keeps a reference of its own. */
 bool aw_book_retire(struct aw_ledger_book *book, struct aw_queue *queue);
 

@@ -17,6 +17,7 @@ enum aw_mail_kind {
     AW_MAIL_ATTACH,
     AW_MAIL_DETACH,
     AW_MAIL_SET_FILTERS,
+    AW_MAIL_REPLACE,
     AW_MAIL_SYNC,
     AW_MAIL_CONTROL,
     AW_MAIL_RELEASE,
@@ -27,8 +28,9 @@ enum aw_mail_kind {
 struct aw_mail {
     struct aw_mail *next;
     enum aw_mail_kind kind;
-    struct aw_queue *queue;    /* ATTACH, DETACH, SET_FILTERS */
-    struct aw_filter *filters; /* SET_FILTERS: handed over if result is 0 */
+    struct aw_queue *queue;     /* ATTACH, DETACH, SET_FILTERS, REPLACE */
+    struct aw_queue *successor; /* REPLACE: takes its place */
+    struct aw_filter *filters;  /* SET_FILTERS: handed over if result is 0 */
     size_t filter_count;
     uint32_t request; /* CONTROL */
     void *argument;

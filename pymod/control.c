@@ -8,16 +8,39 @@
 #include <unistd.h>
 
 #include "devices/queue/eventfd.h"
+#include "devices/queue/log.h"
 #include "pymod/host_state.h"
 
 /* ---- events ---- */
 
+/* Room for one more; where there is no memory for it the event is lost, and
+ * with it a script's end: then only a forced stop ends the process. */
+static bool reserve_event(struct aw_host *host)
+{
+    size_t capacity = host->event_capacity ? host->event_capacity * 2 : 8;
+    struct aw_host_event *events;
+
+    if (host->event_count < host->event_capacity)
+        return true;
+    events = reallocarray(host->events, capacity, sizeof(*events));
+    if (!events)
+        return false;
+    host->events = events;
+    host->event_capacity = capacity;
+    return true;
+}
+
 void aw_host_post(struct aw_host *host, const struct aw_host_event *event)
 {
+    bool posted;
+
     pthread_mutex_lock(&host->lock);
-    if (host->event_count < host->event_capacity)
+    posted = reserve_event(host);
+    if (posted)
         host->events[host->event_count++] = *event;
     pthread_mutex_unlock(&host->lock);
+    if (!posted)
+        aw_log(AW_LOG_ERROR, "out of memory: an event of a script is lost");
     aw_eventfd_ring(host->event_fd);
 }
 
@@ -47,15 +70,74 @@ bool aw_host_next(struct aw_host *host, struct aw_host_event *ret_event)
 
 /* ---- requests ---- */
 
-void aw_host_cancel(struct aw_host *host, size_t script, int signal, bool again)
+static void request(struct aw_host *host, const struct aw_host_request *wanted)
 {
-    unsigned request = AW_REQUEST_CANCEL | (again ? AW_REQUEST_AGAIN : 0) |
-                       ((unsigned)signal & AW_REQUEST_SIGNAL_MASK);
+    struct aw_host_request *copy = malloc(sizeof(*copy));
 
-    /* Release: nothing but the word itself; the bell orders it. */
-    atomic_fetch_or_explicit(&host->threads[script].request, request,
-                             memory_order_release);
+    if (!copy) {
+        aw_log(AW_LOG_ERROR, "out of memory: a script was not %s",
+               wanted->kind == AW_REQUEST_CANCEL ? "stopped" : "started");
+        return;
+    }
+    *copy = *wanted;
+    copy->next = NULL;
+    pthread_mutex_lock(&host->lock);
+    *host->requests_end = copy;
+    host->requests_end = &copy->next;
+    pthread_mutex_unlock(&host->lock);
     aw_eventfd_ring(host->bell);
+}
+
+struct aw_host_request *aw_host_take_requests(struct aw_host *host)
+{
+    struct aw_host_request *oldest;
+
+    pthread_mutex_lock(&host->lock);
+    oldest = host->requests;
+    host->requests = NULL;
+    host->requests_end = &host->requests;
+    pthread_mutex_unlock(&host->lock);
+    return oldest;
+}
+
+void aw_host_start_script(struct aw_host *host, size_t script,
+                          uint64_t generation, enum aw_host_start how)
+{
+    request(host, &(struct aw_host_request){.kind = AW_REQUEST_START,
+                                            .script = script,
+                                            .generation = generation,
+                                            .start = how});
+}
+
+void aw_host_admit(struct aw_host *host, size_t script, uint64_t generation)
+{
+    request(host, &(struct aw_host_request){.kind = AW_REQUEST_ADMIT,
+                                            .script = script,
+                                            .generation = generation});
+}
+
+void aw_host_discard(struct aw_host *host, size_t script, uint64_t generation)
+{
+    request(host, &(struct aw_host_request){.kind = AW_REQUEST_DISCARD,
+                                            .script = script,
+                                            .generation = generation});
+}
+
+void aw_host_drop_queues(struct aw_host *host, size_t script)
+{
+    request(host, &(struct aw_host_request){.kind = AW_REQUEST_DROP,
+                                            .script = script});
+}
+
+void aw_host_cancel(struct aw_host *host, size_t script, uint64_t generation,
+                    enum aw_host_why why, int signal, bool again)
+{
+    request(host, &(struct aw_host_request){.kind = AW_REQUEST_CANCEL,
+                                            .script = script,
+                                            .generation = generation,
+                                            .why = why,
+                                            .signal = signal,
+                                            .again = again});
 }
 
 void aw_host_finish(struct aw_host *host)
@@ -66,44 +148,49 @@ void aw_host_finish(struct aw_host *host)
 
 void aw_host_dump_stacks(struct aw_host *host)
 {
-    for (size_t i = 0; i < host->config->script_count; i++) {
-        int tid =
-            atomic_load_explicit(&host->threads[i].tid, memory_order_acquire);
+    bool dumped = false;
+
+    pthread_mutex_lock(&host->lock);
+    for (struct aw_host_thread *own = host->threads; own && !dumped;
+         own = own->next) {
+        /* Acquire: partner of script_main(), though it orders nothing else. */
+        int tid = atomic_load_explicit(&own->tid, memory_order_acquire);
 
         /* One thread's handler writes the stacks of all. */
-        if (tid != 0 &&
-            syscall(SYS_tgkill, getpid(), tid, aw_host_dump_signal()) == 0)
-            return;
+        dumped = tid != 0 &&
+                 syscall(SYS_tgkill, getpid(), tid, aw_host_dump_signal()) == 0;
     }
+    pthread_mutex_unlock(&host->lock);
 }
 
 /* ---- life ---- */
+
+static void free_requests(struct aw_host *host)
+{
+    struct aw_host_request *oldest = aw_host_take_requests(host);
+
+    while (oldest) {
+        struct aw_host_request *next = oldest->next;
+
+        free(oldest);
+        oldest = next;
+    }
+}
 
 static void free_host(struct aw_host *host)
 {
     if (host->bridge)
         aw_host_bridge_free(host);
+    free_requests(host);
     aw_eventfd_close(host->event_fd);
     pthread_mutex_destroy(&host->lock);
-    free(host->threads);
     free(host->events);
     free(host);
 }
 
 static int fill_host(struct aw_host *host, const struct aw_host_config *config)
 {
-    size_t scripts = config->script_count;
-
     host->config = config;
-    host->event_capacity = scripts + 3;
-    host->events = calloc(host->event_capacity, sizeof(*host->events));
-    host->threads = calloc(scripts + 1, sizeof(*host->threads));
-    if (!host->events || !host->threads)
-        return -ENOMEM;
-    for (size_t i = 0; i < scripts; i++) {
-        host->threads[i].host = host;
-        host->threads[i].script = i;
-    }
     host->event_fd = aw_eventfd_new();
     if (host->event_fd < 0)
         return host->event_fd;
@@ -132,6 +219,7 @@ int aw_host_start(const struct aw_host_config *config,
     if (!host)
         return aw_error_set(error, ENOMEM, "cannot host Python: no memory");
     host->event_fd = -1;
+    host->requests_end = &host->requests;
     pthread_mutex_init(&host->lock, NULL);
     result = fill_host(host, config);
     if (result == 0)

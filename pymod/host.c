@@ -1,18 +1,17 @@
 /* The bridge's half of the host: Python, from initialisation to finalisation.
  *
  * What a script means is Python's business and is told in awaitd/_host/; here
- * are the threads and the interpreter. The bridge initialises Python, and so no
- * script runs on what Python takes for its main thread. */
+ * is the interpreter; the scripts' threads are host_scripts.c's. The bridge
+ * initialises Python, and so no script runs on what Python takes for its main
+ * thread. */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include "devices/queue/log.h"
 #include "pymod/bridge.h"
-#include "pymod/host_state.h"
+#include "pymod/host_scripts.h"
 #include "pymod/module.h"
 
 struct host_bridge {
@@ -63,7 +62,7 @@ int aw_host_dump_signal(void)
  * script finds what it finds there; but signals, the C streams and the locale
  * are the process's and are left alone, and text is UTF-8 whatever the locale.
  */
-static PyStatus configure(PyConfig *config)
+static PyStatus configure(PyConfig *config, const char *executable)
 {
     PyPreConfig pre;
     PyStatus status;
@@ -79,21 +78,25 @@ static PyStatus configure(PyConfig *config)
     config->parse_argv = 0;
     config->install_signal_handlers = 0;
     config->configure_c_stdio = 0;
-    status = PyConfig_SetBytesString(config, &config->program_name,
-                                     AW_PYTHON_EXECUTABLE);
+    status = PyConfig_SetBytesString(config, &config->program_name, executable);
     if (!PyStatus_Exception(status))
-        status = PyConfig_SetBytesString(config, &config->executable,
-                                         AW_PYTHON_EXECUTABLE);
+        status =
+            PyConfig_SetBytesString(config, &config->executable, executable);
     return status;
 }
 
-static PyStatus initialise(void)
+static PyStatus initialise(const char *venv)
 {
+    char executable[PATH_MAX] = AW_PYTHON_EXECUTABLE;
     PyConfig config;
-    PyStatus status = PyImport_AppendInittab("_awaitd", PyInit__awaitd) < 0
-                          ? PyStatus_NoMemory()
-                          : configure(&config);
+    PyStatus status;
 
+    /* Python looks for pyvenv.cfg from where its program lies. */
+    if (venv)
+        snprintf(executable, sizeof(executable), "%s/bin/python3", venv);
+    status = PyImport_AppendInittab("_awaitd", PyInit__awaitd) < 0
+                 ? PyStatus_NoMemory()
+                 : configure(&config, executable);
     if (PyStatus_Exception(status))
         return status;
     status = Py_InitializeFromConfig(&config);
@@ -103,154 +106,37 @@ static PyStatus initialise(void)
 
 /* ---- scripts ---- */
 
-static void take_result(PyObject *result, struct aw_host_event *event)
-{
-    int cancelled = 0;
-
-    event->status = 70;
-    if (!result || !PyArg_ParseTuple(result, "ip", &event->status, &cancelled))
-        PyErr_WriteUnraisable(result);
-    event->cancelled = cancelled != 0;
-}
-
-static void *script_main(void *argument)
-{
-    struct aw_host_thread *own = argument;
-    struct host_bridge *bridge = own->host->bridge;
-    struct aw_host_event event = {.kind = AW_HOST_SCRIPT_ENDED,
-                                  .script = own->script};
-    PyGILState_STATE state;
-    PyObject *result;
-    sigset_t none;
-
-    aw_role_enter(AW_ROLE_SCRIPT);
-    /* The children of a script inherit its mask, and a child that blocks
-     * SIGTERM cannot be terminated. */
-    sigemptyset(&none);
-    pthread_sigmask(SIG_SETMASK, &none, NULL);
-    atomic_store_explicit(&own->tid, (int)syscall(SYS_gettid),
-                          memory_order_release);
-    state = PyGILState_Ensure();
-    result = PyObject_CallMethod(bridge->module, "run", "n",
-                                 (Py_ssize_t)own->script);
-    take_result(result, &event);
-    Py_XDECREF(result);
-    PyGILState_Release(state);
-    atomic_store_explicit(&own->tid, 0, memory_order_release);
-    aw_host_post(own->host, &event);
-    return NULL;
-}
-
-static PyObject *describe_script(const struct aw_host_script *script)
-{
-    PyObject *arguments = PyList_New(0);
-    char *const *argument = script->arguments;
-
-    for (; arguments && argument && *argument; argument++) {
-        PyObject *text = PyUnicode_DecodeFSDefault(*argument);
-
-        if (!text || PyList_Append(arguments, text) < 0)
-            Py_CLEAR(arguments);
-        Py_XDECREF(text);
-    }
-    if (!arguments)
-        return NULL;
-    return Py_BuildValue("(sNN)", script->name,
-                         PyUnicode_DecodeFSDefault(script->path), arguments);
-}
-
-static PyObject *describe_scripts(const struct aw_host_config *config)
-{
-    PyObject *scripts = PyList_New(0);
-
-    for (size_t i = 0; scripts && i < config->script_count; i++) {
-        PyObject *script = describe_script(&config->scripts[i]);
-
-        if (!script || PyList_Append(scripts, script) < 0)
-            Py_CLEAR(scripts);
-        Py_XDECREF(script);
-    }
-    return scripts;
-}
-
 /* Imports the Python half and hands it the scripts. 0, or -1 with an exception.
  */
 static int import_host(struct aw_host *host)
 {
-    const struct aw_host_config *config = host->config;
     struct host_bridge *own = host->bridge;
     PyObject *path = PySys_GetObject("path");
-    PyObject *folder = PyUnicode_DecodeFSDefault(config->package_path);
-    PyObject *scripts = NULL, *result = NULL;
+    PyObject *folder = PyUnicode_DecodeFSDefault(host->config->package_path);
+    int result = -1;
 
     if (path && folder && PyList_Insert(path, 0, folder) == 0)
         own->module = PyImport_ImportModule("awaitd._host");
     if (own->module)
-        scripts = describe_scripts(config);
-    if (scripts)
-        result = PyObject_CallMethod(own->module, "start", "OOdi", scripts,
-                                     config->prefix_output ? Py_True : Py_False,
-                                     config->executor_timeout_s,
-                                     aw_host_dump_signal());
-    Py_XDECREF(scripts);
+        result = aw_host_begin(host, own->module, aw_host_dump_signal());
     Py_XDECREF(folder);
-    Py_XDECREF(result);
-    return result ? 0 : -1;
-}
-
-/* A script whose thread cannot be made has ended. */
-static void start_scripts(struct aw_host *host)
-{
-    for (size_t i = 0; i < host->config->script_count; i++) {
-        struct aw_host_thread *own = &host->threads[i];
-        struct aw_host_event ended = {
-            .kind = AW_HOST_SCRIPT_ENDED, .script = i, .status = 70};
-        int error = pthread_create(&own->thread, NULL, script_main, own);
-
-        own->created = error == 0;
-        if (error == 0)
-            continue;
-        aw_log(AW_LOG_ERROR, "script %s: cannot start its thread: %s",
-               host->config->scripts[i].name, strerror(error));
-        aw_host_post(host, &ended);
-    }
-}
-
-static void join_scripts(struct aw_host *host)
-{
-    Py_BEGIN_ALLOW_THREADS
-    for (size_t i = 0; i < host->config->script_count; i++) {
-        if (host->threads[i].created)
-            pthread_join(host->threads[i].thread, NULL);
-    }
-    Py_END_ALLOW_THREADS
+    return result;
 }
 
 /* ---- the bridge ---- */
 
-/* What main has asked for since the bell last rang. */
 static void serve_requests(void *context)
 {
     struct aw_host *host = context;
     struct host_bridge *own = host->bridge;
 
-    for (size_t i = 0; i < host->config->script_count; i++) {
-        unsigned request = atomic_exchange_explicit(&host->threads[i].request,
-                                                    0, memory_order_acquire);
-        PyObject *result;
-
-        if (!(request & AW_REQUEST_CANCEL))
-            continue;
-        result = PyObject_CallMethod(
-            own->module, "cancel", "niO", (Py_ssize_t)i,
-            (int)(request & AW_REQUEST_SIGNAL_MASK),
-            request & AW_REQUEST_AGAIN ? Py_True : Py_False);
-        if (!result)
-            PyErr_WriteUnraisable(own->module);
-        Py_XDECREF(result);
-    }
-    if (atomic_load_explicit(&host->finish, memory_order_acquire))
+    aw_host_serve_requests(host, own->module);
+    /* Acquire: what was asked for before is served. Partner: aw_host_finish().
+     */
+    if (atomic_load_explicit(&host->finish, memory_order_acquire)) {
+        aw_host_serve_requests(host, own->module);
         aw_bridge_stop(&own->bridge);
+    }
 }
 
 static void post_failure(struct aw_host *host, const char *what,
@@ -277,10 +163,11 @@ static void serve(struct aw_host *host)
     }
     own->bridge.hook = serve_requests;
     own->bridge.hook_context = host;
-    start_scripts(host);
+    for (size_t i = 0; i < host->config->script_count; i++)
+        aw_host_run_script(host, own->module, i, 1, AW_HOST_START);
     aw_host_post(host, &started);
     aw_bridge_run(&own->bridge);
-    join_scripts(host);
+    aw_host_join_scripts(host);
     Py_CLEAR(own->module);
 }
 
@@ -294,7 +181,7 @@ void *aw_host_bridge_main(void *argument)
     aw_role_enter(AW_ROLE_BRIDGE);
     aw_role_assume(&aw_role_bridge);
     aw_module_set_hosted(&own->hosted);
-    status = initialise();
+    status = initialise(host->config->venv);
     if (PyStatus_Exception(status)) {
         post_failure(host, "cannot initialise Python",
                      status.err_msg ? status.err_msg : "unknown");

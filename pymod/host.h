@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "devices/device.h"
 #include "devices/queue/error.h"
@@ -20,6 +21,13 @@ struct aw_host_script {
     const char *name;       /* unique; the file's name without .py by default */
     const char *path;       /* of the Python file */
     char *const *arguments; /* sys.argv[1:], NULL at the end; or NULL */
+    char *const *paths;     /* more of sys.path, NULL at the end; or NULL */
+    /* When it ends by itself its queues stay, and fill, until it is started
+     * again or aw_host_drop_queues() is called. */
+    bool keeps_queues;
+    bool flush_backlog; /* started again, it finds them empty */
+    /* The file that keeps awaitd.script.state, or NULL. */
+    const char *state_path;
 };
 
 struct aw_host_config {
@@ -29,6 +37,8 @@ struct aw_host_config {
     size_t script_count;
     /* The folder that holds the package awaitd/. */
     const char *package_path;
+    const char *cwd;  /* that scripts run in, or NULL: this one */
+    const char *venv; /* the virtual environment, or NULL */
     /* Put "NAME: " before each line that a script prints. */
     bool prefix_output;
     /* Seconds that a script's default executor gets to finish its work when
@@ -39,22 +49,42 @@ struct aw_host_config {
 enum aw_host_event_kind {
     AW_HOST_STARTED,      /* Python is up and every script thread runs */
     AW_HOST_FAILED,       /* Python could not be initialised; see `text` */
-    AW_HOST_SCRIPT_ENDED, /* see `script`, `status`, `cancelled` */
+    AW_HOST_SCRIPT_HELD,  /* a version to be admitted has come to its hold */
+    AW_HOST_SCRIPT_ENDED, /* see `status`, `cancelled`, `text` */
     AW_HOST_FINISHED,     /* Python is finalised and the bridge has ended */
 };
 
 struct aw_host_event {
     enum aw_host_event_kind kind;
-    size_t script;  /* index into aw_host_config.scripts */
-    int status;     /* the script's exit status, 0..255 */
-    bool cancelled; /* it ended by the cancellation that was asked for */
-    char text[256];
+    size_t script;       /* index into aw_host_config.scripts */
+    uint64_t generation; /* of that script */
+    int status;          /* the script's exit status, 0..255 */
+    bool unchanged;      /* AW_HOST_RELOAD_CHANGED: nothing has */
+    bool cancelled;      /* it ended by the cancellation that was asked for */
+    char text[400];      /* one line: FILE:LINE: the error it ended by, or "" */
 };
+
+/* Why a script is started: its awaitd.script.start_reason. */
+enum aw_host_start {
+    AW_HOST_START,
+    AW_HOST_RESTART, /* it takes over what was left of the last run */
+    /* A new version beside the one that runs: it is held at its first turn of
+     * the loop, its first queue(), send(), open() or look at its state, or at
+     * its end, until aw_host_admit(). */
+    AW_HOST_RELOAD,
+    /* The same, but if nothing has changed it ends before its first line. */
+    AW_HOST_RELOAD_CHANGED,
+    AW_HOST_REVERT, /* the code before the newest, as it is in memory */
+};
+
+/* Why a script is to end: its awaitd.script.stopping. After all but a stop its
+ * queues stay, as with keeps_queues. */
+enum aw_host_why { AW_HOST_WHY_STOP, AW_HOST_WHY_RELOAD, AW_HOST_WHY_RESTART };
 
 struct aw_host;
 
-/* Starts the bridge. `config` and what it points to must stay until
- * aw_host_free(). Returns 0 or a negative errno. */
+/* Starts the bridge, and every script as its generation 1. `config` and what it
+ * points to must stay until aw_host_free(). Returns 0 or a negative errno. */
 int aw_host_start(const struct aw_host_config *config,
                   struct aw_host **ret_host, struct aw_error *error)
     AW_ON(main) AW_NO_GIL;
@@ -66,11 +96,34 @@ int aw_host_fd(const struct aw_host *host);
 bool aw_host_next(struct aw_host *host, struct aw_host_event *ret_event)
     AW_ON(main) AW_NO_GIL;
 
-/* Asks a script to end: its stop callback is called if it registered one for
- * `signal` (SIGINT or SIGTERM) with loop.add_signal_handler, else its main task
- * is cancelled, as asyncio.run does on Ctrl-C. With `again` the main task is
- * cancelled whatever happened before. No effect on a script that has ended. */
-void aw_host_cancel(struct aw_host *host, size_t script, int signal, bool again)
+/* Starts a script once more, as `generation`, which is larger than all before
+ * it; AW_HOST_SCRIPT_ENDED will follow, also if its thread cannot be made. Only
+ * with AW_HOST_RELOAD may another generation of it still run. */
+void aw_host_start_script(struct aw_host *host, size_t script,
+                          uint64_t generation, enum aw_host_start how)
+    AW_ON(main) AW_NO_GIL;
+
+/* The generation started with AW_HOST_RELOAD goes on, with the queues that the
+ * one before has left: which has ended. */
+void aw_host_admit(struct aw_host *host, size_t script, uint64_t generation)
+    AW_ON(main) AW_NO_GIL;
+
+/* That generation is not wanted: it is made to end, and never receives or
+ * sends. One that is blocked may take its time. */
+void aw_host_discard(struct aw_host *host, size_t script, uint64_t generation)
+    AW_ON(main) AW_NO_GIL;
+
+/* What the script has left and not taken over by now is closed, and counted. */
+void aw_host_drop_queues(struct aw_host *host, size_t script)
+    AW_ON(main) AW_NO_GIL;
+
+/* Asks a generation of a script to end: its stop callback is called if it
+ * registered one for `signal` (SIGINT or SIGTERM) with loop.add_signal_handler,
+ * else its main task is cancelled, as asyncio.run does on Ctrl-C. With `again`
+ * the main task is cancelled whatever happened before. No effect on one that
+ * has ended. */
+void aw_host_cancel(struct aw_host *host, size_t script, uint64_t generation,
+                    enum aw_host_why why, int signal, bool again)
     AW_ON(main) AW_NO_GIL;
 
 /* Writes the Python stack of every thread to stderr, whoever holds the GIL. */

@@ -10,18 +10,36 @@
 #include "devices/queue/waker.h"
 #include "pymod/host.h"
 
-/* What main has asked for, a script's request word. */
-#define AW_REQUEST_CANCEL      0x100u
-#define AW_REQUEST_AGAIN       0x200u
-#define AW_REQUEST_SIGNAL_MASK 0x0ffu
+/* What main asks of the bridge. */
+enum aw_request_kind {
+    AW_REQUEST_START,
+    AW_REQUEST_ADMIT,
+    AW_REQUEST_DISCARD,
+    AW_REQUEST_DROP,
+    AW_REQUEST_CANCEL,
+};
 
+struct aw_host_request {
+    struct aw_host_request *next;
+    enum aw_request_kind kind;
+    size_t script;
+    uint64_t generation;
+    enum aw_host_start start; /* START */
+    enum aw_host_why why;     /* CANCEL, and so are these */
+    int signal;
+    bool again;
+};
+
+/* The thread of one generation of a script. */
 struct aw_host_thread {
+    struct aw_host_thread *next;
     struct aw_host *host;
     size_t script;
+    uint64_t generation;
     pthread_t thread;
-    bool created;
-    _Atomic(unsigned) request; /* AW_REQUEST_*, taken by the bridge */
-    _Atomic(int) tid;          /* while it runs; for its stack dump */
+    bool created;      /* the bridge's */
+    _Atomic(int) tid;  /* while it runs; for its stack dump */
+    atomic_bool ended; /* it may be joined, and that does not wait */
 };
 
 struct aw_host {
@@ -30,16 +48,19 @@ struct aw_host {
     int bell;     /* the bridge's, to be rung after a request */
     atomic_bool finish;
     pthread_t thread; /* the bridge */
-    struct aw_host_thread *threads;
 
-    /* Events for main, oldest first; bounded, since each kind comes once, for
-     * each script. The lock is held for a copy at most, never while the GIL is
-     * asked for. */
+    /* Guards all below; held for a copy or a link at most, never while the GIL
+     * is asked for. */
     pthread_mutex_t lock;
-    struct aw_host_event *events;
+    struct aw_host_thread *threads; /* the bridge adds and takes away */
+    struct aw_host_request *requests, **requests_end; /* oldest first */
+    struct aw_host_event *events; /* for main, oldest first */
     size_t event_count, event_capacity;
     int event_fd;
 };
+
+/* What main has asked for since, oldest first: the caller's to free(). */
+struct aw_host_request *aw_host_take_requests(struct aw_host *host);
 
 /* Posts an event to main. Any thread. */
 void aw_host_post(struct aw_host *host, const struct aw_host_event *event);

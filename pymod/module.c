@@ -56,6 +56,18 @@ PyObject *aw_module_owner(struct aw_module *module)
     return owner;
 }
 
+int aw_module_pass_gate(struct aw_module *module)
+{
+    PyObject *passed;
+
+    /* Before the first reload or restart there is only one version of each. */
+    if (!module->gate_hook)
+        return 0;
+    passed = PyObject_CallNoArgs(module->gate_hook);
+    Py_XDECREF(passed);
+    return passed ? 0 : -1;
+}
+
 int aw_module_owner_name(struct aw_module *module, char *name, size_t size)
 {
     PyObject *owner = aw_module_owner(module);
@@ -73,6 +85,12 @@ int aw_module_owner_name(struct aw_module *module, char *name, size_t size)
 static PyObject *set_owner_hook(PyObject *module, PyObject *hook)
 {
     Py_XSETREF(aw_module_state(module)->owner_hook, Py_NewRef(hook));
+    Py_RETURN_NONE;
+}
+
+static PyObject *set_gate_hook(PyObject *module, PyObject *hook)
+{
+    Py_XSETREF(aw_module_state(module)->gate_hook, Py_NewRef(hook));
     Py_RETURN_NONE;
 }
 
@@ -120,6 +138,7 @@ static PyMethodDef functions[] = {
      "hosted_devices()\n--\n\n"
      "{name: Device} of the daemon this runs in; None outside a daemon."},
     {"_set_owner_hook", set_owner_hook, METH_O, NULL},
+    {"_set_gate_hook", set_gate_hook, METH_O, NULL},
     {"_interrupt", interrupt, METH_O, NULL},
     {"_shutdown", shut_down, METH_NOARGS, NULL},
     {"_forked", forked, METH_NOARGS, NULL},

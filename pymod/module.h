@@ -68,6 +68,7 @@ struct aw_module {
     struct aw_names names;
 
     PyObject *owner_hook; /* the host's: which script is this? or NULL */
+    PyObject *gate_hook;  /* the host's: may this version do that? or NULL */
 
     bool forked;                    /* this is a child made by os.fork() */
     getter coroutine_awaits;        /* a coroutine's cr_await, or NULL */
@@ -90,6 +91,10 @@ int aw_module_check_fork(struct aw_module *module) AW_WITH_GIL;
 /* The script that runs now: a new reference, or NULL, without an exception
  * where there is none (outside the daemon). */
 PyObject *aw_module_owner(struct aw_module *module) AW_WITH_GIL;
+
+/* Before a script receives or sends: waits while its version is held. 0, or -1
+ * with an exception where it may not. */
+int aw_module_pass_gate(struct aw_module *module) AW_WITH_GIL;
 
 /* Its name, "" where there is none. 0, or -1 with an exception. */
 int aw_module_owner_name(struct aw_module *module, char *name,

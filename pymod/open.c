@@ -96,7 +96,7 @@ PyObject *aw_open_device(PyObject *module, PyObject *arguments)
 
     if (!PyArg_ParseTuple(arguments, "sO!:open_device", &name, &PyDict_Type,
                           &options) ||
-        aw_module_check_fork(state) < 0)
+        aw_module_check_fork(state) < 0 || aw_module_pass_gate(state) < 0)
         return NULL;
     config = make_config(state, name, options);
     if (!config)

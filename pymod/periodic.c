@@ -61,7 +61,7 @@ static int request(DeviceObject *device, enum aw_can_request what,
     struct aw_error error = {.text = ""};
     int result;
 
-    if (aw_module_check_fork(module) < 0)
+    if (aw_module_check_fork(module) < 0 || aw_module_pass_gate(module) < 0)
         return -1;
     Py_BEGIN_ALLOW_THREADS
     result = aw_device_control(device->device, what, argument);

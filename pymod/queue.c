@@ -319,10 +319,35 @@ static PyObject *queue_retire(PyObject *object, PyObject *Py_UNUSED(unused))
     Py_RETURN_NONE;
 }
 
-/* In a child made by fork the queue is the parent's to close. */
-static PyObject *queue_exit(PyObject *self, PyObject *Py_UNUSED(arguments))
+/* At the end of a `with` block: does the script's next version go on with it?
+ * -1 with an exception. */
+static int is_left(QueueObject *self, PyObject *arguments)
 {
+    bool failed = PyTuple_GET_SIZE(arguments) > 0 &&
+                  PyTuple_GET_ITEM(arguments, 0) != Py_None;
+    PyObject *leaves;
+    int result;
+
+    if (!self->owner)
+        return 0;
+    leaves = PyObject_CallMethod(self->owner, "leaves", "O",
+                                 failed ? Py_True : Py_False);
+    result = leaves ? PyObject_IsTrue(leaves) : -1;
+    Py_XDECREF(leaves);
+    return result;
+}
+
+/* In a child made by fork the queue is the parent's to close. */
+static PyObject *queue_exit(PyObject *self, PyObject *arguments)
+{
+    int leaves;
+
     if (aw_module_forked(aw_module_of_type(Py_TYPE(self))))
+        Py_RETURN_NONE;
+    leaves = is_left((QueueObject *)self, arguments);
+    if (leaves < 0)
+        return NULL;
+    if (leaves)
         Py_RETURN_NONE;
     return queue_close(self, NULL);
 }
@@ -355,6 +380,15 @@ static PyObject *queue_get_overflow(PyObject *self, void *Py_UNUSED(closure))
 
     return PyUnicode_FromString(
         policies[((QueueObject *)self)->queue->overflow]);
+}
+
+/* Closed by its script, or retired: nothing of it is for a next version. */
+static PyObject *queue_get_given_up(PyObject *object, void *Py_UNUSED(closure))
+{
+    QueueObject *self = (QueueObject *)object;
+
+    return PyBool_FromLong(self->retired ||
+                           aw_queue_state(self->queue) == AW_QUEUE_CLOSED);
 }
 
 static PyObject *queue_repr(PyObject *object)
@@ -523,6 +557,7 @@ static PyMemberDef queue_members[] = {
      "The queue's name: given, or its number on the device."},
     {"device", T_OBJECT, offsetof(QueueObject, device), READONLY,
      "The Device that it is a subscription to."},
+    {"_unnamed", T_BOOL, offsetof(QueueObject, unnamed), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(QueueObject, weak_references),
      READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
@@ -532,6 +567,7 @@ static PyGetSetDef queue_getset[] = {
     {"depth", queue_get_depth, NULL, "How many frames it holds at most.", NULL},
     {"closed", queue_get_closed, NULL, "True when no more frames come in.",
      NULL},
+    {"_given_up", queue_get_given_up, NULL, NULL, NULL},
     {"overflow", queue_get_overflow, NULL, "What happens when it is full.",
      NULL},
     {NULL, NULL, NULL, NULL, NULL},

@@ -31,6 +31,7 @@ typedef struct queue_object {
     bool gaps;      /* Gap objects in the stream */
     bool gap_given; /* that of the frame which is next, as known by these: */
     uint64_t gap_seq, gap_ns; /* its seq and monotonic_ns */
+    bool unnamed;             /* its name is the number that it was given */
     bool yield_once; /* the next step of a get() is to let the loop turn */
     struct queue_object *next_receiver;
     PyObject *weak_references;
@@ -69,6 +70,19 @@ typedef struct get_object {
 PyObject *aw_queue_object_new(struct aw_module *module, DeviceObject *device,
                               struct aw_queue *queue, PyObject *owner,
                               bool by_fd, bool gaps) AW_WITH_GIL;
+
+/* What an earlier version of the owner has left in place of a new queue: its
+ * object, whose C queue then is to be passed on. NULL without an exception if
+ * there is none. `name`: as given to queue(), or NULL. */
+QueueObject *aw_queue_inherit(PyObject *owner, DeviceObject *device,
+                              PyObject *name) AW_WITH_GIL;
+
+/* The C queue of `old`, for an object of the new version: the same, if it is as
+ * `config` wants it, or one that has taken its place on the device. What is
+ * left of `old` is closed and empty. A reference, or NULL with an exception. */
+struct aw_queue *
+aw_queue_pass_on(QueueObject *old,
+                 const struct aw_queue_config *config) AW_WITH_GIL;
 
 /* The oldest frame as an object, its slot released, or the Gap before it; NULL
  * without an exception if there is none. */

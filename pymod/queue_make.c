@@ -27,6 +27,11 @@ struct queue_arguments {
     int gaps, events, filters_joined;
 };
 
+static bool is_given(PyObject *object)
+{
+    return object && object != Py_None;
+}
+
 static int parse_depth(DeviceObject *self, PyObject *depth,
                        struct aw_queue_config *config)
 {
@@ -82,7 +87,7 @@ static int parse_name(DeviceObject *self, PyObject *name, char *buffer,
 {
     int good;
 
-    if (!name || name == Py_None) {
+    if (!is_given(name)) {
         PyOS_snprintf(buffer, size, "%u", aw_device_next_number(self->device));
         return 0;
     }
@@ -192,17 +197,19 @@ static struct aw_queue *attach(DeviceObject *self,
     return NULL;
 }
 
-static PyObject *new_queue(DeviceObject *self,
-                           const struct aw_queue_config *config,
-                           PyObject *owner, int by_fd, bool gaps)
+static PyObject *new_queue(DeviceObject *self, struct aw_queue *queue,
+                           PyObject *owner, int by_fd,
+                           const struct queue_arguments *given)
 {
     struct aw_module *module = aw_module_of_type(Py_TYPE(self));
-    struct aw_queue *queue = attach(self, config);
     PyObject *object, *adopted;
 
     if (!queue)
         return NULL;
-    object = aw_queue_object_new(module, self, queue, owner, by_fd, gaps);
+    object =
+        aw_queue_object_new(module, self, queue, owner, by_fd, given->gaps);
+    if (object)
+        ((QueueObject *)object)->unnamed = !is_given(given->name);
     if (!object || !owner)
         return object;
     /* The script keeps track of it, and ends it when it ends. */
@@ -211,6 +218,27 @@ static PyObject *new_queue(DeviceObject *self,
         Py_CLEAR(object);
     Py_XDECREF(adopted);
     return object;
+}
+
+/* The C queue: what an earlier version of the script has left, or a new one. */
+static struct aw_queue *find_or_make(DeviceObject *self, PyObject *owner,
+                                     const struct queue_arguments *given,
+                                     struct aw_queue_config *config, char *name,
+                                     size_t name_size)
+{
+    PyObject *wanted = is_given(given->name) ? given->name : NULL;
+    QueueObject *old = owner ? aw_queue_inherit(owner, self, wanted) : NULL;
+    struct aw_queue *queue = NULL;
+
+    if (old) {
+        PyOS_snprintf(name, name_size, "%s", old->queue->name);
+        queue = aw_queue_pass_on(old, config);
+        Py_DECREF(old);
+    } else if (!PyErr_Occurred() &&
+               parse_name(self, given->name, name, name_size) == 0) {
+        queue = attach(self, config);
+    }
+    return queue;
 }
 
 static PyObject *make_queue(DeviceObject *self,
@@ -240,9 +268,10 @@ static PyObject *make_queue(DeviceObject *self,
     owner = aw_module_owner(module);
     if (!PyErr_Occurred() && parse_policy(given, &config) == 0 &&
         parse_depth(self, given->depth, &config) == 0 &&
-        parse_name(self, given->name, name, sizeof(name)) == 0 &&
         aw_module_owner_name(module, owner_name, sizeof(owner_name)) == 0)
-        queue = new_queue(self, &config, owner, by_fd, given->gaps);
+        queue = new_queue(
+            self, find_or_make(self, owner, given, &config, name, sizeof(name)),
+            owner, by_fd, given);
     Py_XDECREF(owner);
     PyMem_Free(filters);
     return queue;
@@ -261,7 +290,8 @@ PyObject *aw_device_queue(PyObject *self, PyObject *arguments,
             &given.filters, &given.name, &given.depth, &given.overflow,
             &given.budget_us, &given.gaps, &given.wakeup, &given.events,
             &given.filters_joined) ||
-        aw_module_check_fork(aw_module_of_type(Py_TYPE(self))) < 0)
+        aw_module_check_fork(aw_module_of_type(Py_TYPE(self))) < 0 ||
+        aw_module_pass_gate(aw_module_of_type(Py_TYPE(self))) < 0)
         return NULL;
     return make_queue((DeviceObject *)self, &given);
 }

@@ -47,8 +47,11 @@ void aw_send_finish(struct aw_bridge *bridge, struct aw_send *send)
 
 static int make_waiter(SendObject *self, struct aw_module *module)
 {
-    PyObject *loop = aw_module_running_loop(module);
+    PyObject *loop;
 
+    if (aw_module_pass_gate(module) < 0)
+        return -1;
+    loop = aw_module_running_loop(module);
     if (!loop)
         return -1;
     self->waiter = aw_waiter_new(module, loop);

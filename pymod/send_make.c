@@ -183,8 +183,9 @@ static struct aw_send *make_send(DeviceObject *device, PyObject *frame,
     struct aw_module *module = aw_module_of_type(Py_TYPE(device));
     struct aw_send *send;
 
-    if (aw_frame_to_send(module, frame, aw_device_kind(device->device), &send) <
-        0)
+    if (aw_module_pass_gate(module) < 0 ||
+        aw_frame_to_send(module, frame, aw_device_kind(device->device), &send) <
+            0)
         return NULL;
     send->timeout_ns = wishes->timeout_ns;
     send->expires_ns = wishes->expires_ns;

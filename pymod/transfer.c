@@ -61,6 +61,8 @@ static int hand_over(TransferObject *self, struct aw_bridge *bridge)
     struct aw_send *send = self->transfer.send;
     int result;
 
+    if (aw_module_pass_gate(aw_module_of_type(Py_TYPE(self))) < 0)
+        return -1;
     self->pending = (struct aw_pending_send){
         .bridge = bridge,
         .awaitable = Py_NewRef(self),

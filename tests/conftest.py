@@ -20,6 +20,8 @@ DATA = Path(os.environ.get("AWAITD_DATA", ROOT / "../shared/data")).resolve()
 # test it from C.
 IMPORTED = [str(BUILD), str(BUILD / "tests" / "native")]
 sys.path[:0] = IMPORTED
+# Nobody is to find a test's daemon but by its own --socket.
+os.environ["AWAITD_SOCKET"] = "none"
 os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [*IMPORTED, os.environ.get("PYTHONPATH")])
 )

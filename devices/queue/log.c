@@ -13,22 +13,41 @@ void aw_log_limit(enum aw_log_level level)
     atomic_store_explicit(&limit, (int)level, memory_order_relaxed);
 }
 
+static _Atomic(struct aw_log_tap *) current_tap;
+
+void aw_log_set_tap(struct aw_log_tap *tap)
+{
+    /* Release: the tap is complete. Partner: the load in tell_tap(). */
+    atomic_store_explicit(&current_tap, tap, memory_order_release);
+}
+
+static void tell_tap(enum aw_log_level level, const char *text, size_t length)
+{
+    /* Acquire: see aw_log_set_tap(). */
+    struct aw_log_tap *tap =
+        atomic_load_explicit(&current_tap, memory_order_acquire);
+
+    if (tap)
+        tap->line(tap, level, text, length);
+}
+
 void aw_log(enum aw_log_level level, const char *format, ...)
 {
     static const char *const names[] = {"error: ", "warning: ", ""};
-    char line[1024];
+    char line[AW_LOG_LINE_MAX];
     va_list arguments;
-    int length;
+    int head, length;
 
     if ((int)level > atomic_load_explicit(&limit, memory_order_relaxed))
         return;
-    length = snprintf(line, sizeof(line), "awaitd: %s", names[level]);
+    head = snprintf(line, sizeof(line), "awaitd: %s", names[level]);
     va_start(arguments, format);
-    length += vsnprintf(line + length, sizeof(line) - (size_t)length, format,
-                        arguments);
+    length = head + vsnprintf(line + head, sizeof(line) - (size_t)head, format,
+                              arguments);
     va_end(arguments);
     if (length > (int)sizeof(line) - 1)
         length = (int)sizeof(line) - 1;
+    tell_tap(level, line + head, (size_t)(length - head));
     line[length++] = '\n';
     /* A lost line is not worth failing for. */
     if (write(STDERR_FILENO, line, (size_t)length) < 0)

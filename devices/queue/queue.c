@@ -65,6 +65,8 @@ int aw_queue_new(const struct aw_queue_config *config,
     queue->overflow = config->overflow;
     queue->budget_ns = config->budget_ns;
     queue->events = config->events;
+    queue->observer = config->observer;
+    queue->loss_reported = config->observer;
     queue->filters_joined = config->filters_joined;
     queue->room_bell = -1;
     atomic_init(&queue->references, 1);
@@ -164,4 +166,9 @@ void aw_queue_set_outcome(struct aw_queue *queue, enum aw_queue_state state,
     atomic_compare_exchange_strong_explicit(
         &queue->outcome, &open, (uint32_t)state | (uint32_t)failure << 8,
         memory_order_release, memory_order_relaxed);
+}
+
+void aw_queue_end(struct aw_queue *queue)
+{
+    aw_queue_set_outcome(queue, AW_QUEUE_CLOSED, 0);
 }

@@ -59,6 +59,7 @@ struct aw_queue_config {
     size_t filter_count;
     bool filters_joined; /* a frame must pass all of them, not any */
     bool events;         /* it gets the device's events, too */
+    bool observer;       /* see aw_queue.observer */
 };
 
 /* Frames that the consumer has taken and not yet released: `count` from `index`
@@ -74,7 +75,9 @@ struct aw_queue {
     char device[64];
     char owner[64]; /* "" outside the daemon */
     enum aw_overflow overflow;
-    bool events; /* gets events: payload_bytes is 8 at least */
+    bool events;   /* gets events: payload_bytes is 8 at least */
+    bool observer; /* an onlooker's, of no script: may be held up by blocking
+                      queues, and its losses are nobody's: no warning */
     uint64_t budget_ns;
     _Atomic(unsigned) references;
     int room_bell; /* our own fd of a paced reader's bell, or -1; at attach */
@@ -125,6 +128,9 @@ struct aw_queue {
  * -ENOMEM or why the ring could not be had. */
 int aw_queue_new(const struct aw_queue_config *config,
                  struct aw_queue **ret_queue);
+
+/* Ends a queue that no reader has, as AW_QUEUE_CLOSED. */
+void aw_queue_end(struct aw_queue *queue);
 
 struct aw_queue *aw_queue_ref(struct aw_queue *queue);
 
@@ -201,6 +207,13 @@ void aw_queue_wake_due(struct aw_queue *queue, uint64_t now_ns) AW_ON(reader);
  * AW_QUEUE_LOST, else 0. */
 void aw_queue_finish(struct aw_queue *queue, enum aw_queue_state state,
                      int failure) AW_ON(reader);
+
+/* Puts `queue`, which is new, in the place of `old`, which has no consumer any
+ * more: what pends in `old`, claimed frames included, is offered to it in
+ * order, and its ledger goes on from the old one's, so that what does not pass
+ * or fit is counted. Returns 0, or -EAGAIN for a damaged ledger. */
+int aw_queue_succeed(struct aw_queue *queue, struct aw_queue *old)
+    AW_ON(reader);
 
 /* Replaces the filters by `filters`, allocated with malloc and now owned by the
  * queue; NULL and 0: everything passes. Frees the old ones. */

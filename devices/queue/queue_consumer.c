@@ -37,6 +37,11 @@ static void publish_ledger(struct aw_queue *queue, uint64_t released)
                       AW_CONSUMER_FIELDS);
 }
 
+void aw_queue_publish_delivered(struct aw_queue *queue)
+{
+    publish_ledger(queue, 0);
+}
+
 /* A look at the store may have replaced frames that were only looked at. */
 static void note_superseded(struct aw_queue *queue)
 {

@@ -34,6 +34,10 @@ static inline bool aw_queue_keyed(const struct aw_queue *queue)
     return queue->overflow == AW_OVERFLOW_LATEST;
 }
 
+/* Publishes the consumer's side of the ledger. The consumer, or the reader
+ * while there is none. */
+void aw_queue_publish_delivered(struct aw_queue *queue);
+
 /* Ends the queue; the first outcome stands. Either side. */
 void aw_queue_set_outcome(struct aw_queue *queue, enum aw_queue_state state,
                           int failure);

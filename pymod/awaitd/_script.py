@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import sys
 
+from awaitd._state import State
+
 
 class ScriptInfo:
     """The running script. In plain Python it is named after the program.
 
-    name: as configured. stopping: None, or why it is to end ("stop"; later
-    versions add "reload" and "restart"). start_reason: why it was started
-    ("start"). generation: 1, counting its starts.
+    name: as configured. stopping: None, or why it is to end: "stop", "reload"
+    or "restart". start_reason: why it was started: "start", "restart", "reload"
+    or "revert", which is the old version after a new one that failed.
+    generation: 1, counting its starts. state: a dict of plain values that the
+    next run finds as this one leaves it.
     """
 
     name: str = ""
     stopping: str | None = None
     start_reason: str = "start"
     generation: int = 1
+
+    @property
+    def state(self) -> State:
+        """What one run leaves to the next."""
+        return _plain_state
 
     def __repr__(self) -> str:
         return f"<script {self.name}>"
@@ -30,6 +39,9 @@ class _Current:
 
     def __repr__(self) -> str:
         return repr(current())
+
+
+_plain_state = State()
 
 
 def _plain() -> ScriptInfo:

@@ -237,12 +237,15 @@ def test_script_gone_since_the_check_is_named(tmp_path):
     code = f"""
 import sys
 from awaitd._host.script import HostedScript
-print(HostedScript("gone", {str(tmp_path / "gone.py")!r}, [], []).run())
+from awaitd._host.slot import Slot
+slot = Slot("gone", {str(tmp_path / "gone.py")!r}, [])
+print(HostedScript(slot, 1, "start", [slot]).run())
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=20
     )
-    assert done.stdout == "(78, False)\n"
+    reason = f"{tmp_path}/gone.py: No such file or directory"
+    assert done.stdout == f"{(78, False, reason)!r}\n"
     assert done.stderr == (
         f"awaitd: error: cannot read script {tmp_path}/gone.py: "
         "No such file or directory\n"

@@ -25,6 +25,8 @@ MAY_INCLUDE = {
     "pymod/include": [],
     "pymod/include/awaitd": [],
     "daemon": ["daemon/*", "pymod/host.h", "config/*", "devices/*"],
+    # A program of its own: nothing but the protocol.
+    "daemon/ctl": ["daemon/ctl/*"],
 }
 
 # `awaitd.devices` reads $AWAITD_CONFIG, outside the daemon too.

@@ -26,7 +26,8 @@ static void test_load_strange_top_key_lists_those_there_are(void **state)
     fixture_assert_refused(
         state, "\nlogging: on\n",
         ":2: logging: unknown key; there are devices, scripts, "
-        "stop_grace_s and stop_timeout_s");
+        "stop_grace_s, stop_timeout_s, start_timeout_s, reload_settle_s, "
+        "environment, cwd, venv, control and metrics");
 }
 
 static void test_load_unknown_script_key_is_refused(void **state)
@@ -35,9 +36,10 @@ static void test_load_unknown_script_key_is_refused(void **state)
         state, "scripts:\n  - path: a.py\n    arg: [b]\n",
         ":3: scripts[0].arg: unknown key; did you mean \"args\"?");
     fixture_assert_refused(
-        state, "scripts:\n  - path: a.py\n    restart: yes\n",
-        ":3: scripts[0].restart: unknown key; there are name, path "
-        "and args");
+        state, "scripts:\n  - path: a.py\n    priority: 1\n",
+        ":3: scripts[0].priority: unknown key; there are name, path, args, "
+        "paths, restart, restart_delay_s, restart_limit, restart_interval_s, "
+        "on_restart and state");
 }
 
 static void test_load_misspelt_option_is_suggested(void **state)

@@ -363,6 +363,76 @@ static void test_book_many_threads_keep_it_whole(void **state)
     free(reports_of(book, LINES_MAX + 1));
 }
 
+/* ---- observers ---- */
+
+static struct aw_queue *queue_with(const char *owner, enum aw_overflow overflow,
+                                   bool observer)
+{
+    struct aw_queue_config config = test_config(8);
+    struct aw_queue *queue = NULL;
+
+    config.owner = owner;
+    config.overflow = overflow;
+    config.observer = observer;
+    assert_int_equal(aw_queue_new(&config, &queue), 0);
+    return queue;
+}
+
+/* What the book says of `second` beside `first`. */
+static int enter_both(struct aw_ledger_book *book, struct aw_queue *first,
+                      struct aw_queue *second)
+{
+    int result;
+
+    assert_int_equal(aw_book_enter(book, first, false), 0);
+    result = aw_book_enter(book, second, false);
+    aw_queue_unref(first);
+    aw_queue_unref(second);
+    return result;
+}
+
+static void test_book_observer_beside_a_blocking_queue_is_entered(void **state)
+{
+    assert_int_equal(enter_both(*state,
+                                queue_with("a", AW_OVERFLOW_BLOCK, false),
+                                queue_with("o", AW_OVERFLOW_DROP_NEWEST, true)),
+                     0);
+}
+
+static void test_book_blocking_queue_beside_an_observer_is_entered(void **state)
+{
+    assert_int_equal(enter_both(*state,
+                                queue_with("o", AW_OVERFLOW_DROP_NEWEST, true),
+                                queue_with("a", AW_OVERFLOW_BLOCK, false)),
+                     0);
+}
+
+static void test_book_blocking_queue_beside_a_scripts_is_refused(void **state)
+{
+    assert_int_equal(enter_both(*state,
+                                queue_with("b", AW_OVERFLOW_DROP_NEWEST, false),
+                                queue_with("a", AW_OVERFLOW_BLOCK, false)),
+                     -EPERM);
+}
+
+static void test_book_observer_leaves_no_line_behind(void **state)
+{
+    struct aw_ledger_book *book = *state;
+    struct aw_queue *queue = queue_with("o", AW_OVERFLOW_DROP_OLDEST, true);
+    struct aw_queue_report *reports;
+
+    assert_int_equal(aw_book_enter(book, queue, false), 0);
+    reports = reports_of(book, 1);
+    assert_true(reports[0].observer);
+    assert_int_equal(reports[0].overflow, AW_OVERFLOW_DROP_OLDEST);
+    assert_int_equal(reports[0].depth, 8);
+    free(reports);
+    assert_true(aw_book_retire(book, queue));
+    assert_int_equal(references(queue), 1);
+    free(reports_of(book, 0));
+    aw_queue_unref(queue);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -386,6 +456,10 @@ int main(void)
         TEST(test_book_retired_beyond_256_keeps_the_last_256),
         TEST(test_book_retired_300_add_up_in_one_line),
         TEST(test_book_open_queue_outlives_the_folding),
+        TEST(test_book_observer_beside_a_blocking_queue_is_entered),
+        TEST(test_book_blocking_queue_beside_an_observer_is_entered),
+        TEST(test_book_blocking_queue_beside_a_scripts_is_refused),
+        TEST(test_book_observer_leaves_no_line_behind),
         TEST(test_book_many_threads_keep_it_whole),
     };
 

@@ -289,6 +289,44 @@ static void test_load_nul_in_a_value_is_refused(void **state)
         ":2: devices[0].name: a value must not contain a NUL");
 }
 
+static void test_load_control_and_metrics_are_taken(void **state)
+{
+    const struct aw_config *config =
+        fixture_load(*state, "control: {socket: /run/a.sock, read_group: 12, "
+                             "admin_group: adm}\n"
+                             "metrics: {listen: \"127.0.0.1:9464\"}\n");
+
+    assert_string_equal(config->control_socket, "/run/a.sock");
+    assert_string_equal(config->control_read_group, "12");
+    assert_string_equal(config->control_admin_group, "adm");
+    assert_string_equal(config->metrics_listen, "127.0.0.1:9464");
+}
+
+static void test_load_without_control_has_none(void **state)
+{
+    const struct aw_config *config = fixture_load(*state, "devices: []\n");
+
+    assert_null(config->control_socket);
+    assert_null(config->control_read_group);
+    assert_null(config->control_admin_group);
+    assert_null(config->metrics_listen);
+}
+
+static void test_load_control_socket_none_is_no_path(void **state)
+{
+    const struct aw_config *config =
+        fixture_load(*state, "control: {socket: none}\n");
+
+    assert_string_equal(config->control_socket, "none");
+}
+
+static void test_load_wrong_metrics_address_is_refused(void **state)
+{
+    fixture_assert_refused(state, "metrics:\n  listen: here\n",
+                           ":2: metrics.listen: \"here\" is not HOST:PORT, as "
+                           "0.0.0.0:5005 or [::]:5005 (ports are 0 to 65535)");
+}
+
 static void test_load_key_that_is_no_word_is_refused(void **state)
 {
     fixture_assert_refused(state, "? [a]\n: b\n",
@@ -324,6 +362,10 @@ int main(void)
         IN_FOLDER(test_load_anchor_inside_itself_is_refused),
         IN_FOLDER(test_load_many_entries_are_refused),
         IN_FOLDER(test_load_nul_in_a_value_is_refused),
+        IN_FOLDER(test_load_control_and_metrics_are_taken),
+        IN_FOLDER(test_load_without_control_has_none),
+        IN_FOLDER(test_load_control_socket_none_is_no_path),
+        IN_FOLDER(test_load_wrong_metrics_address_is_refused),
         IN_FOLDER(test_load_key_that_is_no_word_is_refused),
     };
 

@@ -116,6 +116,42 @@ static void test_log_closed_stderr_is_survived(void **state)
     aw_log(AW_LOG_ERROR, "nobody reads this");
 }
 
+/* A tap that keeps the last line it was told. */
+struct tap {
+    struct aw_log_tap tap;
+    enum aw_log_level level;
+    int calls;
+    char text[AW_LOG_LINE_MAX];
+};
+
+static void keep(struct aw_log_tap *tap, enum aw_log_level level,
+                 const char *text, size_t length)
+{
+    struct tap *kept = (struct tap *)tap;
+
+    kept->level = level;
+    kept->calls++;
+    memcpy(kept->text, text, length);
+    kept->text[length] = '\0';
+}
+
+static void test_log_tap_sees_the_text_alone(void **state)
+{
+    struct tap tap = {.tap = {keep}};
+
+    aw_log_set_tap(&tap.tap);
+    aw_log(AW_LOG_WARNING, "queue %d is full", 3);
+    assert_string_equal(tap.text, "queue 3 is full");
+    assert_int_equal(tap.level, AW_LOG_WARNING);
+    next_line(*state);
+    aw_log_limit(AW_LOG_WARNING);
+    aw_log(AW_LOG_INFO, "chatter");
+    assert_int_equal(tap.calls, 1);
+    aw_log_set_tap(NULL);
+    aw_log(AW_LOG_ERROR, "gone");
+    assert_int_equal(tap.calls, 1);
+}
+
 #define LOG_TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -128,6 +164,7 @@ int main(void)
         LOG_TEST(test_log_at_limit_is_written),
         LOG_TEST(test_log_long_line_is_cut_and_ended),
         LOG_TEST(test_log_closed_stderr_is_survived),
+        LOG_TEST(test_log_tap_sees_the_text_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,6 +95,17 @@ static void test_report_with_thrown_away_frames_is_lossless(void **state)
     assert_true(aw_report_lossless(&sample.report));
 }
 
+static void test_report_observers_loss_is_none(void **state)
+{
+    struct sample sample;
+
+    (void)state;
+    make_sample(&sample);
+    sample.queue.stats.dropped_overflow = 1;
+    sample.queue.observer = true;
+    assert_true(aw_report_lossless(&sample.report));
+}
+
 static void test_report_with_a_wrong_sum_is_not_exact(void **state)
 {
     struct sample sample;
@@ -271,6 +282,7 @@ int main(void)
         cmocka_unit_test(
             test_report_with_kernel_or_overflow_loss_is_not_lossless),
         cmocka_unit_test(test_report_with_thrown_away_frames_is_lossless),
+        cmocka_unit_test(test_report_observers_loss_is_none),
         cmocka_unit_test(test_report_with_a_wrong_sum_is_not_exact),
         cmocka_unit_test(test_table_of_a_clean_queue_says_exact),
         cmocka_unit_test(test_table_of_a_lossy_queue_names_the_causes),

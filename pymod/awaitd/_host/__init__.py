@@ -1,32 +1,43 @@
-"""The daemon's side of a script: called by the interpreter host (pymod/host.c).
+"""The daemon's side of a script: called by the interpreter host.
 
-``start`` once, on the bridge; ``run`` on each script's own thread; ``cancel`` on
-the bridge whenever the daemon wants a script to end. Not for scripts.
+``start`` once, on the bridge; then, on the bridge as well, ``create`` for each
+start of a script, and whatever the daemon wants of one; ``run`` on each
+version's own thread (pymod/host_scripts.c). Not for scripts.
 """
 
 from __future__ import annotations
 
 import faulthandler
+import os
+from collections.abc import Callable
+from typing import Any
 
+import _awaitd
 from awaitd._host import current, loops, output, process, runner, threads
 from awaitd._host.script import HostedScript
+from awaitd._host.slot import Slot
 
-_scripts: list[HostedScript] = []
+_slots: list[Slot] = []
+_tell_held: Callable[[int, int], object]
 
 
 def start(
-    scripts: list[tuple[str, str, list[str]]],
+    scripts: list[tuple[Any, ...]],
     prefix_output: bool,
     executor_timeout_s: float,
     dump_signal: int,
+    tell_held: Callable[[int, int], object],
+    cwd: str | None = None,
 ) -> None:
-    """Make the process ready for these (name, path, arguments)."""
-    _scripts.extend(
-        HostedScript(name, path, arguments, _scripts)
-        for name, path, arguments in scripts
-    )
+    """Make the process ready for these scripts, each as Slot() takes it."""
+    global _tell_held
+    _tell_held = tell_held
+    _slots.extend(Slot(*script) for script in scripts)
+    if cwd is not None:
+        # The slots have their paths by now.
+        os.chdir(cwd)
     current.install()
-    process.install(_scripts)
+    process.install(_slots)
     output.install(prefix_output)
     threads.install(executor_timeout_s)
     loops.install()
@@ -36,11 +47,64 @@ def start(
     faulthandler.register(dump_signal, all_threads=True)
 
 
-def run(index: int) -> tuple[int, bool]:
-    """Run a script to its end: (exit status, ended by cancellation)."""
-    return _scripts[index].run()
+def create(index: int, generation: int, reason: str) -> None:
+    """Make a version of a script, which ``run`` will run."""
+    slot = _slots[index]
+    only_changed = reason == "changed"
+    if only_changed:
+        reason = "reload"
+    script = HostedScript(slot, generation, reason, _slots, only_changed)
+    slot.versions[generation] = script
+    if reason != "start":
+        _awaitd._set_gate_hook(_pass_gate)
+    if reason == "reload":
+        script.hold(lambda: _tell_held(index, generation))
+    else:
+        slot.succeed(script)
 
 
-def cancel(index: int, signal: int, again: bool) -> None:
-    """Ask a script to end; ``again`` when it has not by now."""
-    _scripts[index].cancel(signal, again)
+def run(index: int, generation: int) -> tuple[int, bool, bool, str]:
+    """Run a version to its end: (exit status, ended by cancellation, ended as
+    nothing has changed, what went wrong in one line)."""
+    slot = _slots[index]
+    try:
+        return slot.versions[generation].run()
+    finally:
+        slot.versions.pop(generation).forget()
+
+
+def admit(index: int, generation: int) -> None:
+    """Let a version that is held go on."""
+    script = _slots[index].versions.get(generation)
+    if script is not None:
+        script.admit()
+
+
+def discard(index: int, generation: int) -> None:
+    """Have a version that was not admitted end."""
+    script = _slots[index].versions.get(generation)
+    if script is not None:
+        script.discard()
+
+
+def drop_queues(index: int) -> None:
+    """The current version has what it wants of the queues of earlier ones."""
+    slot = _slots[index]
+    if slot.current is not None:
+        slot.current.settled = True
+    slot.drop_queues()
+
+
+def cancel(
+    index: int, generation: int, why: str, signal: int, again: bool
+) -> None:
+    """Ask a version to end; ``again`` when it has not by now."""
+    script = _slots[index].versions.get(generation)
+    if script is not None:
+        script.cancel(why, signal, again)
+
+
+def _pass_gate() -> None:
+    script = current.current()
+    if script is not None:
+        script.pass_gate()

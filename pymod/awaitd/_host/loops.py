@@ -112,6 +112,8 @@ def _watch_running_loops() -> None:
 
     def set_running(loop: asyncio.AbstractEventLoop | None) -> None:
         script = current()
+        if script is not None and loop is not None:
+            script.begins_loop()
         set_running_loop(loop)
         if script is None:
             return

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from awaitd._host.current import current
 
 if TYPE_CHECKING:
-    from awaitd._host.script import HostedScript
+    from awaitd._host.slot import Slot
 
 
 def _per_script(name: str, default: Any) -> Any:
@@ -94,11 +94,12 @@ def _keep_signals_at_fork() -> None:
     )
 
 
-def install(scripts: list[HostedScript]) -> None:
+def install(slots: list[Slot]) -> None:
     """Make the names above resolve per script."""
     sys.__class__ = _Sys
     sys.modules["__main__"] = _Main("__main__")
-    for script in reversed(scripts):
-        if script.folder not in sys.path:
-            sys.path.insert(0, script.folder)
+    for slot in reversed(slots):
+        for folder in reversed([slot.folder, *slot.paths]):
+            if folder not in sys.path:
+                sys.path.insert(0, folder)
     _keep_signals_at_fork()

@@ -11,48 +11,76 @@ import inspect
 import os
 import sys
 import threading
+import time
 import types
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import _awaitd
 from awaitd import _registry, _traceback
-from awaitd._host import output, threads
+from awaitd._host import errors, modules, output, threads
 from awaitd._host.current import enter
+from awaitd._host.gate import Discarded, Gate, Unchanged
+from awaitd._host.slot import Slot
 from awaitd._host.stop import Stop
 from awaitd._script import ScriptInfo
+from awaitd._state import State
 
 
 class HostedScript(ScriptInfo):
-    """One script of the daemon, from its thread's start to its end."""
+    """One version of a script, from its thread's start to its end."""
 
     def __init__(
         self,
-        name: str,
-        path: str,
-        arguments: list[str],
-        siblings: list[HostedScript],
+        slot: Slot,
+        generation: int,
+        reason: str,
+        slots: list[Slot],
+        only_changed: bool = False,
     ) -> None:
-        self.name = name
-        self.path = os.path.abspath(path)
-        self.folder = os.path.dirname(os.path.realpath(path))
-        self.argv = [path, *arguments]
+        self.name = slot.name
+        self.path = slot.path
+        self.folder = slot.folder
+        self.argv = list(slot.argv)
+        self.generation = generation
+        self.start_reason = reason
         self.excepthook = sys.__excepthook__
         self.module = types.ModuleType("__main__")
         self.stop = Stop()
-        self._siblings = siblings
+        # False while an error of this version brings the one before it back.
+        self.settled = reason != "reload"
+        # A reload for those that have changed found no change.
+        self.unchanged = False
+        self._only_changed = reason == "reload" and only_changed
+        self._slot = slot
+        self._slots = slots
+        self._gate: Gate | None = None
+        self._code: types.CodeType | None = None
+        self._loaded = b"", 0  # source, when: time.time_ns()
+        self._purged: dict[str, types.ModuleType] = {}
         self._queues: weakref.WeakSet[_awaitd.Queue[Any]] = weakref.WeakSet()
+        # What would go with the frames and tasks that end, and must not.
+        self._kept: list[_awaitd.Queue[Any]] = []
         self._attached: set[str] = set()
         self._periodic: set[_awaitd.PeriodicSend] = set()
         self._outcome = 0, True  # if the stop cuts short what follows
+        self._failure = ""
         self._waits = False
         self._ended = False
         self._process = os.getpid()
 
+    @property
+    def state(self) -> State:
+        """What one version leaves to the next: so a new one waits for it."""
+        self.pass_gate()
+        return self._slot.state
+
     # ---- running ----
 
-    def run(self) -> tuple[int, bool]:
-        """Run to the end: (exit status, ended by the daemon's stop)."""
+    def run(self) -> tuple[int, bool, bool, str]:
+        """Run to the end: (exit status, ended by the daemon's stop, unchanged,
+        what went wrong)."""
         result: tuple[int, bool] | None = None
         enter(self)
         self._name_thread()
@@ -63,7 +91,7 @@ class HostedScript(ScriptInfo):
                 if result is None:
                     result = self._run_and_report()
                 self._end(result[0])
-                return result
+                return *result, self.unchanged, self._failure
             except KeyboardInterrupt:
                 result = result or self._outcome
 
@@ -84,9 +112,18 @@ class HostedScript(ScriptInfo):
             if self.stopping:
                 return self._outcome
             self._execute()
+            self.pass_gate()
             self._outcome = 0, False
+        except Unchanged:
+            self._outcome = 0, True
+            self.unchanged = True
+        except Discarded:
+            self._outcome = 0, True
         except SystemExit as exit_:
+            self._keep_queues()
             self._outcome = _exit_status(exit_), False
+            if self._outcome[0] != 0 and not self._failure:
+                self._failure = errors.locate(exit_, self.path)
             # A task may hold it, and tell of it later.
             exit_.__traceback__ = _traceback.own_part(
                 exit_.__traceback__, self.path
@@ -100,6 +137,7 @@ class HostedScript(ScriptInfo):
             if not self.stopping or self.stop.stuck:
                 self._report(error)
         except BaseException as error:
+            self._keep_queues()
             self._outcome = 1, False
             self._report(error)
         try:
@@ -118,19 +156,38 @@ class HostedScript(ScriptInfo):
                 "__main__", self.path
             ),
         )
-        code = compile(
-            self._read(),
-            self.path,
-            "exec",
-            flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
-            dont_inherit=True,
-        )
+        code = self._code = self._load()
+        if self._gate is None:
+            self._slot.take_code(code, self._loaded)
         if code.co_flags & inspect.CO_COROUTINE:
+            if self._gate is not None:
+                # Its imports are in the first turn of the loop.
+                self._gate.late = True
             main = types.FunctionType(code, names)
             with asyncio.Runner() as runner:
                 runner.run(main())
         else:
             exec(code, names)
+
+    def _load(self) -> types.CodeType:
+        """The code of this version, from one read of its file."""
+        if self.start_reason == "revert" and self._slot.code_before:
+            modules.restore(self.folder, self._slot.modules_before)
+            return self._slot.code_before
+        source = self._read()
+        if self._only_changed and not self._slot.has_changed(source):
+            raise Unchanged(0)
+        self._loaded = source, time.time_ns()
+        if self.start_reason != "start":
+            self._purged = modules.purge(self.folder)
+        code: types.CodeType = compile(
+            source,
+            self.path,
+            "exec",
+            flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
+            dont_inherit=True,
+        )
+        return code
 
     def _read(self) -> bytes:
         try:
@@ -138,6 +195,7 @@ class HostedScript(ScriptInfo):
                 return file.read()
         except OSError as error:
             # It was there when the configuration was checked.
+            self._failure = f"{self.path}: {error.strerror}"
             print(
                 f"awaitd: error: cannot read script {self.path}: "
                 f"{error.strerror}",
@@ -148,6 +206,7 @@ class HostedScript(ScriptInfo):
     def _report(self, error: BaseException) -> None:
         """Print the traceback, without awaitd's own frames."""
         _traceback.trim(error, self.path)
+        self._failure = errors.locate(error, self.path)
         self.excepthook(type(error), error, error.__traceback__)
 
     def _end(self, status: int) -> None:
@@ -160,18 +219,96 @@ class HostedScript(ScriptInfo):
         self._ended = True
         for periodic in list(self._periodic):
             periodic.stop()
+        if self._gate is not None and self._purged:
+            # It was never admitted: the one that runs goes on as it was.
+            modules.restore(self.folder, self._purged)
+        leaves = self.leaves(self._outcome != (0, False))
         for queue in list(self._queues):
-            queue._retire()
-        release_held(self._siblings)
+            if leaves:
+                self._slot.leave(queue)
+            else:
+                queue._retire()
+        self._kept.clear()
+        self._slot.save_state()
+        release_held(self._slots)
         output.finish(self.name)
 
+    def forget(self) -> None:
+        """The version has ended: nothing keeps its code and data alive."""
+        self._kept.clear()
+
+    # ---- the gate ----
+
+    def hold(self, tell: Callable[[], object]) -> None:
+        """Before it runs: hold it at its gate, and say so by ``tell``."""
+        self._gate = Gate(tell)
+
+    def pass_gate(self) -> None:
+        """Wait here until this version may receive and send. Raises Discarded
+        if it never may, and Error when another one has taken its place."""
+        if self._gate is not None:
+            self._gate.wait(self)
+
+    def begins_loop(self) -> None:
+        """A loop begins to run."""
+        if self._gate is not None and not self._gate.late:
+            self._gate.wait(self)
+
+    def _end_turn(self) -> None:
+        """A loop's first turn is done: hold it there, but not one whose work
+        has failed in that turn, nor one that cleans up after it."""
+        gate = self._gate
+        if gate is None or gate.failed:
+            return
+        gate.failed = self.stop.has_ended()
+        if not gate.failed:
+            gate.wait(self)
+
+    def admit(self) -> None:
+        """It has come to its gate, and goes on. On the bridge."""
+        slot, gate = self._slot, self._gate
+        if self._code is not None:
+            slot.take_code(self._code, self._loaded)
+        slot.modules_before, self._purged = self._purged, {}
+        slot.succeed(self)
+        self._gate = None
+        if gate is not None:
+            gate.open()
+
+    def discard(self) -> None:
+        """It never goes on. On the bridge."""
+        self.stopping = "stop"
+        if self._gate is not None and not self._gate.refuse():
+            self.stop.give_up()
+
+    def shut(self) -> None:
+        """Another version is in its place."""
+        self._gate = Gate(None)
+
     # ---- queues, and what is sent cyclically ----
+
+    def leaves(self, failed: bool) -> bool:
+        """Are its queues for the next version, if it ends now?"""
+        if self.stopping is not None:
+            return self.stopping in ("reload", "restart")
+        return failed and (self._slot.keeps or not self.settled)
+
+    def _keep_queues(self) -> None:
+        """What ends with the version is not to end with its variables."""
+        self._kept += list(self._queues)
+
+    def inherit(
+        self, device: _awaitd.Device[Any], name: str | None
+    ) -> _awaitd.Queue[Any] | None:
+        """What the version before has left for this queue()."""
+        flush = self._slot.flush and self.start_reason == "restart"
+        return self._slot.inherit(device, name, flush)
 
     def adopt(self, queue: _awaitd.Queue[Any]) -> None:
         """A queue was opened: it ends with the script."""
         self._queues.add(queue)
         self._attached.add(queue.device.name)
-        release_held(self._siblings)
+        release_held(self._slots)
 
     def adopt_periodic(self, periodic: _awaitd.PeriodicSend) -> None:
         """A cyclic transmission was started: it ends with the script."""
@@ -184,9 +321,10 @@ class HostedScript(ScriptInfo):
 
     def now_waits(self) -> None:
         """What the script does first, it has done."""
+        self._end_turn()
         if not self._waits:
             self._waits = True
-            release_held(self._siblings)
+            release_held(self._slots)
 
     def ready_for(self, device: str) -> bool:
         """It has attached to this device, or is not about to."""
@@ -194,9 +332,11 @@ class HostedScript(ScriptInfo):
 
     # ---- stopping ----
 
-    def cancel(self, signum: int, again: bool) -> None:
+    def cancel(self, why: str, signum: int, again: bool) -> None:
         """The daemon asks the script to end. Called on the bridge."""
-        self.stopping = "stop"
+        self.stopping = why
+        if why != "stop":
+            self._keep_queues()
         if not self.stop.ask(signum, again):
             return
         # A get() on a queue that is never empty does not suspend: this one
@@ -205,8 +345,9 @@ class HostedScript(ScriptInfo):
             queue._yield_once()
 
 
-def release_held(scripts: list[HostedScript]) -> None:
+def release_held(slots: list[Slot]) -> None:
     """Start the devices that wait until every script is ready (start=ready)."""
+    scripts = [slot.current for slot in slots if slot.current is not None]
     for device in _registry.opened():
         if device._held and all(s.ready_for(device.name) for s in scripts):
             device._release()

@@ -96,6 +96,11 @@ class Stop:
             self._answered = self._asked
             _awaitd._interrupt(self.thread)
 
+    def give_up(self) -> None:
+        """Interrupt what it does, whether it has a loop or not."""
+        self._asked += 1
+        self._interrupt()
+
     # ---- the script's thread answers ----
 
     def _answer(self, number: int, signum: int, again: bool) -> None:
@@ -155,6 +160,11 @@ class Stop:
             task.add_done_callback(task_done)
         if not left:
             raise KeyboardInterrupt
+
+    def has_ended(self) -> bool:
+        """What the loop runs for is done: it is about to stop."""
+        run = self._run
+        return run is not None and all(task.done() for task in run.tasks)
 
     def is_here(self) -> bool:
         """True on the script's own thread."""

@@ -1,0 +1,25 @@
+/* All counters as text for Prometheus: `awaitctl metrics`, and over HTTP.
+ *
+ * A queue's series are those of its device, script and name: when a script
+ * opens another one of that name they go on, and counters never fall. */
+#ifndef AW_METRICS_H
+#define AW_METRICS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "devices/device.h"
+#include "devices/queue/roles.h"
+
+/* What a scraper is to be told that it gets. */
+#define AW_METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
+#define AW_METRICS_TYPE_OPEN                                                   \
+    "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+/* Writes the exposition: Prometheus's text format, or OpenMetrics. `*ret_text`
+ * is the caller's, for free(). Returns 0 or -ENOMEM. */
+int aw_metrics_text(struct aw_device *const *devices, size_t count,
+                    bool openmetrics, char **ret_text, size_t *ret_length)
+    AW_ON(main) AW_NO_GIL;
+
+#endif

@@ -1,0 +1,166 @@
+/* A reload, step by step.
+ *
+ *  1. The new version is started beside the old one, and held where it would
+ *     receive or send for the first time. An error before that, or no hold
+ *     within start_timeout_s: it is thrown away, and the old one never knew.
+ *  2. The old one is asked to end, `finally` and all. If it does not, the new
+ *     one is thrown away.
+ *  3. The new one goes on, with the queues the old one has left.
+ *  4. An error of the new one within reload_settle_s: the old code is started
+ *     again, from memory, with the same queues. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "daemon/supervisor_state.h"
+#include "devices/queue/log.h"
+
+/* After a reload, whatever came of it: one for all who asked meanwhile. */
+static void go_on(struct aw_supervised *script) AW_ON(main) AW_NO_GIL
+{
+    bool anyway;
+
+    script->phase = AW_RELOAD_NONE;
+    if (!script->again || script->supervisor->ending || script->stopping)
+        return;
+    anyway = script->again_anyway;
+    script->again = script->again_anyway = false;
+    script->reloads = script->next_reloads;
+    script->next_reloads = NULL;
+    aw_reload_begin(script, anyway);
+}
+
+void aw_reload_begin(struct aw_supervised *script, bool anyway)
+{
+    const struct aw_supervisor_config *config = script->supervisor->config;
+
+    script->phase = AW_RELOAD_PREPARING;
+    script->died.generation = 0;
+    script->reverts = script->alive;
+    ev_timer_stop(script->supervisor->loop, &script->backoff);
+    aw_supervised_start(script,
+                        anyway ? AW_HOST_RELOAD : AW_HOST_RELOAD_CHANGED);
+    aw_supervised_after(script, &script->patience, config->start_timeout_s);
+}
+
+void aw_reload_held(struct aw_supervised *script)
+{
+    ev_timer_stop(script->supervisor->loop, &script->patience);
+    if (!script->alive) {
+        aw_reload_admit(script);
+        return;
+    }
+    script->phase = AW_RELOAD_YIELDING;
+    aw_supervised_ask_end(script, AW_HOST_WHY_RELOAD);
+}
+
+void aw_reload_admit(struct aw_supervised *script)
+{
+    struct aw_supervisor *supervisor = script->supervisor;
+
+    script->generation = script->candidate;
+    script->candidate = 0;
+    script->alive = true;
+    script->held_off = false;
+    script->phase = AW_RELOAD_SETTLING;
+    aw_supervised_say(script, AW_SCRIPT_RUNNING);
+    aw_host_admit(supervisor->host, script->index, script->generation);
+    aw_supervised_after(script, &script->patience,
+                        supervisor->config->reload_settle_s);
+}
+
+void aw_reload_settled(struct aw_supervised *script)
+{
+    struct aw_supervisor *supervisor = script->supervisor;
+
+    ev_timer_stop(supervisor->loop, &script->patience);
+    script->reload_count++;
+    script->last_error[0] = '\0';
+    aw_host_drop_queues(supervisor->host, script->index);
+    aw_log(AW_LOG_INFO, "script %s is reloaded: generation %llu",
+           aw_supervised_name(script), (unsigned long long)script->generation);
+    aw_replies_answer(&script->reloads, script, 0, "");
+    go_on(script);
+}
+
+/* Tells everybody that the reload has failed, and why. */
+static void fail(struct aw_supervised *script, int result, const char *text)
+    AW_ON(main) AW_NO_GIL
+{
+    script->failed_reload_count++;
+    snprintf(script->last_error, sizeof(script->last_error), "%s", text);
+    aw_log(AW_LOG_WARNING, "script %s: reload failed: %s",
+           aw_supervised_name(script), text);
+    aw_replies_answer(&script->reloads, script, result, text);
+}
+
+/* The old one goes on, if it still does: else its end counts now. */
+static void resume_old(struct aw_supervised *script) AW_ON(main) AW_NO_GIL
+{
+    struct aw_host_event died = script->died;
+
+    script->phase = AW_RELOAD_NONE;
+    script->died.generation = 0;
+    if (died.generation != 0 && !script->alive) {
+        aw_supervised_apply_policy(script, &died);
+    } else if (script->state == AW_SCRIPT_BACKING_OFF) {
+        aw_supervised_after(script, &script->backoff, script->delay_s);
+    }
+    go_on(script);
+    aw_supervisor_check_idle(script->supervisor);
+}
+
+void aw_reload_failed(struct aw_supervised *script,
+                      const struct aw_host_event *event)
+{
+    char text[AW_SCRIPT_ERROR_BYTES];
+
+    ev_timer_stop(script->supervisor->loop, &script->patience);
+    script->candidate = 0;
+    if (event->unchanged) {
+        aw_replies_answer(&script->reloads, script, 0, "");
+        resume_old(script);
+        return;
+    }
+    snprintf(text, sizeof(text), "%s",
+             event->text[0] ? event->text : "the new version has ended");
+    fail(script, -EINVAL, text);
+    resume_old(script);
+}
+
+void aw_reload_give_up(struct aw_supervised *script, int result,
+                       const char *text)
+{
+    struct aw_supervisor *supervisor = script->supervisor;
+
+    ev_timer_stop(supervisor->loop, &script->patience);
+    aw_host_discard(supervisor->host, script->index, script->candidate);
+    script->candidate = 0;
+    script->phase = AW_RELOAD_NONE;
+    fail(script, result, text);
+}
+
+void aw_reload_impatient(struct aw_supervised *script)
+{
+    char text[200];
+
+    snprintf(text, sizeof(text),
+             "%.80s: the new version has not come to its first queue(), send() "
+             "or await within %g s",
+             aw_supervised_name(script),
+             script->supervisor->config->start_timeout_s);
+    aw_reload_give_up(script, -ETIMEDOUT, text);
+    resume_old(script);
+}
+
+void aw_reload_revert(struct aw_supervised *script,
+                      const struct aw_host_event *event)
+{
+    char text[AW_SCRIPT_ERROR_BYTES];
+
+    ev_timer_stop(script->supervisor->loop, &script->patience);
+    aw_supervised_start(script, AW_HOST_REVERT);
+    snprintf(text, sizeof(text), "%.420s (the version before runs again)",
+             event->text);
+    fail(script, -EINVAL, text);
+    go_on(script);
+}

@@ -1,0 +1,81 @@
+/* Who waits for an answer of the supervisor. */
+#include <stdlib.h>
+
+#include "daemon/supervisor_state.h"
+
+struct aw_ask *aw_ask_new(aw_script_replied replied, void *context,
+                          size_t count)
+{
+    struct aw_ask *ask = replied && count > 0 ? malloc(sizeof(*ask)) : NULL;
+
+    if (ask)
+        *ask = (struct aw_ask){replied, context, count};
+    return ask;
+}
+
+void aw_ask_answer(struct aw_ask *ask, const struct aw_supervised *script,
+                   int result, const char *text)
+{
+    struct aw_script_reply reply = {
+        .script = aw_supervised_name(script),
+        .result = result,
+        .generation = script->generation,
+        .text = text,
+    };
+
+    if (!ask)
+        return;
+    reply.left = --ask->left;
+    if (ask->replied)
+        ask->replied(ask->context, &reply);
+    if (reply.left == 0)
+        free(ask);
+}
+
+void aw_ask_wait(struct aw_ask *ask, struct aw_waiting **list)
+{
+    struct aw_waiting *waiting = ask ? malloc(sizeof(*waiting)) : NULL;
+
+    if (!waiting)
+        return; /* The request is served all the same. */
+    *waiting = (struct aw_waiting){NULL, ask};
+    while (*list)
+        list = &(*list)->next;
+    *list = waiting;
+}
+
+void aw_replies_answer(struct aw_waiting **list,
+                       const struct aw_supervised *script, int result,
+                       const char *text)
+{
+    /* Whoever is answered may ask again at once. */
+    struct aw_waiting *waiting = *list;
+
+    *list = NULL;
+    while (waiting) {
+        struct aw_waiting *next = waiting->next;
+
+        aw_ask_answer(waiting->ask, script, result, text);
+        free(waiting);
+        waiting = next;
+    }
+}
+
+static void forget(struct aw_waiting *waiting, const void *context)
+{
+    for (; waiting; waiting = waiting->next)
+        if (waiting->ask->context == context)
+            waiting->ask->replied = NULL;
+}
+
+void aw_supervisor_forget(struct aw_supervisor *supervisor, const void *context)
+{
+    for (size_t i = 0; i < supervisor->count; i++) {
+        struct aw_supervised *script = &supervisor->scripts[i];
+
+        forget(script->reloads, context);
+        forget(script->next_reloads, context);
+        forget(script->restarts, context);
+        forget(script->stops, context);
+    }
+}

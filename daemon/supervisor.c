@@ -1,0 +1,424 @@
+/* What is asked of the supervisor, and when its timers run out. */
+#include "daemon/supervisor.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/supervisor_state.h"
+#include "devices/queue/log.h"
+
+const char *aw_script_state_name(enum aw_script_state state)
+{
+    static const char *const names[] = {
+        [AW_SCRIPT_RUNNING] = "running",
+        [AW_SCRIPT_BACKING_OFF] = "backing-off",
+        [AW_SCRIPT_STOPPED] = "stopped",
+        [AW_SCRIPT_FAILED] = "failed",
+    };
+
+    return names[state];
+}
+
+/* ---- looking ---- */
+
+size_t aw_supervisor_count(const struct aw_supervisor *supervisor)
+{
+    return supervisor->count;
+}
+
+int aw_supervisor_find(const struct aw_supervisor *supervisor, const char *name)
+{
+    for (size_t i = 0; i < supervisor->count; i++)
+        if (strcmp(supervisor->host_config->scripts[i].name, name) == 0)
+            return (int)i;
+    return -ENOENT;
+}
+
+void aw_supervisor_status(const struct aw_supervisor *supervisor, size_t index,
+                          struct aw_script_status *ret_status)
+{
+    const struct aw_supervised *script = &supervisor->scripts[index];
+
+    *ret_status = (struct aw_script_status){
+        .name = supervisor->host_config->scripts[index].name,
+        .path = supervisor->host_config->scripts[index].path,
+        .state = script->state,
+        .reloading = script->phase != AW_RELOAD_NONE,
+        .stopping = script->stopping,
+        .generation = script->generation,
+        .restarts = script->restart_count,
+        .reloads = script->reload_count,
+        .failed_reloads = script->failed_reload_count,
+        .exit_status = script->exit_status,
+        .since_s = ev_now(supervisor->loop) - script->since_s,
+        .last_error = script->last_error,
+    };
+    if (script->state == AW_SCRIPT_BACKING_OFF &&
+        ev_is_active(&script->backoff))
+        ret_status->wait_s = ev_timer_remaining(
+            supervisor->loop, (ev_timer *)(uintptr_t)&script->backoff);
+}
+
+int aw_supervisor_exit_status(const struct aw_supervisor *supervisor)
+{
+    return supervisor->status;
+}
+
+/* ---- asking ---- */
+
+typedef void serve_script(struct aw_supervised *script, struct aw_ask *ask);
+
+static void serve(struct aw_supervisor *supervisor, size_t index,
+                  serve_script *serve_one, aw_script_replied replied,
+                  void *context) AW_ON(main) AW_NO_GIL
+{
+    bool all = index == AW_SCRIPT_ALL;
+    size_t first = all ? 0 : index;
+    size_t end = all ? supervisor->count : index + 1;
+    struct aw_ask *ask = aw_ask_new(replied, context, end - first);
+
+    for (size_t i = first; i < end; i++) {
+        struct aw_supervised *script = &supervisor->scripts[i];
+
+        if (supervisor->ending)
+            aw_ask_answer(ask, script, -ECANCELED, "the daemon is stopping");
+        else
+            serve_one(script, ask);
+    }
+}
+
+static void reload(struct aw_supervised *script, struct aw_ask *ask,
+                   bool anyway) AW_ON(main) AW_NO_GIL
+{
+    if (script->phase != AW_RELOAD_NONE) {
+        aw_ask_wait(ask, &script->next_reloads);
+        script->again = true;
+        script->again_anyway |= anyway;
+    } else if (script->stopping) {
+        aw_ask_answer(ask, script, -EBUSY,
+                      "the version that runs was asked to end, and has not");
+    } else {
+        aw_ask_wait(ask, &script->reloads);
+        aw_reload_begin(script, anyway);
+    }
+}
+
+static void reload_one(struct aw_supervised *script, struct aw_ask *ask)
+    AW_ON(main) AW_NO_GIL
+{
+    reload(script, ask, true);
+}
+
+static void reload_changed(struct aw_supervised *script, struct aw_ask *ask)
+    AW_ON(main) AW_NO_GIL
+{
+    reload(script, ask, false);
+}
+
+/* A restart or a stop overtakes a reload. */
+static void overtake(struct aw_supervised *script) AW_ON(main) AW_NO_GIL
+{
+    static const char text[] = "overtaken by a restart or a stop";
+
+    if (script->phase == AW_RELOAD_SETTLING) {
+        ev_timer_stop(script->supervisor->loop, &script->patience);
+        script->phase = AW_RELOAD_NONE;
+        script->reload_count++;
+        aw_host_drop_queues(script->supervisor->host, script->index);
+        aw_replies_answer(&script->reloads, script, 0, "");
+    } else if (script->phase != AW_RELOAD_NONE) {
+        aw_reload_give_up(script, -ECANCELED, text);
+    }
+    script->again = script->again_anyway = false;
+    aw_replies_answer(&script->next_reloads, script, -ECANCELED, text);
+    ev_timer_stop(script->supervisor->loop, &script->backoff);
+}
+
+/* Has the version that runs end; one that is ending anyway does so for this. */
+static void end_for(struct aw_supervised *script, enum aw_host_why why)
+    AW_ON(main) AW_NO_GIL
+{
+    if (script->stopping)
+        script->why = why;
+    else
+        aw_supervised_ask_end(script, why);
+}
+
+static void restart_one(struct aw_supervised *script, struct aw_ask *ask)
+    AW_ON(main) AW_NO_GIL
+{
+    overtake(script);
+    aw_replies_answer(&script->stops, script, -ECANCELED,
+                      "overtaken by a restart");
+    if (script->alive) {
+        aw_ask_wait(ask, &script->restarts);
+        end_for(script, AW_HOST_WHY_RESTART);
+        return;
+    }
+    aw_supervised_start(script, AW_HOST_RESTART);
+    aw_supervised_after(script, &script->patience,
+                        script->supervisor->config->reload_settle_s);
+    aw_ask_answer(ask, script, 0, "");
+}
+
+static void stop_one(struct aw_supervised *script, struct aw_ask *ask)
+    AW_ON(main) AW_NO_GIL
+{
+    overtake(script);
+    aw_replies_answer(&script->restarts, script, -ECANCELED,
+                      "overtaken by a stop");
+    if (script->alive) {
+        aw_ask_wait(ask, &script->stops);
+        end_for(script, AW_HOST_WHY_STOP);
+        return;
+    }
+    script->held_off = true;
+    aw_supervised_close(script, 0);
+    aw_ask_answer(ask, script, 0, "");
+}
+
+void aw_supervisor_reload(struct aw_supervisor *supervisor, size_t script,
+                          aw_script_replied replied, void *context)
+{
+    AW_ASSERT_ROLE(MAIN);
+    serve(supervisor, script, reload_one, replied, context);
+}
+
+void aw_supervisor_reload_changed(struct aw_supervisor *supervisor,
+                                  size_t script, aw_script_replied replied,
+                                  void *context)
+{
+    AW_ASSERT_ROLE(MAIN);
+    serve(supervisor, script, reload_changed, replied, context);
+}
+
+void aw_supervisor_restart(struct aw_supervisor *supervisor, size_t script,
+                           aw_script_replied replied, void *context)
+{
+    AW_ASSERT_ROLE(MAIN);
+    serve(supervisor, script, restart_one, replied, context);
+}
+
+void aw_supervisor_stop(struct aw_supervisor *supervisor, size_t script,
+                        aw_script_replied replied, void *context)
+{
+    AW_ASSERT_ROLE(MAIN);
+    serve(supervisor, script, stop_one, replied, context);
+}
+
+/* ---- what the host tells ---- */
+
+void aw_supervisor_begin(struct aw_supervisor *supervisor, struct aw_host *host)
+{
+    supervisor->host = host;
+}
+
+void aw_supervisor_event(struct aw_supervisor *supervisor,
+                         const struct aw_host_event *event)
+{
+    struct aw_supervised *script;
+
+    AW_ASSERT_ROLE(MAIN);
+    if (event->script >= supervisor->count)
+        return;
+    script = &supervisor->scripts[event->script];
+    if (event->generation == script->candidate && script->candidate != 0) {
+        if (event->kind == AW_HOST_SCRIPT_ENDED)
+            aw_reload_failed(script, event);
+        else if (script->phase == AW_RELOAD_PREPARING)
+            aw_reload_held(script);
+    } else if (event->kind == AW_HOST_SCRIPT_ENDED && script->alive &&
+               event->generation == script->generation) {
+        aw_supervised_ended(script, event);
+    }
+    /* Else it is of a version that was given up. */
+}
+
+/* ---- timers ---- */
+
+static void on_backoff(struct ev_loop *loop, ev_timer *timer, int events)
+    AW_ON(main) AW_NO_GIL
+{
+    struct aw_supervised *script = timer->data;
+
+    (void)loop;
+    (void)events;
+    script->restart_count++;
+    aw_supervised_start(script, AW_HOST_RESTART);
+    aw_supervised_after(script, &script->patience,
+                        script->supervisor->config->reload_settle_s);
+}
+
+static void on_grace(struct ev_loop *loop, ev_timer *timer, int events)
+    AW_ON(main) AW_NO_GIL
+{
+    struct aw_supervised *script = timer->data;
+
+    (void)loop;
+    (void)events;
+    aw_log(AW_LOG_WARNING, "script %s has not stopped yet: cancelled again",
+           aw_supervised_name(script));
+    aw_host_cancel(script->supervisor->host, script->index, script->generation,
+                   script->why, SIGTERM, true);
+}
+
+static void on_deadline(struct ev_loop *loop, ev_timer *timer, int events)
+    AW_ON(main) AW_NO_GIL
+{
+    struct aw_supervised *script = timer->data;
+    char text[200];
+
+    (void)loop;
+    (void)events;
+    snprintf(text, sizeof(text),
+             "%.80s: the version that runs has not ended within %g s",
+             aw_supervised_name(script),
+             script->supervisor->config->stop_timeout_s);
+    aw_log(AW_LOG_WARNING, "script %s has not stopped: here is where it stands",
+           aw_supervised_name(script));
+    aw_host_dump_stacks(script->supervisor->host);
+    if (script->phase == AW_RELOAD_YIELDING)
+        aw_reload_give_up(script, -ETIMEDOUT, text);
+    aw_replies_answer(&script->next_reloads, script, -ETIMEDOUT, text);
+    aw_replies_answer(&script->restarts, script, -ETIMEDOUT, text);
+    aw_replies_answer(&script->stops, script, -ETIMEDOUT, text);
+}
+
+/* A new version takes too long, or has lasted long enough; or a version that
+ * was started again has had the time to open its queues. */
+static void on_patience(struct ev_loop *loop, ev_timer *timer, int events)
+    AW_ON(main) AW_NO_GIL
+{
+    struct aw_supervised *script = timer->data;
+
+    (void)loop;
+    (void)events;
+    if (script->phase == AW_RELOAD_PREPARING)
+        aw_reload_impatient(script);
+    else if (script->phase == AW_RELOAD_SETTLING)
+        aw_reload_settled(script);
+    else if (script->alive)
+        aw_host_drop_queues(script->supervisor->host, script->index);
+}
+
+/* ---- the end ---- */
+
+static void end_one(struct aw_supervised *script) AW_ON(main) AW_NO_GIL
+{
+    static const char text[] = "the daemon is stopping";
+    struct aw_supervisor *supervisor = script->supervisor;
+    struct ev_loop *loop = supervisor->loop;
+
+    if (script->candidate != 0)
+        aw_host_discard(supervisor->host, script->index, script->candidate);
+    script->candidate = 0;
+    script->phase = AW_RELOAD_NONE;
+    ev_timer_stop(loop, &script->backoff);
+    ev_timer_stop(loop, &script->grace);
+    ev_timer_stop(loop, &script->deadline);
+    ev_timer_stop(loop, &script->patience);
+    aw_replies_answer(&script->reloads, script, -ECANCELED, text);
+    aw_replies_answer(&script->next_reloads, script, -ECANCELED, text);
+    aw_replies_answer(&script->restarts, script, -ECANCELED, text);
+    aw_replies_answer(&script->stops, script, -ECANCELED, text);
+    if (!script->alive)
+        aw_host_drop_queues(supervisor->host, script->index);
+}
+
+void aw_supervisor_end_all(struct aw_supervisor *supervisor, int signal,
+                           bool again)
+{
+    bool first = !supervisor->ending;
+
+    AW_ASSERT_ROLE(MAIN);
+    supervisor->ending = true;
+    for (size_t i = 0; i < supervisor->count; i++) {
+        struct aw_supervised *script = &supervisor->scripts[i];
+
+        if (first)
+            end_one(script);
+        if (script->alive)
+            aw_host_cancel(supervisor->host, i, script->generation,
+                           AW_HOST_WHY_STOP, signal, again);
+    }
+    if (first)
+        aw_supervisor_check_idle(supervisor);
+}
+
+void aw_supervisor_warn_running(const struct aw_supervisor *supervisor,
+                                const char *what)
+{
+    for (size_t i = 0; i < supervisor->count; i++)
+        if (supervisor->scripts[i].alive)
+            aw_log(AW_LOG_WARNING, "script %s has not stopped yet: %s",
+                   aw_supervised_name(&supervisor->scripts[i]), what);
+}
+
+/* ---- life ---- */
+
+static void init_script(struct aw_supervisor *supervisor, size_t index)
+{
+    struct aw_supervised *script = &supervisor->scripts[index];
+
+    script->supervisor = supervisor;
+    script->index = index;
+    script->policy = supervisor->config->scripts[index];
+    script->generation = script->newest = 1;
+    script->alive = true;
+    script->exit_status = -1;
+    aw_supervised_say(script, AW_SCRIPT_RUNNING);
+    ev_timer_init(&script->backoff, on_backoff, 0., 0.);
+    ev_timer_init(&script->grace, on_grace, 0., 0.);
+    ev_timer_init(&script->deadline, on_deadline, 0., 0.);
+    ev_timer_init(&script->patience, on_patience, 0., 0.);
+    script->backoff.data = script;
+    script->grace.data = script;
+    script->deadline.data = script;
+    script->patience.data = script;
+}
+
+int aw_supervisor_new(const struct aw_supervisor_config *config,
+                      const struct aw_host_config *host_config,
+                      struct ev_loop *loop, void (*idle)(void *context),
+                      void *context, struct aw_supervisor **ret_supervisor)
+{
+    size_t count = host_config->script_count;
+    struct aw_supervisor *supervisor =
+        calloc(1, sizeof(*supervisor) + count * sizeof(supervisor->scripts[0]));
+
+    if (!supervisor)
+        return -ENOMEM;
+    supervisor->config = config;
+    supervisor->host_config = host_config;
+    supervisor->loop = loop;
+    supervisor->idle = idle;
+    supervisor->context = context;
+    supervisor->count = count;
+    for (size_t i = 0; i < count; i++)
+        init_script(supervisor, i);
+    *ret_supervisor = supervisor;
+    return 0;
+}
+
+void aw_supervisor_free(struct aw_supervisor *supervisor)
+{
+    static const char text[] = "the daemon has ended";
+
+    if (!supervisor)
+        return;
+    for (size_t i = 0; i < supervisor->count; i++) {
+        struct aw_supervised *script = &supervisor->scripts[i];
+
+        ev_timer_stop(supervisor->loop, &script->backoff);
+        ev_timer_stop(supervisor->loop, &script->grace);
+        ev_timer_stop(supervisor->loop, &script->deadline);
+        ev_timer_stop(supervisor->loop, &script->patience);
+        aw_replies_answer(&script->reloads, script, -ECANCELED, text);
+        aw_replies_answer(&script->next_reloads, script, -ECANCELED, text);
+        aw_replies_answer(&script->restarts, script, -ECANCELED, text);
+        aw_replies_answer(&script->stops, script, -ECANCELED, text);
+    }
+    free(supervisor);
+}

@@ -1,0 +1,163 @@
+/* The supervisor's state, shared by its files: supervisor.c (what was asked
+ * for), lifecycle.c (starts, ends, policies), reload.c and replies.c. */
+#ifndef AW_SUPERVISOR_STATE_H
+#define AW_SUPERVISOR_STATE_H
+
+#include <ev.h>
+
+#include "daemon/supervisor.h"
+
+#define AW_SCRIPT_ERROR_BYTES 512
+
+/* Where a reload stands. */
+enum aw_reload_phase {
+    AW_RELOAD_NONE,
+    AW_RELOAD_PREPARING, /* the new version has not come to its hold */
+    AW_RELOAD_YIELDING,  /* it is held, and the old one is to end */
+    AW_RELOAD_SETTLING,  /* it goes on; an error brings the old one back */
+};
+
+/* Whoever waits for the answer to a request that several scripts share. */
+struct aw_ask {
+    aw_script_replied replied; /* NULL: nobody does any more */
+    void *context;
+    size_t left;
+};
+
+/* One script's share of it. */
+struct aw_waiting {
+    struct aw_waiting *next;
+    struct aw_ask *ask;
+};
+
+struct aw_supervised {
+    struct aw_supervisor *supervisor;
+    size_t index;
+    struct aw_supervision policy;
+    enum aw_script_state state;
+    double since_s; /* ev_now() */
+
+    /* The version that may receive and send. */
+    uint64_t generation;
+    uint64_t newest;      /* the largest number given to any */
+    bool alive;           /* it runs */
+    bool stopping;        /* it was asked to end, */
+    enum aw_host_why why; /* for this */
+    bool held_off;        /* somebody stopped the script: the daemon goes on */
+
+    enum aw_reload_phase phase;
+    uint64_t candidate;        /* the new version's generation, or 0 */
+    bool again;                /* another reload is wanted after this one, */
+    bool again_anyway;         /* whether there is a change or not */
+    bool reverts;              /* there is an old version to go back to */
+    struct aw_host_event died; /* the old one's end while a new one prepares */
+
+    double delay_s; /* before the next restart */
+    double interval_since_s;
+    unsigned in_interval; /* restarts */
+
+    struct aw_waiting *reloads, *next_reloads, *restarts, *stops;
+    uint64_t restart_count, reload_count, failed_reload_count;
+    int exit_status;
+    char last_error[AW_SCRIPT_ERROR_BYTES];
+
+    ev_timer backoff, grace, deadline, patience;
+};
+
+struct aw_supervisor {
+    const struct aw_supervisor_config *config;
+    const struct aw_host_config *host_config;
+    struct ev_loop *loop;
+    struct aw_host *host;
+    void (*idle)(void *context);
+    void *context;
+    bool ending;
+    int status; /* of the first script that failed for good */
+    size_t count;
+    struct aw_supervised scripts[];
+};
+
+const char *aw_supervised_name(const struct aw_supervised *script);
+void aw_supervised_say(struct aw_supervised *script,
+                       enum aw_script_state state);
+
+/* Starts `timer` anew. */
+void aw_supervised_after(struct aw_supervised *script, ev_timer *timer,
+                         double seconds);
+
+/* ---- lifecycle.c ---- */
+
+/* Starts the next generation; for a reload beside the one that runs. */
+void aw_supervised_start(struct aw_supervised *script, enum aw_host_start how)
+    AW_ON(main) AW_NO_GIL;
+
+/* Asks the version that runs to end. */
+void aw_supervised_ask_end(struct aw_supervised *script, enum aw_host_why why)
+    AW_ON(main) AW_NO_GIL;
+
+/* The current version has ended, and nobody asked for that. */
+void aw_supervised_apply_policy(struct aw_supervised *script,
+                                const struct aw_host_event *event)
+    AW_ON(main) AW_NO_GIL;
+
+/* The current version has ended. */
+void aw_supervised_ended(struct aw_supervised *script,
+                         const struct aw_host_event *event)
+    AW_ON(main) AW_NO_GIL;
+
+/* It is not started again: stopped, or failed where `status` is not 0. */
+void aw_supervised_close(struct aw_supervised *script, int status)
+    AW_ON(main) AW_NO_GIL;
+
+/* Tells the runtime if nothing runs any more, nor ever will. */
+void aw_supervisor_check_idle(struct aw_supervisor *supervisor)
+    AW_ON(main) AW_NO_GIL;
+
+/* ---- reload.c ---- */
+
+/* With `anyway` whether anything has changed or not. */
+void aw_reload_begin(struct aw_supervised *script, bool anyway)
+    AW_ON(main) AW_NO_GIL;
+void aw_reload_held(struct aw_supervised *script) AW_ON(main) AW_NO_GIL;
+
+/* The old version has ended, the new one goes on. */
+void aw_reload_admit(struct aw_supervised *script) AW_ON(main) AW_NO_GIL;
+
+/* The new version has ended before it was admitted. */
+void aw_reload_failed(struct aw_supervised *script,
+                      const struct aw_host_event *event) AW_ON(main) AW_NO_GIL;
+
+/* The new version has ended with an error soon after. */
+void aw_reload_revert(struct aw_supervised *script,
+                      const struct aw_host_event *event) AW_ON(main) AW_NO_GIL;
+
+/* The new version has lasted. */
+void aw_reload_settled(struct aw_supervised *script) AW_ON(main) AW_NO_GIL;
+
+/* Gives up a reload that has not come to its new version yet, with this
+ * answer. */
+void aw_reload_give_up(struct aw_supervised *script, int result,
+                       const char *text) AW_ON(main) AW_NO_GIL;
+
+/* What takes too long: the start of the new version. */
+void aw_reload_impatient(struct aw_supervised *script) AW_ON(main) AW_NO_GIL;
+
+/* ---- replies.c ---- */
+
+/* Makes a request of `count` scripts; NULL without memory or `replied`. */
+struct aw_ask *aw_ask_new(aw_script_replied replied, void *context,
+                          size_t count);
+
+/* Has this script's part of it answered later. */
+void aw_ask_wait(struct aw_ask *ask, struct aw_waiting **list);
+
+/* Answers this script's part of it now. Accepts NULL. */
+void aw_ask_answer(struct aw_ask *ask, const struct aw_supervised *script,
+                   int result, const char *text) AW_ON(main) AW_NO_GIL;
+
+/* Answers all who wait on a list, and empties it. */
+void aw_replies_answer(struct aw_waiting **list,
+                       const struct aw_supervised *script, int result,
+                       const char *text) AW_ON(main) AW_NO_GIL;
+
+#endif

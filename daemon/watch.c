@@ -1,0 +1,122 @@
+#include "daemon/watch.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "devices/queue/log.h"
+
+#define QUIET_S 0.1 /* nothing for as long: the editor is done */
+
+struct aw_watch {
+    struct ev_loop *loop;
+    struct aw_supervisor *supervisor;
+    int fd;
+    ev_io ready;
+    ev_timer quiet;
+};
+
+static bool is_python(const struct inotify_event *event)
+{
+    size_t length = event->len > 0 ? strlen(event->name) : 0;
+
+    return length > 3 && strcmp(event->name + length - 3, ".py") == 0;
+}
+
+/* Reads what there is; true if it says that a Python file was saved. An
+ * overflow may hide one. */
+static bool take_events(struct aw_watch *watch)
+{
+    _Alignas(struct inotify_event) char buffer[4096];
+    bool saved = false;
+    ssize_t length;
+
+    while ((length = read(watch->fd, buffer, sizeof(buffer))) > 0) {
+        const char *at = buffer;
+
+        while (at < buffer + length) {
+            const struct inotify_event *event = (const void *)at;
+
+            saved |= is_python(event) || (event->mask & IN_Q_OVERFLOW) != 0;
+            at += sizeof(*event) + event->len;
+        }
+    }
+    return saved;
+}
+
+static void on_ready(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    struct aw_watch *watch = watcher->data;
+
+    (void)events;
+    if (!take_events(watch))
+        return;
+    ev_timer_stop(loop, &watch->quiet);
+    ev_now_update(loop);
+    ev_timer_set(&watch->quiet, QUIET_S, 0.);
+    ev_timer_start(loop, &watch->quiet);
+}
+
+static void on_quiet(struct ev_loop *loop, ev_timer *timer, int events)
+    AW_ON(main) AW_NO_GIL
+{
+    struct aw_watch *watch = timer->data;
+
+    (void)loop;
+    (void)events;
+    aw_supervisor_reload_changed(watch->supervisor, AW_SCRIPT_ALL, NULL, NULL);
+}
+
+static void watch_folder(struct aw_watch *watch, const char *script)
+{
+    char *copy = strdup(script);
+    const char *folder = copy ? dirname(copy) : NULL;
+
+    /* The same folder twice is one watch. */
+    if (!folder ||
+        inotify_add_watch(watch->fd, folder, IN_CLOSE_WRITE | IN_MOVED_TO) < 0)
+        aw_log(AW_LOG_WARNING, "cannot watch the folder of %s: %s", script,
+               strerror(errno));
+    free(copy);
+}
+
+int aw_watch_new(struct ev_loop *loop, const struct aw_host_config *config,
+                 struct aw_supervisor *supervisor, struct aw_watch **ret_watch)
+{
+    struct aw_watch *watch = calloc(1, sizeof(*watch));
+
+    if (!watch)
+        return -ENOMEM;
+    watch->loop = loop;
+    watch->supervisor = supervisor;
+    watch->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (watch->fd < 0) {
+        int error = errno;
+
+        free(watch);
+        return -error;
+    }
+    for (size_t i = 0; i < config->script_count; i++)
+        watch_folder(watch, config->scripts[i].path);
+    ev_timer_init(&watch->quiet, on_quiet, 0., 0.);
+    watch->quiet.data = watch;
+    ev_io_init(&watch->ready, on_ready, watch->fd, EV_READ);
+    watch->ready.data = watch;
+    ev_io_start(loop, &watch->ready);
+    *ret_watch = watch;
+    return 0;
+}
+
+void aw_watch_free(struct aw_watch *watch)
+{
+    if (!watch)
+        return;
+    ev_io_stop(watch->loop, &watch->ready);
+    ev_timer_stop(watch->loop, &watch->quiet);
+    close(watch->fd);
+    free(watch);
+}

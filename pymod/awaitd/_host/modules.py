@@ -1,0 +1,90 @@
+"""The modules in a script's own folder: a new version imports them anew.
+
+What the old version has imported it keeps; only later imports find the new ones,
+also those of other scripts in the same folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+import types
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_EXTENSIONS = (".so",)
+
+
+def _home(file: str) -> str:
+    """The folder of sys.path that a file was imported from: the longest."""
+    homes = [
+        folder
+        for entry in sys.path
+        if file.startswith(os.path.join(folder := os.path.realpath(entry), ""))
+    ]
+    return max(homes, key=len, default="")
+
+
+def _belongs(module: object, folder: str) -> bool:
+    file = getattr(module, "__file__", None)
+    if not isinstance(file, str):
+        return False
+    file = os.path.realpath(file)
+    if file.startswith(os.path.join(_PACKAGE, "")):
+        return False
+    return _home(file) == folder
+
+
+# By how much the clock of file systems may be behind time.time_ns().
+_COARSE_NS = 20_000_000
+
+
+def are_newer(folder: str, loaded_ns: int) -> bool:
+    """Has a module from this folder been written since?"""
+    for module in list(sys.modules.values()):
+        if not _belongs(module, folder):
+            continue
+        with contextlib.suppress(OSError):
+            status = os.stat(str(module.__file__))
+            newest_ns = max(status.st_mtime_ns, status.st_ctime_ns)
+            if newest_ns > loaded_ns - _COARSE_NS:
+                return True
+    return False
+
+
+def purge(folder: str) -> dict[str, types.ModuleType]:
+    """Have what was imported from this folder imported anew: what it was.
+
+    A module in C stays, as it cannot be loaded twice, and is warned of.
+    """
+    found = {}
+    for name, module in list(sys.modules.items()):
+        if name == "__main__" or not _belongs(module, folder):
+            continue
+        if str(module.__file__).endswith(_EXTENSIONS):
+            print(
+                f"awaitd: warning: {module.__file__} is a module in C: it "
+                "stays as it is until the daemon is started again",
+                file=sys.stderr,
+            )
+            continue
+        found[name] = sys.modules.pop(name)
+        _forget_bytecode(module)
+    importlib.invalidate_caches()
+    return found
+
+
+def restore(folder: str, modules: dict[str, types.ModuleType]) -> None:
+    """Undo purge(): what was imported since is forgotten."""
+    purge(folder)
+    sys.modules.update(modules)
+
+
+def _forget_bytecode(module: types.ModuleType) -> None:
+    """Python takes bytecode for current by the second and the size: two
+    changes within one second would leave the first."""
+    cached = getattr(module, "__cached__", None)
+    if isinstance(cached, str):
+        with contextlib.suppress(OSError):
+            os.unlink(cached)

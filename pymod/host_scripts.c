@@ -1,0 +1,313 @@
+#include "pymod/host_scripts.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "devices/queue/log.h"
+
+static const char *const start_names[] = {
+    [AW_HOST_START] = "start",   [AW_HOST_RESTART] = "restart",
+    [AW_HOST_RELOAD] = "reload", [AW_HOST_RELOAD_CHANGED] = "changed",
+    [AW_HOST_REVERT] = "revert",
+};
+
+static const char *const why_names[] = {
+    [AW_HOST_WHY_STOP] = "stop",
+    [AW_HOST_WHY_RELOAD] = "reload",
+    [AW_HOST_WHY_RESTART] = "restart",
+};
+
+/* ---- what Python is told ---- */
+
+static PyObject *list_texts(char *const *texts)
+{
+    PyObject *list = PyList_New(0);
+
+    for (; list && texts && *texts; texts++) {
+        PyObject *text = PyUnicode_DecodeFSDefault(*texts);
+
+        if (!text || PyList_Append(list, text) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(text);
+    }
+    return list;
+}
+
+/* The arguments of _host.slot.Slot, in its order. */
+static PyObject *describe_script(const struct aw_host_script *script)
+{
+    PyObject *path = PyUnicode_DecodeFSDefault(script->path);
+    PyObject *state = script->state_path
+                          ? PyUnicode_DecodeFSDefault(script->state_path)
+                          : Py_NewRef(Py_None);
+
+    return Py_BuildValue(
+        "(sNNNNNN)", script->name, path, list_texts(script->arguments),
+        list_texts(script->paths), PyBool_FromLong(script->keeps_queues),
+        PyBool_FromLong(script->flush_backlog), state);
+}
+
+static PyObject *describe_scripts(const struct aw_host_config *config)
+{
+    PyObject *scripts = PyList_New(0);
+
+    for (size_t i = 0; scripts && i < config->script_count; i++) {
+        PyObject *script = describe_script(&config->scripts[i]);
+
+        if (!script || PyList_Append(scripts, script) < 0)
+            Py_CLEAR(scripts);
+        Py_XDECREF(script);
+    }
+    return scripts;
+}
+
+/* Python's word that a version has come to its hold: any thread. */
+static PyObject *tell_held(PyObject *capsule, PyObject *arguments)
+{
+    struct aw_host *host = PyCapsule_GetPointer(capsule, NULL);
+    struct aw_host_event held = {.kind = AW_HOST_SCRIPT_HELD};
+    Py_ssize_t script;
+    unsigned long long generation;
+
+    if (!host || !PyArg_ParseTuple(arguments, "nK", &script, &generation))
+        return NULL;
+    held.script = (size_t)script;
+    held.generation = generation;
+    aw_host_post(host, &held);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef tell_held_method = {"tell_held", tell_held, METH_VARARGS,
+                                       NULL};
+
+int aw_host_begin(struct aw_host *host, PyObject *module, int dump_signal)
+{
+    const struct aw_host_config *config = host->config;
+    PyObject *scripts = describe_scripts(config);
+    PyObject *capsule = PyCapsule_New(host, NULL, NULL);
+    PyObject *tell =
+        capsule ? PyCFunction_New(&tell_held_method, capsule) : NULL;
+    PyObject *result = NULL;
+
+    if (scripts && tell)
+        result = PyObject_CallMethod(module, "start", "OOdiOz", scripts,
+                                     config->prefix_output ? Py_True : Py_False,
+                                     config->executor_timeout_s, dump_signal,
+                                     tell, config->cwd);
+    Py_XDECREF(tell);
+    Py_XDECREF(capsule);
+    Py_XDECREF(scripts);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+}
+
+/* ---- threads ---- */
+
+static void take_result(PyObject *result, struct aw_host_event *event)
+{
+    const char *text = "";
+    int cancelled = 0, unchanged = 0;
+
+    event->status = 70;
+    if (!result || !PyArg_ParseTuple(result, "ipps", &event->status, &cancelled,
+                                     &unchanged, &text))
+        PyErr_WriteUnraisable(result);
+    event->cancelled = cancelled != 0;
+    event->unchanged = unchanged != 0;
+    snprintf(event->text, sizeof(event->text), "%s", text);
+}
+
+static PyObject *run(const struct aw_host_thread *own, PyObject *module)
+{
+    return PyObject_CallMethod(module, "run", "nK", (Py_ssize_t)own->script,
+                               (unsigned long long)own->generation);
+}
+
+static void *script_main(void *argument)
+{
+    struct aw_host_thread *own = argument;
+    struct aw_host_event event = {.kind = AW_HOST_SCRIPT_ENDED,
+                                  .script = own->script,
+                                  .generation = own->generation};
+    struct aw_host *host = own->host;
+    PyGILState_STATE state;
+    PyObject *module, *result;
+    sigset_t none;
+
+    aw_role_enter(AW_ROLE_SCRIPT);
+    /* The children of a script inherit its mask, and a child that blocks
+     * SIGTERM cannot be terminated. */
+    sigemptyset(&none);
+    pthread_sigmask(SIG_SETMASK, &none, NULL);
+    /* Release: partner of aw_host_dump_stacks(), though it orders nothing. */
+    atomic_store_explicit(&own->tid, (int)syscall(SYS_gettid),
+                          memory_order_release);
+    state = PyGILState_Ensure();
+    module = PyImport_ImportModule("awaitd._host");
+    result = module ? run(own, module) : NULL;
+    take_result(result, &event);
+    Py_XDECREF(result);
+    Py_XDECREF(module);
+    PyGILState_Release(state);
+    atomic_store_explicit(&own->tid, 0, memory_order_release);
+    aw_host_post(host, &event);
+    /* Release: the last use of `own`. Partner: is_over(). */
+    atomic_store_explicit(&own->ended, true, memory_order_release);
+    return NULL;
+}
+
+static bool is_over(const struct aw_host_thread *own)
+{
+    /* Acquire: nothing of it is used any more. Partner: script_main(). */
+    return !own->created ||
+           atomic_load_explicit(&own->ended, memory_order_acquire);
+}
+
+/* Frees the threads that have ended: their number is that of the scripts, and
+ * of what was given up and is blocked. */
+static void sweep_threads(struct aw_host *host)
+{
+    struct aw_host_thread *over = NULL, **place = &host->threads;
+
+    pthread_mutex_lock(&host->lock);
+    while (*place) {
+        struct aw_host_thread *own = *place;
+
+        if (!is_over(own)) {
+            place = &own->next;
+            continue;
+        }
+        *place = own->next;
+        own->next = over;
+        over = own;
+    }
+    pthread_mutex_unlock(&host->lock);
+    while (over) {
+        struct aw_host_thread *next = over->next;
+
+        if (over->created)
+            pthread_join(over->thread, NULL);
+        free(over);
+        over = next;
+    }
+}
+
+static void add_thread(struct aw_host *host, struct aw_host_thread *own)
+{
+    pthread_mutex_lock(&host->lock);
+    own->next = host->threads;
+    host->threads = own;
+    pthread_mutex_unlock(&host->lock);
+}
+
+/* Returns 0 or a positive errno. */
+static int start_thread(struct aw_host *host, size_t script,
+                        uint64_t generation)
+{
+    struct aw_host_thread *own = calloc(1, sizeof(*own));
+    int error;
+
+    if (!own)
+        return ENOMEM;
+    own->host = host;
+    own->script = script;
+    own->generation = generation;
+    error = pthread_create(&own->thread, NULL, script_main, own);
+    if (error != 0) {
+        free(own);
+        return error;
+    }
+    own->created = true;
+    add_thread(host, own);
+    return 0;
+}
+
+void aw_host_run_script(struct aw_host *host, PyObject *module, size_t script,
+                        uint64_t generation, enum aw_host_start how)
+{
+    struct aw_host_event ended = {.kind = AW_HOST_SCRIPT_ENDED,
+                                  .script = script,
+                                  .generation = generation,
+                                  .status = 70};
+    PyObject *made =
+        PyObject_CallMethod(module, "create", "nKs", (Py_ssize_t)script,
+                            (unsigned long long)generation, start_names[how]);
+    int error = ENOMEM;
+
+    sweep_threads(host);
+    if (made)
+        error = start_thread(host, script, generation);
+    else
+        PyErr_WriteUnraisable(module);
+    Py_XDECREF(made);
+    if (error == 0)
+        return;
+    aw_log(AW_LOG_ERROR, "script %s: cannot start its thread: %s",
+           host->config->scripts[script].name, strerror(error));
+    snprintf(ended.text, sizeof(ended.text), "cannot start its thread: %s",
+             strerror(error));
+    aw_host_post(host, &ended);
+}
+
+void aw_host_join_scripts(struct aw_host *host)
+{
+    Py_BEGIN_ALLOW_THREADS
+    while (host->threads) {
+        struct aw_host_thread *own = host->threads;
+
+        if (own->created)
+            pthread_join(own->thread, NULL);
+        pthread_mutex_lock(&host->lock);
+        host->threads = own->next;
+        pthread_mutex_unlock(&host->lock);
+        free(own);
+    }
+    Py_END_ALLOW_THREADS
+}
+
+/* ---- what main asks for ---- */
+
+static PyObject *serve(const struct aw_host_request *request, PyObject *module)
+{
+    Py_ssize_t script = (Py_ssize_t)request->script;
+    unsigned long long generation = request->generation;
+
+    switch (request->kind) {
+    case AW_REQUEST_START:
+        break;
+    case AW_REQUEST_ADMIT:
+        return PyObject_CallMethod(module, "admit", "nK", script, generation);
+    case AW_REQUEST_DISCARD:
+        return PyObject_CallMethod(module, "discard", "nK", script, generation);
+    case AW_REQUEST_DROP:
+        return PyObject_CallMethod(module, "drop_queues", "n", script);
+    case AW_REQUEST_CANCEL:
+        return PyObject_CallMethod(module, "cancel", "nKsiO", script,
+                                   generation, why_names[request->why],
+                                   request->signal,
+                                   request->again ? Py_True : Py_False);
+    }
+    return Py_NewRef(Py_None);
+}
+
+void aw_host_serve_requests(struct aw_host *host, PyObject *module)
+{
+    struct aw_host_request *request = aw_host_take_requests(host);
+
+    while (request) {
+        struct aw_host_request *next = request->next;
+        PyObject *result = serve(request, module);
+
+        if (!result)
+            PyErr_WriteUnraisable(module);
+        Py_XDECREF(result);
+        if (request->kind == AW_REQUEST_START)
+            aw_host_run_script(host, module, request->script,
+                               request->generation, request->start);
+        free(request);
+        request = next;
+    }
+}

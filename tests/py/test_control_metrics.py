@@ -1,0 +1,217 @@
+"""Metrics, as a strict parser of Prometheus's and OpenMetrics' text sees
+them."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import socket
+
+import pytest
+from control import WAIT, control  # noqa: F401
+from hosted import host  # noqa: F401
+
+pytest.importorskip("prometheus_client")
+from prometheus_client import parser as prometheus  # noqa: E402
+from prometheus_client.openmetrics import parser as openmetrics  # noqa: E402
+
+pytestmark = pytest.mark.daemon
+
+LOSES = """
+    import asyncio, awaitd
+    from awaitd.devices import bus
+    q = bus.queue(name="fast", depth=4)
+    for n in range(6):
+        await bus.send(awaitd.CanFrame(0x100 + n))
+    while q.stats().received < 6:
+        await asyncio.sleep(0)
+    await q.get()
+    print("ready", flush=True)
+    await asyncio.Event().wait()
+"""
+ECHO = ("bus=virtual:can,receive_own=yes",)
+LABELS = {"device": "bus", "queue": "fast", "script": "script"}
+
+
+def samples(families) -> dict:
+    return {
+        (it.name, tuple(sorted(it.labels.items()))): it.value
+        for family in families
+        for it in family.samples
+    }
+
+
+def of(found: dict, name: str, **labels) -> float:
+    return found["awaitd_" + name, tuple(sorted(labels.items()))]
+
+
+def check(found: dict) -> None:
+    assert of(found, "queue_received_frames_total", **LABELS) == 6
+    assert of(found, "queue_delivered_frames_total", **LABELS) == 1
+    assert of(found, "queue_pending_frames", **LABELS) == 3
+    assert of(found, "queue_depth_frames", **LABELS) == 4
+    dropped = "queue_dropped_frames_total"
+    assert of(found, dropped, cause="overflow", **LABELS) == 2
+    assert of(found, dropped, cause="kernel", **LABELS) == 0
+    device = {"device": "bus", "driver": "virtual"}
+    assert of(found, "device_up", **device) == 1
+    sent = "device_sent_frames_total"
+    assert of(found, sent, result="sent", **device) == 6
+    assert of(found, "ledger_exact") == 1
+
+
+def test_metrics_are_prometheus_text(control):
+    control.start(LOSES, devices=ECHO)
+    text = control.connect().get("metrics")["text"]
+    check(samples(prometheus.text_string_to_metric_families(text)))
+
+
+def test_metrics_are_openmetrics_text(control):
+    control.start(LOSES, devices=ECHO)
+    answer = control.connect().get("metrics", openmetrics=True)
+    assert answer["type"].startswith("application/openmetrics-text")
+    families = list(openmetrics.text_string_to_metric_families(answer["text"]))
+    check(samples(families))
+    assert {family.type for family in families} == {"counter", "gauge"}
+    assert all(family.documentation for family in families)
+
+
+def test_metrics_keep_the_rules_that_promtool_has(control):
+    """Help and type before the samples, each family once, counters end in
+    _total, base units in full."""
+    control.start(LOSES, devices=ECHO)
+    text = control.connect().get("metrics")["text"]
+    typed: dict[str, str] = {}
+    for line in text.splitlines():
+        if found := re.fullmatch(r"# TYPE (\S+) (counter|gauge)", line):
+            assert found[1] not in typed
+            typed[found[1]] = found[2]
+            assert f"# HELP {found[1]} " in text
+        elif not line.startswith("#"):
+            name = re.match(r"[a-z_]+", line)[0]
+            assert name == list(typed)[-1]
+            assert (typed[name] == "counter") == name.endswith("_total")
+            assert not re.search(r"_(ns|ms|s|kb)(_|$)", name)
+
+
+def test_metrics_escape_what_labels_hold(control):
+    name = 'a"b\\c'
+    control.start(
+        f"""
+        import asyncio
+        from awaitd.devices import bus
+        q = bus.queue(name={name!r})
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+        """
+    )
+    text = control.connect().get("metrics")["text"]
+    found = samples(prometheus.text_string_to_metric_families(text))
+    labels = {"device": "bus", "queue": name, "script": "script"}
+    assert of(found, "queue_open", **labels) == 1
+
+
+def test_metrics_of_a_name_that_comes_again_go_on(control):
+    control.start(
+        """
+        import asyncio, awaitd
+        from awaitd.devices import bus
+        for _ in range(3):
+            with bus.queue(name="again") as q:
+                await bus.send(awaitd.CanFrame(0x100))
+                await q.get()
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+        """,
+        devices=ECHO,
+    )
+    text = control.connect().get("metrics")["text"]
+    found = samples(prometheus.text_string_to_metric_families(text))
+    labels = {"device": "bus", "queue": "again", "script": "script"}
+    assert of(found, "queue_delivered_frames_total", **labels) == 3
+    assert of(found, "queue_open", **labels) == 0
+
+
+# ---- over HTTP ----
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def web(control):
+    """get(path, …) -> (status, type, text)"""
+    port = free_port()
+    control.start(
+        LOSES,
+        devices=ECHO,
+        config=f'metrics: {{listen: "127.0.0.1:{port}"}}\n',
+    )
+
+    def get(path="/metrics", method="GET", **headers):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection.request(method, path, headers=headers)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        return answer.status, answer.getheader("Content-Type"), text
+
+    get.port = port
+    return get
+
+
+def test_http_serves_prometheus_text(web):
+    status, kind, text = web()
+    assert (status, kind) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    check(samples(prometheus.text_string_to_metric_families(text)))
+
+
+def test_http_serves_openmetrics_to_who_asks_for_it(web):
+    status, kind, text = web(
+        Accept="application/openmetrics-text;version=1.0.0,text/plain;q=0.5"
+    )
+    assert status == 200
+    assert kind.startswith("application/openmetrics-text; version=1.0.0")
+    check(samples(openmetrics.text_string_to_metric_families(text)))
+
+
+def test_http_has_nothing_else(web):
+    assert web("/")[0] == 404
+    assert web("/metrics/../etc")[0] == 404
+    assert web(method="POST")[0] == 405
+    assert web(method="HEAD") == (
+        200,
+        "text/plain; version=0.0.4; charset=utf-8",
+        "",
+    )
+
+
+def test_http_serves_beside_those_who_say_nothing(web):
+    silent = [
+        socket.create_connection(("127.0.0.1", web.port)) for _ in range(8)
+    ]
+    silent[0].sendall(b"GET /metr")
+    assert web()[0] == 200
+    for connection in silent:
+        connection.close()
+
+
+def test_http_address_that_is_taken_exits_69(control):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        process = control.start(
+            config=f'metrics: {{listen: "127.0.0.1:{port}"}}\n', ready=None
+        )
+        assert process.finish() == 69
+    assert f"cannot listen at 127.0.0.1:{port}" in process.stderr
+
+
+def test_http_address_that_is_none_exits_78_with_its_line(control):
+    process = control.start(config="metrics: {listen: nowhere}\n", ready=None)
+    assert process.finish() == 78
+    assert "control.yaml:1: metrics.listen: " in process.stderr

@@ -1,0 +1,90 @@
+"""Scripts, seen and told what to do through the control socket."""
+
+from __future__ import annotations
+
+import pytest
+from control import WAIT, control  # noqa: F401
+from hosted import host  # noqa: F401
+
+pytestmark = pytest.mark.daemon
+
+STAYS = """
+    import asyncio
+    from awaitd.devices import bus
+    q = bus.queue(name="q")
+    print("ready", flush=True)
+    await asyncio.Event().wait()
+"""
+
+
+def script_of(client, name: str = "script") -> dict:
+    (found,) = (
+        it for it in client.get("scripts")["scripts"] if it["name"] == name
+    )
+    return found
+
+
+def test_scripts_give_state_and_generation(control):
+    control.start(STAYS)
+    script = script_of(control.connect())
+    assert (script["state"], script["generation"]) == ("running", 1)
+    assert script["path"] == str(control.folder / "script.py")
+
+
+def test_restart_answers_when_it_has_been_started(control):
+    process = control.start(STAYS)
+    client = control.connect()
+    (reply,) = client.get("restart", script="script")["scripts"]
+    assert (reply["script"], reply["ok"]) == ("script", True)
+    assert reply["generation"] == 2
+    process.line("ready")
+    assert script_of(client)["generation"] == 2
+
+
+def test_reload_that_fails_says_where(control):
+    control.start(STAYS)
+    control.host.write("script.py", "import asyncio\nawait nothing +\n")
+    client = control.connect()
+    (reply,) = client.get("reload", script="script")["scripts"]
+    assert reply["ok"] is False
+    assert "script.py:2" in reply["text"]
+    script = script_of(client)
+    assert (script["state"], script["generation"]) == ("running", 1)
+
+
+def test_stop_of_one_script_leaves_the_other(control):
+    control.start(
+        STAYS,
+        words=("-s", str(control.host.write("other.py", WAIT))),
+    )
+    client = control.connect()
+    (reply,) = client.get("stop", script="script")["scripts"]
+    assert reply["ok"] is True
+    assert script_of(client)["state"] == "stopped"
+    assert script_of(client, "other")["state"] == "running"
+
+
+def test_without_a_name_all_scripts_are_meant(control):
+    control.start(
+        STAYS, words=("-s", str(control.host.write("other.py", WAIT)))
+    )
+    replies = control.connect().get("restart")["scripts"]
+    assert {it["script"] for it in replies} == {"script", "other"}
+    assert all(it["ok"] for it in replies)
+
+
+def test_script_that_there_is_not_is_refused(control):
+    control.start()
+    client = control.connect()
+    for command in ("reload", "restart", "stop"):
+        assert client.refused(command, script="nix") == "no-such-script"
+        assert client.refused(command, script=3) == "bad-request"
+
+
+def test_client_that_goes_before_the_answer_harms_nothing(control):
+    process = control.start(STAYS)
+    client = control.connect()
+    client.write(b'{"command": "restart", "script": "script"}\n')
+    client.close()
+    process.line("ready")
+    assert script_of(control.connect())["generation"] == 2

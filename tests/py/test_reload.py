@@ -1,0 +1,455 @@
+"""Reload by SIGHUP: what the old version keeps, what the new one gets."""
+
+from __future__ import annotations
+
+import signal
+import textwrap
+
+import pytest
+from hosted import Host, host  # noqa: F401
+from process import Process
+
+pytestmark = pytest.mark.daemon
+
+class Reloading:
+    """A daemon with the script `under`, whose versions are written over each
+    other, and perhaps others beside it."""
+
+    def __init__(self, host: Host, run_daemon) -> None:
+        self._host = host
+        self._run_daemon = run_daemon
+        self.path = host.folder / "under.py"
+        self.process: Process
+
+    def write(self, text: str) -> None:
+        self._host.write("under.py", text)
+
+    def start(self, text: str, *more: str, keys: str = "", top: str = "",
+              watch: bool = False, **options) -> Process:
+        self.write(text)
+        scripts = "  - {path: under.py%s}\n" % keys
+        for number, other in enumerate(more):
+            self._host.write(f"other{number}.py", other)
+            scripts += f"  - {{path: other{number}.py}}\n"
+        settle = "" if "reload_settle_s" in top else "reload_settle_s: 0.1\n"
+        file = self._host.write(
+            "awaitd.yaml", f"{settle}{top}scripts:\n{scripts}"
+        )
+        self.process = self._run_daemon(
+            "run", *["--watch"] * watch, "-c", file, "-d", "bus=virtual:can",
+            **options
+        )
+        return self.process
+
+    def reload(self, text: str | None = None) -> None:
+        if text is not None:
+            self.write(text)
+        self.process.signal(signal.SIGHUP)
+
+    def log(self, text: str) -> str:
+        """The daemon's next line with this in it."""
+        return self.process.line(text, stream="stderr")
+
+    def stop(self) -> int:
+        self.process.signal(signal.SIGTERM)
+        return self.process.finish()
+
+
+@pytest.fixture
+def under(host, run_daemon) -> Reloading:  # noqa: F811
+    return Reloading(host, run_daemon)
+
+
+VERSION = """
+    import asyncio, awaitd
+    from awaitd.devices import bus
+    q = bus.queue(name="q")
+    print("version {0} began", flush=True)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        print("version {0} ended", awaitd.script.stopping, flush=True)
+"""
+
+
+def test_reload_ends_the_old_version_and_then_begins_the_new(under):
+    under.start(VERSION.format("one"))
+    under.process.line("version one began")
+    under.reload(VERSION.format("two"))
+    under.process.line("version two began")
+    assert "generation 2" in under.log("is reloaded")
+    assert under.stop() == 0
+    assert under.process.stdout.splitlines() == [
+        "version one began",
+        "version one ended reload",
+        "version two began",
+        "version two ended stop",
+    ]
+
+
+FILL = """
+    import asyncio, awaitd
+    from awaitd.devices import bus
+    q = bus.queue({options})
+    print("open", flush=True)
+    await asyncio.Event().wait()
+"""
+TAKE = """
+    import asyncio, awaitd
+    from awaitd.devices import bus
+    q = bus.queue({options})
+    stats = q.stats()
+    ids = [f.arbitration_id for f in await q.get_many(1000)]
+    print("took", ids[0], ids[-1], len(ids), q.name, flush=True)
+    print("ledger", stats.received, stats.filtered, stats.dropped_overflow,
+          flush=True)
+    await asyncio.Event().wait()
+"""
+
+
+SENDS_A_HUNDRED = """
+    import asyncio, awaitd, os
+    from awaitd.devices import bus
+    while not os.path.exists("{go}"):
+        await asyncio.sleep(0.01)
+    for number in range(100):
+        await bus.send(awaitd.CanFrame(number))
+    print("sent", flush=True)
+    await asyncio.Event().wait()
+"""
+
+
+def begin_full(under, options: str = 'name="q"') -> None:
+    """A hundred frames pend in the old version's queue."""
+    go = under.path.parent / "go"
+    under.start(FILL.format(options=options), SENDS_A_HUNDRED.format(go=go))
+    under.process.line("open")
+    go.touch()
+    under.process.line("sent")
+
+
+@pytest.mark.parametrize(
+    "old, new, took, ledger",
+    [
+        ('name="q"', 'name="q"', "0 99 100 q", "100 0 0"),
+        ("", "", "0 99 100 1", "100 0 0"),
+        ('name="q"', 'name="q", depth=30', "0 29 30 q", "100 0 70"),
+        (
+            'name="q"',
+            'name="q", depth=30, overflow="drop-oldest"',
+            "70 99 30 q",
+            "100 0 70",
+        ),
+        (
+            'name="q"',
+            'name="q", filters=[{"can_id": 0x40, "can_mask": 0x7C0}]',
+            "64 99 36 q",
+            "100 64 0",
+        ),
+        ('name="q", overflow="latest"', 'name="q"', "0 99 100 q", "100 0 0"),
+    ],
+    ids=["same", "unnamed", "depth", "policy", "filter", "latest"],
+)
+def test_what_pends_is_passed_on(under, old, new, took, ledger):
+    begin_full(under, old)
+    under.reload(TAKE.format(options=new))
+    assert under.process.line("took") == f"under: took {took}"
+    assert under.process.line("ledger") == f"under: ledger {ledger}"
+    assert under.stop() == 0
+    assert "exact" in under.log(" under ")
+
+
+def test_queue_that_the_new_version_does_not_open_is_closed_and_counted(under):
+    begin_full(under)
+    under.reload("""
+        import asyncio
+        await asyncio.Event().wait()
+    """)
+    under.log("script under is reloaded")
+    assert under.stop() == 0
+    assert "100 closed" in under.log(" q ")
+
+
+def test_h09_get_that_waits_in_a_thread_is_told_and_its_frames_are_kept(under):
+    under.start("""
+        import asyncio, awaitd, threading
+        from awaitd.devices import bus
+        q = bus.queue(name="q")
+
+        def wait():
+            print("waits", flush=True)
+            try:
+                q.recv()
+            except awaitd.QueueClosed as closed:
+                print("told", closed.reason, flush=True)
+
+        threading.Thread(target=wait, daemon=True).start()
+        await asyncio.Event().wait()
+    """)
+    under.process.line("waits")
+    under.reload("""
+        import asyncio, awaitd
+        from awaitd.devices import bus
+        q = bus.queue(name="q")
+        await q.get()
+    """)
+    under.process.line("told closed")
+
+
+def test_thread_that_the_old_version_left_cannot_send(under):
+    under.start("""
+        import asyncio, awaitd, threading, time
+        from awaitd.devices import bus
+
+        async def send():
+            await bus.send(awaitd.CanFrame(1))
+
+        def work():
+            while awaitd.script.stopping is None:
+                time.sleep(0.001)
+            while True:
+                try:
+                    asyncio.run(send())
+                except awaitd.Error as error:
+                    print("refused", error, flush=True)
+                    return
+
+        threading.Thread(target=work, daemon=True).start()
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+    """)
+    under.process.line("ready")
+    under.reload(VERSION.format("two"))
+    assert "another version" in under.process.line("refused")
+
+
+# ---- what fails leaves the old version as it is ----
+
+BROKEN = {
+    "syntax": ("x = = 1\n", "under.py:1:5: SyntaxError"),
+    "import": ("import os\nimport nothing_of_the_kind\n", "under.py:2: Module"),
+    "error": ("import os\n\n1 / 0\n", "under.py:3: ZeroDivisionError"),
+    "exit": ("import sys\nsys.exit(3)\n", "under.py:2: sys.exit(3)"),
+    "exit-0": ("import sys\nsys.exit()\n", "the new version has ended"),
+    "first-turn": ("import asyncio\n1 / 0\nawait asyncio.sleep(1)\n",
+                   "under.py:2: ZeroDivisionError"),
+}
+
+
+@pytest.mark.parametrize("text, said", BROKEN.values(), ids=BROKEN)
+def test_h35_version_that_fails_leaves_the_old_one_untouched(under, text, said):
+    under.start(VERSION.format("one"))
+    under.process.line("version one began")
+    under.reload(text)
+    assert said in under.log("reload failed")
+    under.stop()
+    assert under.process.stdout.splitlines() == [
+        "version one began",
+        "version one ended stop",
+    ]
+
+
+def test_h35_missing_file_leaves_the_old_version_untouched(under):
+    under.start(VERSION.format("one"))
+    under.process.line("version one began")
+    under.path.unlink()
+    under.reload()
+    assert "under.py: No such file" in under.log("reload failed")
+    under.stop()
+    assert under.process.stdout.splitlines()[1] == "version one ended stop"
+
+
+def test_h35_import_that_hangs_is_given_up_and_the_old_version_goes_on(under):
+    under.start(VERSION.format("one"), top="start_timeout_s: 0.3\n")
+    under.process.line("version one began")
+    under.reload("import threading\nthreading.Event().wait(60)\n")
+    assert "within 0.3 s" in under.log("reload failed")
+    under.reload(VERSION.format("three"))
+    under.process.line("version three began")
+
+
+def test_version_that_computes_for_ever_at_its_start_is_interrupted(under):
+    under.start(VERSION.format("one"), top="start_timeout_s: 0.3\n")
+    under.process.line("version one began")
+    under.reload("while True: pass\n")
+    under.log("reload failed")
+    assert under.stop() == 0
+    assert under.process.stdout.splitlines()[1] == "version one ended stop"
+
+
+def test_version_that_fails_soon_brings_the_old_one_back_with_its_frames(under):
+    go = under.path.parent / "go"
+    under.start("""
+        import asyncio, awaitd
+        from awaitd.devices import bus
+        q = bus.queue(name="q")
+        print("old", awaitd.script.start_reason, flush=True)
+        if awaitd.script.start_reason == "revert":
+            frames = await q.get_many(1000)
+            print("pending", len(frames), flush=True)
+        await asyncio.Event().wait()
+    """, SENDS_A_HUNDRED.format(go=go), top="reload_settle_s: 5\n")
+    under.process.line("old start")
+    go.touch()
+    under.process.line("sent")
+    under.reload("""
+        import awaitd
+        from awaitd.devices import bus
+        q = bus.queue(name="q")
+        1 / 0
+    """)
+    said = under.log("reload failed")
+    assert "under.py:5: ZeroDivisionError" in said
+    assert "the version before runs again" in said
+    under.process.line("old revert")
+    assert under.process.line("pending") == "under: pending 100"
+
+
+def test_old_version_that_does_not_end_keeps_its_queues(under):
+    under.start("""
+        import asyncio, awaitd
+        from awaitd.devices import bus
+        q = bus.queue(name="q")
+        print("ready", flush=True)
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                await bus.send(awaitd.CanFrame(1))
+                print("still here", q.closed, flush=True)
+    """, top="stop_grace_s: 0.1\nstop_timeout_s: 0.3\n")
+    under.process.line("ready")
+    under.reload(VERSION.format("two"))
+    assert "has not ended within 0.3 s" in under.log("reload failed")
+    assert "version two" not in under.process.stdout
+    assert "still here False" in under.process.stdout
+
+
+# ---- on save ----
+
+
+def test_watch_reloads_what_is_saved(under):
+    under.start(VERSION.format("one"), VERSION.format("other"), watch=True)
+    for _ in range(2):
+        under.process.line("began")
+    under.write(VERSION.format("two"))
+    under.process.line("under: version two began")
+    under.log("under is reloaded")
+    under.stop()
+    assert "other0: version other ended stop" in under.process.stdout
+
+
+def test_h37_file_that_is_being_written_is_not_loaded(under):
+    under.start(VERSION.format("one"), watch=True)
+    under.process.line("version one began")
+    text = textwrap.dedent(VERSION.format("two"))
+    with under.path.open("w") as file:
+        file.write(text[:60])
+        file.flush()
+        # Something else is saved meanwhile, and looked at.
+        (under.path.parent / "beside.py").write_text("")
+        file.write(text[60:])
+    under.process.line("version two began")
+    under.log("is reloaded")
+    assert "reload failed" not in under.process.stderr
+
+
+# ---- storms ----
+
+
+def test_h34_storm_of_hangups_makes_few_reloads(under):
+    under.start(VERSION.format("one"), top="reload_settle_s: 0.5\n")
+    under.process.line("version one began")
+    under.write(VERSION.format("two"))
+    for _ in range(1000):
+        under.process.signal(signal.SIGHUP)
+    under.log("is reloaded: generation 2")
+    under.stop()
+    began = under.process.stdout.count("began")
+    assert 2 <= began <= 3
+
+
+# ---- helper modules ----
+
+
+def test_h36_helper_module_is_imported_anew(under):
+    helper = under.path.parent / "its_helper.py"
+    helper.write_text("WHO = 'old'\n")
+    text = """
+        import asyncio, its_helper
+        print("helper", its_helper.WHO, flush=True)
+        await asyncio.Event().wait()
+    """
+    under.start(text)
+    under.process.line("helper old")
+    # As long as before, and within the same second.
+    helper.write_text("WHO = 'new'\n")
+    under.reload()
+    under.process.line("helper new")
+
+
+def test_h36_failed_reload_keeps_the_modules_of_the_old_version(under):
+    helper = under.path.parent / "its_helper.py"
+    helper.write_text("WHO = 'old'\n")
+    under.start("""
+        import asyncio, its_helper, sys, signal
+        print("ready", flush=True)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            import its_helper as again
+            print("same", again is its_helper, flush=True)
+    """)
+    under.process.line("ready")
+    helper.write_text("WHO = 'new'\n")
+    under.reload("import its_helper\n1 / 0\n")
+    under.log("reload failed")
+    under.stop()
+    assert "same True" in under.process.stdout
+
+
+# ---- state ----
+
+
+def test_unchanged_script_is_not_touched(under):
+    under.start(VERSION.format("one"), VERSION.format("other"))
+    for _ in range(2):
+        under.process.line("began")
+    under.reload(VERSION.format("two"))
+    under.process.line("under: version two began")
+    under.log("under is reloaded")
+    under.stop()
+    assert "other0: version other ended stop" in under.process.stdout
+    assert "other0: version other ended reload" not in under.process.stdout
+
+
+def test_state_outlives_a_reload(under):
+    text = """
+        import asyncio, awaitd
+        count = awaitd.script.state.get("count", 0)
+        awaitd.script.state["count"] = count + 1
+        print("count", count, flush=True)
+        await asyncio.Event().wait()
+    """
+    under.start(text)
+    under.process.line("count 0")
+    under.reload(text + "    # changed")
+    under.process.line("count 1")
+
+
+def test_state_that_is_not_plain_is_refused_by_name(under):
+    under.start("""
+        import awaitd
+        for value in (object(), [1, {"a": {2}}], {1: 2}):
+            try:
+                awaitd.script.state["mine"] = value
+            except TypeError as error:
+                print("refused:", error, flush=True)
+        print(dict(awaitd.script.state), flush=True)
+    """)
+    under.process.finish()
+    lines = under.process.stdout.splitlines()
+    assert lines[0].startswith("refused: awaitd.script.state['mine'] is of type")
+    assert "awaitd.script.state['mine'][1]['a'] is of type set" in lines[1]
+    assert "the key 1 is not a str" in lines[2]
+    assert lines[3] == "{}"
