@@ -3,25 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "config/config.h"
-#include "config/document.h"
-#include "config/index.h"
+#include "config/loader.h"
 
-/* One file on its way to a configuration: its bytes, where things stand in
- * them, what libcyaml made of them, and what came out. */
-struct loader {
-    const char *file;
-    char *content;
-    size_t length;
-    struct aw_index *index;
-    struct aw_document *document;
-    struct aw_config *config;
-    struct aw_error *error;
-};
-
-static int refuse_memory(const struct loader *loader)
+int aw_loader_refuse_memory(const struct loader *loader)
 {
     return aw_error_set(loader->error, ENOMEM, "%s: not enough memory",
                         loader->file);
@@ -36,9 +21,8 @@ static void flatten(char *text)
     }
 }
 
-/* Fills in the error, with the line where `path` stands. Returns -EINVAL. */
-__attribute__((format(printf, 3, 4))) static int
-refuse(const struct loader *loader, const char *path, const char *format, ...)
+int aw_loader_refuse(const struct loader *loader, const char *path,
+                     const char *format, ...)
 {
     char reason[sizeof(loader->error->text)];
     va_list values;
@@ -57,8 +41,8 @@ static int pass_on(const struct loader *loader, const char *path, int result,
                    const struct aw_error *reason)
 {
     if (result == -ENOMEM)
-        return refuse_memory(loader);
-    return refuse(loader, path, "%s", reason->text);
+        return aw_loader_refuse_memory(loader);
+    return aw_loader_refuse(loader, path, "%s", reason->text);
 }
 
 /* ---- reading ---- */
@@ -74,7 +58,7 @@ static int read_all(struct loader *loader, FILE *stream)
 {
     loader->content = malloc(AW_CONFIG_BYTES_MAX + 1);
     if (!loader->content)
-        return refuse_memory(loader);
+        return aw_loader_refuse_memory(loader);
     errno = 0;
     loader->length = fread(loader->content, 1, AW_CONFIG_BYTES_MAX + 1, stream);
     if (ferror(stream))
@@ -99,8 +83,7 @@ static int read_file(struct loader *loader)
     return result;
 }
 
-/* A path of the file, made relative to the file's folder. The caller's. */
-static char *resolve(const struct loader *loader, const char *path)
+char *aw_loader_resolve(const struct loader *loader, const char *path)
 {
     const char *slash = strrchr(loader->file, '/');
     char *resolved;
@@ -162,8 +145,9 @@ static int refuse_device_key(const struct loader *loader, const char *around,
     if (driver && driver->text && (!meant || is_near_option(driver->text, key)))
         return refuse_option(loader, driver_path, path, key);
     if (meant)
-        return refuse(loader, path, "unknown key; did you mean \"%s\"?", meant);
-    return refuse(loader, around, "\"driver\" is missing");
+        return aw_loader_refuse(loader, path,
+                                "unknown key; did you mean \"%s\"?", meant);
+    return aw_loader_refuse(loader, around, "\"driver\" is missing");
 }
 
 static const char *suggest_script_key(const char *key)
@@ -204,19 +188,22 @@ static int refuse_other_key(const struct loader *loader, bool top,
             : suggest_script_key(key);
 
     if (!top && is_of_the_process(key))
-        return refuse(loader, path,
-                      "scripts of one daemon share its process, and so this: "
-                      "set it for the daemon, at the top of the file, and give "
-                      "the script a daemon of its own if it must differ");
+        return aw_loader_refuse(
+            loader, path,
+            "scripts of one daemon share its process, and so this: "
+            "set it for the daemon, at the top of the file, and give "
+            "the script a daemon of its own if it must differ");
     if (meant)
-        return refuse(loader, path, "unknown key; did you mean \"%s\"?", meant);
-    return refuse(loader, path, "unknown key; there are %s",
-                  top ? "devices, scripts, stop_grace_s, stop_timeout_s, "
-                        "start_timeout_s, reload_settle_s, environment, cwd "
-                        "and venv"
-                      : "name, path, args, paths, restart, restart_delay_s, "
-                        "restart_limit, restart_interval_s, on_restart and "
-                        "state");
+        return aw_loader_refuse(loader, path,
+                                "unknown key; did you mean \"%s\"?", meant);
+    return aw_loader_refuse(
+        loader, path, "unknown key; there are %s",
+        top ? "devices, scripts, stop_grace_s, stop_timeout_s, "
+              "start_timeout_s, reload_settle_s, environment, cwd "
+              "and venv"
+            : "name, path, args, paths, restart, restart_delay_s, "
+              "restart_limit, restart_interval_s, on_restart and "
+              "state");
 }
 
 static int refuse_key(const struct loader *loader, const char *around,
@@ -236,8 +223,8 @@ static int refuse_shape(const struct loader *loader, const char *path,
     const struct aw_index_entry *entry = aw_index_find(loader->index, path);
 
     if (entry && entry->empty)
-        return refuse(loader, path, "there is no value");
-    return refuse(loader, path, "should be a %s", expected);
+        return aw_loader_refuse(loader, path, "there is no value");
+    return aw_loader_refuse(loader, path, "should be a %s", expected);
 }
 
 static int refuse_document(const struct loader *loader,
@@ -249,17 +236,19 @@ static int refuse_document(const struct loader *loader,
     case AW_FAULT_UNKNOWN_KEY:
         return refuse_key(loader, path, problem->detail);
     case AW_FAULT_MISSING_KEY:
-        return refuse(loader, path, "\"%s\" is missing", problem->detail);
+        return aw_loader_refuse(loader, path, "\"%s\" is missing",
+                                problem->detail);
     case AW_FAULT_TWICE:
-        return refuse(loader, path, "given twice");
+        return aw_loader_refuse(loader, path, "given twice");
     case AW_FAULT_SHAPE:
         return refuse_shape(loader, path, problem->detail);
     case AW_FAULT_TOO_MANY:
-        return refuse(loader, path, "more than %s entries", problem->detail);
+        return aw_loader_refuse(loader, path, "more than %s entries",
+                                problem->detail);
     case AW_FAULT_OTHER:
         break;
     }
-    return refuse(loader, path, "%s", problem->detail);
+    return aw_loader_refuse(loader, path, "%s", problem->detail);
 }
 
 /* A key with nothing behind it is a line that somebody did not finish. */
@@ -269,7 +258,7 @@ static int refuse_empty(const struct loader *loader)
         const struct aw_index_entry *entry = &loader->index->entries[i];
 
         if (entry->empty)
-            return refuse(loader, entry->path, "there is no value");
+            return aw_loader_refuse(loader, entry->path, "there is no value");
     }
     return 0;
 }
@@ -285,7 +274,7 @@ static int load_document(struct loader *loader)
     result = aw_document_new(loader->content, loader->length, &loader->document,
                              &problem);
     if (result == -ENOMEM)
-        return refuse_memory(loader);
+        return aw_loader_refuse_memory(loader);
     if (result < 0)
         return refuse_document(loader, &problem);
     return refuse_empty(loader);
@@ -320,62 +309,6 @@ static int take_settings(struct loader *loader)
     return 0;
 }
 
-/* The folders of the process. */
-static int take_folders(struct loader *loader)
-{
-    char *const *texts = loader->document->data->settings;
-    struct aw_config *config = loader->config;
-
-    if (texts[AW_SETTING_CWD])
-        config->cwd = resolve(loader, texts[AW_SETTING_CWD]);
-    if (texts[AW_SETTING_VENV])
-        config->venv = resolve(loader, texts[AW_SETTING_VENV]);
-    if ((texts[AW_SETTING_CWD] && !config->cwd) ||
-        (texts[AW_SETTING_VENV] && !config->venv))
-        return refuse_memory(loader);
-    if (config->cwd && access(config->cwd, X_OK) < 0)
-        return refuse(loader, "cwd", "%s: %s", config->cwd, strerror(errno));
-    return 0;
-}
-
-/* There is a Python in it. */
-static int check_venv(const struct loader *loader)
-{
-    const char *venv = loader->config->venv;
-    char *python = NULL;
-    int result = 0;
-
-    if (!venv)
-        return 0;
-    if (asprintf(&python, "%s/bin/python3", venv) < 0)
-        return refuse_memory(loader);
-    if (access(python, X_OK) < 0)
-        result = refuse(loader, "venv",
-                        "no virtual environment: there is no %s", python);
-    free(python);
-    return result;
-}
-
-static int take_environment(struct loader *loader)
-{
-    const struct aw_document_data *data = loader->document->data;
-    char **copies = calloc(data->environment_count + 1, sizeof(*copies));
-
-    loader->config->environment = copies;
-    for (unsigned i = 0; copies && i < data->environment_count; i++) {
-        const char *text = data->environment[i];
-        char path[40];
-
-        snprintf(path, sizeof(path), "environment[%u]", i);
-        if (text[0] == '=' || !strchr(text, '='))
-            return refuse(loader, path, "should be NAME=VALUE");
-        copies[i] = strdup(text);
-        if (!copies[i])
-            return refuse_memory(loader);
-    }
-    return copies ? 0 : refuse_memory(loader);
-}
-
 /* Where only one of the two is given, the other one makes room. */
 static int settle_stop(struct loader *loader)
 {
@@ -389,8 +322,8 @@ static int settle_stop(struct loader *loader)
     else if (!texts[AW_SETTING_STOP_TIMEOUT])
         config->stop_timeout_s = config->stop_grace_s;
     else
-        return refuse(loader, "stop_timeout_s",
-                      "must not be less than stop_grace_s");
+        return aw_loader_refuse(loader, "stop_timeout_s",
+                                "must not be less than stop_grace_s");
     return 0;
 }
 
@@ -411,7 +344,7 @@ static int set_option(const struct loader *loader,
 
     if (!is_path(device->driver, key))
         return aw_device_config_set(device, key, text, error);
-    resolved = resolve(loader, text);
+    resolved = aw_loader_resolve(loader, text);
     if (!resolved)
         return -ENOMEM;
     result = aw_device_config_set(device, key, resolved, error);
@@ -496,7 +429,7 @@ static char **resolve_paths(const struct loader *loader,
     char **paths = calloc(given->path_count + 1, sizeof(*paths));
 
     for (unsigned i = 0; paths && i < given->path_count; i++)
-        paths[i] = resolve(loader, given->paths[i]);
+        paths[i] = aw_loader_resolve(loader, given->paths[i]);
     return paths;
 }
 
@@ -558,7 +491,7 @@ static int put_script(struct loader *loader,
         return result;
     snprintf(path, sizeof(path), "scripts[%zu].path", index);
     script.paths = resolve_paths(loader, given);
-    script.path = resolve(loader, given->path);
+    script.path = aw_loader_resolve(loader, given->path);
     script.origin = origin_of(loader, path);
     script.arguments = borrow_arguments(given);
     if (!script.path || !script.origin || !script.arguments || !script.paths)
@@ -583,7 +516,7 @@ static int take_script(struct loader *loader, size_t index)
     if (given->path[0] != '\0')
         return put_script(loader, given, index);
     snprintf(path, sizeof(path), "scripts[%zu].path", index);
-    return refuse(loader, path, "there is no value");
+    return aw_loader_refuse(loader, path, "there is no value");
 }
 
 static int take_all(struct loader *loader)
@@ -597,11 +530,7 @@ static int take_all(struct loader *loader)
     if (result == 0)
         result = settle_stop(loader);
     if (result == 0)
-        result = take_folders(loader);
-    if (result == 0)
-        result = check_venv(loader);
-    if (result == 0)
-        result = take_environment(loader);
+        result = aw_loader_take_process(loader);
     for (unsigned i = 0; result == 0 && i < data->device_count; i++)
         result = take_device(loader, i);
     for (unsigned i = 0; result == 0 && i < data->script_count; i++)
@@ -616,7 +545,7 @@ int aw_config_load(const char *path, struct aw_config **ret_config,
     int result = aw_config_new(&loader.config);
 
     if (result < 0)
-        return refuse_memory(&loader);
+        return aw_loader_refuse_memory(&loader);
     result = read_file(&loader);
     if (result == 0)
         result = load_document(&loader);
