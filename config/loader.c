@@ -8,7 +8,7 @@
 #include "config/keys.h"
 #include "config/loader.h"
 
-int aw_loader_refuse_memory(const struct aw_loader *loader)
+int aw_loader_refuse_memory(const struct loader *loader)
 {
     return aw_error_set(loader->error, ENOMEM, "%s: not enough memory",
                         loader->file);
@@ -24,7 +24,7 @@ static void flatten(char *text)
 }
 
 /* Fills in the error, with the line where `path` stands. Returns -EINVAL. */
-int aw_loader_refuse(const struct aw_loader *loader, const char *path,
+int aw_loader_refuse(const struct loader *loader, const char *path,
                      const char *format, ...)
 {
     char reason[sizeof(loader->error->text)];
@@ -40,8 +40,8 @@ int aw_loader_refuse(const struct aw_loader *loader, const char *path,
 }
 
 /* Passes on why something failed, said about `path`. */
-int aw_loader_pass_on(const struct aw_loader *loader, const char *path,
-                      int result, const struct aw_error *reason)
+int aw_loader_pass_on(const struct loader *loader, const char *path, int result,
+                      const struct aw_error *reason)
 {
     if (result == -ENOMEM)
         return aw_loader_refuse_memory(loader);
@@ -50,14 +50,14 @@ int aw_loader_pass_on(const struct aw_loader *loader, const char *path,
 
 /* ---- reading ---- */
 
-static int refuse_file(const struct aw_loader *loader, int code)
+static int refuse_file(const struct loader *loader, int code)
 {
     return aw_error_set(loader->error, code, "%s: %s", loader->file,
                         strerror(code));
 }
 
 /* Reads to the end, from a pipe as well. */
-static int read_all(struct aw_loader *loader, FILE *stream)
+static int read_all(struct loader *loader, FILE *stream)
 {
     loader->content = malloc(AW_CONFIG_BYTES_MAX + 1);
     if (!loader->content)
@@ -74,7 +74,7 @@ static int read_all(struct aw_loader *loader, FILE *stream)
     return 0;
 }
 
-static int read_file(struct aw_loader *loader)
+static int read_file(struct loader *loader)
 {
     FILE *stream = fopen(loader->file, "re");
     int result;
@@ -87,7 +87,7 @@ static int read_file(struct aw_loader *loader)
 }
 
 /* A path of the file, made relative to the file's folder. The caller's. */
-char *aw_loader_resolve(const struct aw_loader *loader, const char *path)
+char *aw_loader_resolve(const struct loader *loader, const char *path)
 {
     const char *slash = strrchr(loader->file, '/');
     char *resolved;
@@ -120,9 +120,8 @@ static bool is_near_option(const char *driver, const char *key)
 }
 
 /* No driver has `key`. What else it might be, the device's own driver knows. */
-static int refuse_option(const struct aw_loader *loader,
-                         const char *driver_path, const char *path,
-                         const char *key)
+static int refuse_option(const struct loader *loader, const char *driver_path,
+                         const char *path, const char *key)
 {
     const char *driver = aw_index_find(loader->index, driver_path)->text;
     struct aw_device_config *device;
@@ -138,7 +137,7 @@ static int refuse_option(const struct aw_loader *loader,
     return aw_loader_pass_on(loader, path, result, &reason);
 }
 
-static int refuse_device_key(const struct aw_loader *loader, const char *around,
+static int refuse_device_key(const struct loader *loader, const char *around,
                              const char *path, const char *key)
 {
     char driver_path[AW_INDEX_PATH_MAX + 8];
@@ -162,7 +161,7 @@ static bool is_of_the_process(const char *key)
            strcmp(key, "venv") == 0;
 }
 
-static int refuse_other_key(const struct aw_loader *loader, const char *around,
+static int refuse_other_key(const struct loader *loader, const char *around,
                             const char *path, const char *key)
 {
     const char *meant = aw_keys_suggest(around, key);
@@ -180,7 +179,7 @@ static int refuse_other_key(const struct aw_loader *loader, const char *around,
                             aw_keys_words(around));
 }
 
-static int refuse_key(const struct aw_loader *loader, const char *around,
+static int refuse_key(const struct loader *loader, const char *around,
                       const char *key)
 {
     char path[AW_INDEX_PATH_MAX + 130];
@@ -191,7 +190,7 @@ static int refuse_key(const struct aw_loader *loader, const char *around,
     return refuse_other_key(loader, around, path, key);
 }
 
-static int refuse_shape(const struct aw_loader *loader, const char *path,
+static int refuse_shape(const struct loader *loader, const char *path,
                         const char *expected)
 {
     const struct aw_index_entry *entry = aw_index_find(loader->index, path);
@@ -201,7 +200,7 @@ static int refuse_shape(const struct aw_loader *loader, const char *path,
     return aw_loader_refuse(loader, path, "should be a %s", expected);
 }
 
-static int refuse_document(const struct aw_loader *loader,
+static int refuse_document(const struct loader *loader,
                            const struct aw_document_problem *problem)
 {
     const char *path = problem->path;
@@ -226,7 +225,7 @@ static int refuse_document(const struct aw_loader *loader,
 }
 
 /* A key with nothing behind it is a line that somebody did not finish. */
-static int refuse_empty(const struct aw_loader *loader)
+static int refuse_empty(const struct loader *loader)
 {
     for (size_t i = 0; i < loader->index->count; i++) {
         const struct aw_index_entry *entry = &loader->index->entries[i];
@@ -237,7 +236,7 @@ static int refuse_empty(const struct aw_loader *loader)
     return 0;
 }
 
-static int load_document(struct aw_loader *loader)
+static int load_document(struct loader *loader)
 {
     struct aw_document_problem problem;
     int result = aw_index_new(loader->file, loader->content, loader->length,
@@ -256,7 +255,7 @@ static int load_document(struct aw_loader *loader)
 
 /* ---- meaning ---- */
 
-static int take_settings(struct aw_loader *loader)
+static int take_settings(struct loader *loader)
 {
     char *const *texts = loader->document->data->settings;
     struct aw_config *config = loader->config;
@@ -285,7 +284,7 @@ static int take_settings(struct aw_loader *loader)
 }
 
 /* Where only one of the two is given, the other one makes room. */
-static int settle_stop(struct aw_loader *loader)
+static int settle_stop(struct loader *loader)
 {
     char *const *texts = loader->document->data->settings;
     struct aw_config *config = loader->config;
@@ -310,7 +309,7 @@ static bool is_path(const struct aw_driver *driver, const char *key)
     return index >= 0 && driver->options[index].type == AW_OPTION_PATH;
 }
 
-static int set_option(const struct aw_loader *loader,
+static int set_option(const struct loader *loader,
                       struct aw_device_config *device, const char *key,
                       const char *text, struct aw_error *error)
 {
@@ -329,7 +328,7 @@ static int set_option(const struct aw_loader *loader,
 
 /* Sets what the row of a device gives, and checks it. On failure `path`, which
  * is that of the device, becomes the path of what is wrong. */
-static int set_options(const struct aw_loader *loader, char *const *row,
+static int set_options(const struct loader *loader, char *const *row,
                        struct aw_device_config *device,
                        char path[AW_INDEX_PATH_MAX], struct aw_error *reason)
 {
@@ -351,7 +350,7 @@ static int set_options(const struct aw_loader *loader, char *const *row,
     return aw_device_config_check(device, reason);
 }
 
-static int take_device(struct aw_loader *loader, size_t index)
+static int take_device(struct loader *loader, size_t index)
 {
     char *const *row = aw_document_device(loader->document, index);
     char path[AW_INDEX_PATH_MAX], name_path[40], driver_path[40];
@@ -379,7 +378,7 @@ static int take_device(struct aw_loader *loader, size_t index)
 }
 
 /* Where the path of a script stands, for messages that come later. */
-static char *origin_of(const struct aw_loader *loader, const char *path)
+static char *origin_of(const struct loader *loader, const char *path)
 {
     char *origin;
 
@@ -400,7 +399,7 @@ static char **borrow_arguments(const struct aw_document_script *given)
 }
 
 /* The folders that a script adds to sys.path; the caller's. */
-static char **resolve_paths(const struct aw_loader *loader,
+static char **resolve_paths(const struct loader *loader,
                             const struct aw_document_script *given)
 {
     char **paths = calloc(given->path_count + 1, sizeof(*paths));
@@ -431,7 +430,7 @@ static void take_supervision(const struct aw_value *values,
     };
 }
 
-static int parse_supervision(const struct aw_loader *loader, size_t index,
+static int parse_supervision(const struct loader *loader, size_t index,
                              struct aw_config_supervision *ret)
 {
     char *const *texts = loader->document->data->scripts[index].options;
@@ -456,7 +455,7 @@ static int parse_supervision(const struct aw_loader *loader, size_t index,
     return result;
 }
 
-static int put_script(struct aw_loader *loader,
+static int put_script(struct loader *loader,
                       const struct aw_document_script *given, size_t index)
 {
     char path[40];
@@ -484,7 +483,7 @@ static int put_script(struct aw_loader *loader,
     return result < 0 ? aw_loader_pass_on(loader, path, result, &reason) : 0;
 }
 
-static int take_script(struct aw_loader *loader, size_t index)
+static int take_script(struct loader *loader, size_t index)
 {
     const struct aw_document_script *given =
         &loader->document->data->scripts[index];
@@ -496,7 +495,7 @@ static int take_script(struct aw_loader *loader, size_t index)
     return aw_loader_refuse(loader, path, "there is no value");
 }
 
-static int take_all(struct aw_loader *loader)
+static int take_all(struct loader *loader)
 {
     const struct aw_document_data *data = loader->document->data;
     int result;
@@ -508,6 +507,8 @@ static int take_all(struct aw_loader *loader)
         result = settle_stop(loader);
     if (result == 0)
         result = aw_loader_take_process(loader);
+    if (result == 0)
+        result = aw_loader_take_control(loader);
     for (unsigned i = 0; result == 0 && i < data->device_count; i++)
         result = take_device(loader, i);
     for (unsigned i = 0; result == 0 && i < data->script_count; i++)
@@ -518,7 +519,7 @@ static int take_all(struct aw_loader *loader)
 int aw_config_load(const char *path, struct aw_config **ret_config,
                    struct aw_error *error)
 {
-    struct aw_loader loader = {.file = path, .error = error};
+    struct loader loader = {.file = path, .error = error};
     int result = aw_config_new(&loader.config);
 
     if (result < 0)
