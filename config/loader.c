@@ -9,7 +9,7 @@
 #include "config/loader.h"
 #include "devices/driver_load.h"
 
-int aw_loader_refuse_memory(const struct aw_loader *loader)
+int aw_loader_refuse_memory(const struct loader *loader)
 {
     return aw_error_set(loader->error, ENOMEM, "%s: not enough memory",
                         loader->file);
@@ -25,7 +25,7 @@ static void flatten(char *text)
 }
 
 /* Fills in the error, with the line where `path` stands. Returns -EINVAL. */
-int aw_loader_refuse(const struct aw_loader *loader, const char *path,
+int aw_loader_refuse(const struct loader *loader, const char *path,
                      const char *format, ...)
 {
     char reason[sizeof(loader->error->text)];
@@ -41,8 +41,8 @@ int aw_loader_refuse(const struct aw_loader *loader, const char *path,
 }
 
 /* Passes on why something failed, said about `path`. */
-int aw_loader_pass_on(const struct aw_loader *loader, const char *path,
-                      int result, const struct aw_error *reason)
+int aw_loader_pass_on(const struct loader *loader, const char *path, int result,
+                      const struct aw_error *reason)
 {
     if (result == -ENOMEM)
         return aw_loader_refuse_memory(loader);
@@ -51,14 +51,14 @@ int aw_loader_pass_on(const struct aw_loader *loader, const char *path,
 
 /* ---- reading ---- */
 
-static int refuse_file(const struct aw_loader *loader, int code)
+static int refuse_file(const struct loader *loader, int code)
 {
     return aw_error_set(loader->error, code, "%s: %s", loader->file,
                         strerror(code));
 }
 
 /* Reads to the end, from a pipe as well. */
-static int read_all(struct aw_loader *loader, FILE *stream)
+static int read_all(struct loader *loader, FILE *stream)
 {
     loader->content = malloc(AW_CONFIG_BYTES_MAX + 1);
     if (!loader->content)
@@ -75,7 +75,7 @@ static int read_all(struct aw_loader *loader, FILE *stream)
     return 0;
 }
 
-static int read_file(struct aw_loader *loader)
+static int read_file(struct loader *loader)
 {
     FILE *stream = fopen(loader->file, "re");
     int result;
@@ -88,7 +88,7 @@ static int read_file(struct aw_loader *loader)
 }
 
 /* A path of the file, made relative to the file's folder. The caller's. */
-char *aw_loader_resolve(const struct aw_loader *loader, const char *path)
+char *aw_loader_resolve(const struct loader *loader, const char *path)
 {
     const char *slash = strrchr(loader->file, '/');
     char *resolved;
@@ -105,13 +105,13 @@ char *aw_loader_resolve(const struct aw_loader *loader, const char *path)
 
 /* What names a driver: a name, or a path as resolve() gives it. The caller's.
  */
-static char *resolve_driver(const struct aw_loader *loader, const char *text)
+static char *resolve_driver(const struct loader *loader, const char *text)
 {
     return aw_driver_is_path(text) ? aw_loader_resolve(loader, text)
                                    : strdup(text);
 }
 
-static int load_driver(const struct aw_loader *loader,
+static int load_driver(const struct loader *loader,
                        const struct aw_index_entry *entry)
 {
     char *path = aw_loader_resolve(loader, entry->text);
@@ -134,7 +134,7 @@ static bool is_driver_key(const char *path)
 }
 
 /* Before there is a schema: it has the keys of every driver in it. */
-static int load_drivers(const struct aw_loader *loader)
+static int load_drivers(const struct loader *loader)
 {
     int result = 0;
 
@@ -170,9 +170,8 @@ static bool is_near_option(const char *driver, const char *key)
 }
 
 /* No driver has `key`. What else it might be, the device's own driver knows. */
-static int refuse_option(const struct aw_loader *loader,
-                         const char *driver_path, const char *path,
-                         const char *key)
+static int refuse_option(const struct loader *loader, const char *driver_path,
+                         const char *path, const char *key)
 {
     const char *text = aw_index_find(loader->index, driver_path)->text;
     char *driver = resolve_driver(loader, text);
@@ -191,7 +190,7 @@ static int refuse_option(const struct aw_loader *loader,
     return aw_loader_pass_on(loader, path, result, &reason);
 }
 
-static int refuse_device_key(const struct aw_loader *loader, const char *around,
+static int refuse_device_key(const struct loader *loader, const char *around,
                              const char *path, const char *key)
 {
     char driver_path[AW_INDEX_PATH_MAX + 8];
@@ -215,7 +214,7 @@ static bool is_of_the_process(const char *key)
            strcmp(key, "venv") == 0;
 }
 
-static int refuse_other_key(const struct aw_loader *loader, const char *around,
+static int refuse_other_key(const struct loader *loader, const char *around,
                             const char *path, const char *key)
 {
     const char *meant = aw_keys_suggest(around, key);
@@ -233,7 +232,7 @@ static int refuse_other_key(const struct aw_loader *loader, const char *around,
                             aw_keys_words(around));
 }
 
-static int refuse_key(const struct aw_loader *loader, const char *around,
+static int refuse_key(const struct loader *loader, const char *around,
                       const char *key)
 {
     char path[AW_INDEX_PATH_MAX + 130];
@@ -244,7 +243,7 @@ static int refuse_key(const struct aw_loader *loader, const char *around,
     return refuse_other_key(loader, around, path, key);
 }
 
-static int refuse_shape(const struct aw_loader *loader, const char *path,
+static int refuse_shape(const struct loader *loader, const char *path,
                         const char *expected)
 {
     const struct aw_index_entry *entry = aw_index_find(loader->index, path);
@@ -254,7 +253,7 @@ static int refuse_shape(const struct aw_loader *loader, const char *path,
     return aw_loader_refuse(loader, path, "should be a %s", expected);
 }
 
-static int refuse_document(const struct aw_loader *loader,
+static int refuse_document(const struct loader *loader,
                            const struct aw_document_problem *problem)
 {
     const char *path = problem->path;
@@ -279,7 +278,7 @@ static int refuse_document(const struct aw_loader *loader,
 }
 
 /* A key with nothing behind it is a line that somebody did not finish. */
-static int refuse_empty(const struct aw_loader *loader)
+static int refuse_empty(const struct loader *loader)
 {
     for (size_t i = 0; i < loader->index->count; i++) {
         const struct aw_index_entry *entry = &loader->index->entries[i];
@@ -290,7 +289,7 @@ static int refuse_empty(const struct aw_loader *loader)
     return 0;
 }
 
-static int load_document(struct aw_loader *loader)
+static int load_document(struct loader *loader)
 {
     struct aw_document_problem problem;
     int result = aw_index_new(loader->file, loader->content, loader->length,
@@ -311,7 +310,7 @@ static int load_document(struct aw_loader *loader)
 
 /* ---- meaning ---- */
 
-static int take_settings(struct aw_loader *loader)
+static int take_settings(struct loader *loader)
 {
     char *const *texts = loader->document->data->settings;
     struct aw_config *config = loader->config;
@@ -340,7 +339,7 @@ static int take_settings(struct aw_loader *loader)
 }
 
 /* Where only one of the two is given, the other one makes room. */
-static int settle_stop(struct aw_loader *loader)
+static int settle_stop(struct loader *loader)
 {
     char *const *texts = loader->document->data->settings;
     struct aw_config *config = loader->config;
@@ -365,7 +364,7 @@ static bool is_path(const struct aw_driver *driver, const char *key)
     return index >= 0 && driver->options[index].type == AW_OPTION_PATH;
 }
 
-static int set_option(const struct aw_loader *loader,
+static int set_option(const struct loader *loader,
                       struct aw_device_config *device, const char *key,
                       const char *text, struct aw_error *error)
 {
@@ -384,7 +383,7 @@ static int set_option(const struct aw_loader *loader,
 
 /* Sets what the row of a device gives, and checks it. On failure `path`, which
  * is that of the device, becomes the path of what is wrong. */
-static int set_options(const struct aw_loader *loader, char *const *row,
+static int set_options(const struct loader *loader, char *const *row,
                        struct aw_device_config *device,
                        char path[AW_INDEX_PATH_MAX], struct aw_error *reason)
 {
@@ -406,7 +405,7 @@ static int set_options(const struct aw_loader *loader, char *const *row,
     return aw_device_config_check(device, reason);
 }
 
-static int make_device(const struct aw_loader *loader, char *const *row,
+static int make_device(const struct loader *loader, char *const *row,
                        struct aw_device_config **ret_device,
                        struct aw_error *reason)
 {
@@ -420,7 +419,7 @@ static int make_device(const struct aw_loader *loader, char *const *row,
     return result;
 }
 
-static int take_device(struct aw_loader *loader, size_t index)
+static int take_device(struct loader *loader, size_t index)
 {
     char *const *row = aw_document_device(loader->document, index);
     char path[AW_INDEX_PATH_MAX], name_path[40], driver_path[40];
@@ -447,7 +446,7 @@ static int take_device(struct aw_loader *loader, size_t index)
 }
 
 /* Where the path of a script stands, for messages that come later. */
-static char *origin_of(const struct aw_loader *loader, const char *path)
+static char *origin_of(const struct loader *loader, const char *path)
 {
     char *origin;
 
@@ -468,7 +467,7 @@ static char **borrow_arguments(const struct aw_document_script *given)
 }
 
 /* The folders that a script adds to sys.path; the caller's. */
-static char **resolve_paths(const struct aw_loader *loader,
+static char **resolve_paths(const struct loader *loader,
                             const struct aw_document_script *given)
 {
     char **paths = calloc(given->path_count + 1, sizeof(*paths));
@@ -499,7 +498,7 @@ static void take_supervision(const struct aw_value *values,
     };
 }
 
-static int parse_supervision(const struct aw_loader *loader, size_t index,
+static int parse_supervision(const struct loader *loader, size_t index,
                              struct aw_config_supervision *ret)
 {
     char *const *texts = loader->document->data->scripts[index].options;
@@ -524,7 +523,7 @@ static int parse_supervision(const struct aw_loader *loader, size_t index,
     return result;
 }
 
-static int put_script(struct aw_loader *loader,
+static int put_script(struct loader *loader,
                       const struct aw_document_script *given, size_t index)
 {
     char path[40];
@@ -552,7 +551,7 @@ static int put_script(struct aw_loader *loader,
     return result < 0 ? aw_loader_pass_on(loader, path, result, &reason) : 0;
 }
 
-static int take_script(struct aw_loader *loader, size_t index)
+static int take_script(struct loader *loader, size_t index)
 {
     const struct aw_document_script *given =
         &loader->document->data->scripts[index];
@@ -564,7 +563,7 @@ static int take_script(struct aw_loader *loader, size_t index)
     return aw_loader_refuse(loader, path, "there is no value");
 }
 
-static int take_all(struct aw_loader *loader)
+static int take_all(struct loader *loader)
 {
     const struct aw_document_data *data = loader->document->data;
     int result;
@@ -576,6 +575,8 @@ static int take_all(struct aw_loader *loader)
         result = settle_stop(loader);
     if (result == 0)
         result = aw_loader_take_process(loader);
+    if (result == 0)
+        result = aw_loader_take_control(loader);
     for (unsigned i = 0; result == 0 && i < data->device_count; i++)
         result = take_device(loader, i);
     for (unsigned i = 0; result == 0 && i < data->script_count; i++)
@@ -586,7 +587,7 @@ static int take_all(struct aw_loader *loader)
 int aw_config_load(const char *path, struct aw_config **ret_config,
                    struct aw_error *error)
 {
-    struct aw_loader loader = {.file = path, .error = error};
+    struct loader loader = {.file = path, .error = error};
     int result = aw_config_new(&loader.config);
 
     if (result < 0)

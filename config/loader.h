@@ -1,5 +1,5 @@
-/* What the parts of the loader share: a file on its way to a configuration, and
- * how it is refused. One thread; loader.c has the way itself. */
+/* The loader's own: shared by loader.c, process.c and control.c, private to
+ * config/. */
 #ifndef AW_LOADER_H
 #define AW_LOADER_H
 
@@ -9,7 +9,7 @@
 
 /* One file on its way to a configuration: its bytes, where things stand in
  * them, what libcyaml made of them, and what came out. */
-struct aw_loader {
+struct loader {
     const char *file;
     char *content;
     size_t length;
@@ -19,26 +19,27 @@ struct aw_loader {
     struct aw_error *error;
 };
 
+/* Fills in the error. Returns -ENOMEM. */
+int aw_loader_refuse_memory(const struct loader *loader);
+
 /* Fills in the error, with the line where `path` stands. Returns -EINVAL. */
 __attribute__((format(printf, 3, 4))) int
-aw_loader_refuse(const struct aw_loader *loader, const char *path,
+aw_loader_refuse(const struct loader *loader, const char *path,
                  const char *format, ...);
-
-/* The same for want of memory. Returns -ENOMEM. */
-int aw_loader_refuse_memory(const struct aw_loader *loader);
 
 /* Passes on why something failed, said about `path`. Returns -EINVAL, or
  * -ENOMEM where `result` is that. */
-int aw_loader_pass_on(const struct aw_loader *loader, const char *path,
-                      int result, const struct aw_error *reason);
+int aw_loader_pass_on(const struct loader *loader, const char *path, int result,
+                      const struct aw_error *reason);
 
-/* A path of the file, made relative to the file's folder. The caller's; NULL:
- * no memory. */
-char *aw_loader_resolve(const struct aw_loader *loader, const char *path);
+/* A path of the file, made relative to the file's folder: the caller's, or NULL
+ * without memory. */
+char *aw_loader_resolve(const struct loader *loader, const char *path);
 
-/* loader_process.c: takes what is of the process as a whole: its folders and
- * variables, its control socket, its metrics. Returns 0 or what refusing does.
- */
-int aw_loader_take_process(struct aw_loader *loader);
+/* What holds for the whole process (process.c). 0, -EINVAL or -ENOMEM. */
+int aw_loader_take_process(struct loader *loader);
+
+/* Its control socket and its metrics (control.c). 0, -EINVAL or -ENOMEM. */
+int aw_loader_take_control(const struct loader *loader);
 
 #endif

@@ -319,24 +319,6 @@ static PyObject *queue_retire(PyObject *object, PyObject *Py_UNUSED(unused))
     Py_RETURN_NONE;
 }
 
-/* At the end of a `with` block: does the script's next version go on with it?
- * -1 with an exception. */
-static int is_left(QueueObject *self, PyObject *arguments)
-{
-    bool failed = PyTuple_GET_SIZE(arguments) > 0 &&
-                  PyTuple_GET_ITEM(arguments, 0) != Py_None;
-    PyObject *leaves;
-    int result;
-
-    if (!self->owner)
-        return 0;
-    leaves = PyObject_CallMethod(self->owner, "leaves", "O",
-                                 failed ? Py_True : Py_False);
-    result = leaves ? PyObject_IsTrue(leaves) : -1;
-    Py_XDECREF(leaves);
-    return result;
-}
-
 /* In a child made by fork the queue is the parent's to close. */
 static PyObject *queue_exit(PyObject *self, PyObject *arguments)
 {
@@ -344,7 +326,7 @@ static PyObject *queue_exit(PyObject *self, PyObject *arguments)
 
     if (aw_module_forked(aw_module_of_type(Py_TYPE(self))))
         Py_RETURN_NONE;
-    leaves = is_left((QueueObject *)self, arguments);
+    leaves = aw_queue_is_left((QueueObject *)self, arguments);
     if (leaves < 0)
         return NULL;
     if (leaves)

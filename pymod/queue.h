@@ -71,6 +71,10 @@ PyObject *aw_queue_object_new(struct aw_module *module, DeviceObject *device,
                               struct aw_queue *queue, PyObject *owner,
                               bool by_fd, bool gaps) AW_WITH_GIL;
 
+/* At the end of a `with` block, with the arguments of __exit__: does the
+ * script's next version go on with it? -1 with an exception. */
+int aw_queue_is_left(QueueObject *self, PyObject *arguments) AW_WITH_GIL;
+
 /* What an earlier version of the owner has left in place of a new queue: its
  * object, whose C queue then is to be passed on. NULL without an exception if
  * there is none. `name`: as given to queue(), or NULL. */

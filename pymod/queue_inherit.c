@@ -9,6 +9,22 @@
 #include "devices/queue/eventfd.h"
 #include "pymod/errors.h"
 
+int aw_queue_is_left(QueueObject *self, PyObject *arguments)
+{
+    bool failed = PyTuple_GET_SIZE(arguments) > 0 &&
+                  PyTuple_GET_ITEM(arguments, 0) != Py_None;
+    PyObject *leaves;
+    int result;
+
+    if (!self->owner)
+        return 0;
+    leaves = PyObject_CallMethod(self->owner, "leaves", "O",
+                                 failed ? Py_True : Py_False);
+    result = leaves ? PyObject_IsTrue(leaves) : -1;
+    Py_XDECREF(leaves);
+    return result;
+}
+
 QueueObject *aw_queue_inherit(PyObject *owner, DeviceObject *device,
                               PyObject *name)
 {

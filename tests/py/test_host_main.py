@@ -245,7 +245,7 @@ print(HostedScript(slot, 1, "start", [slot]).run())
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=20
     )
     reason = f"{tmp_path}/gone.py: No such file or directory"
-    assert done.stdout == f"{(78, False, reason)!r}\n"
+    assert done.stdout == f"{(78, False, False, reason)!r}\n"
     assert done.stderr == (
         f"awaitd: error: cannot read script {tmp_path}/gone.py: "
         "No such file or directory\n"
