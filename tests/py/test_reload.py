@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import textwrap
 
@@ -221,6 +222,30 @@ def test_thread_that_the_old_version_left_cannot_send(under):
     under.process.line("ready")
     under.reload(VERSION.format("two"))
     assert "another version" in under.process.line("refused")
+
+
+def test_versions_that_have_ended_leave_no_descriptor(under):
+    text = """
+        import asyncio, awaitd
+        from awaitd.devices import bus
+        queues = [bus.queue(), bus.queue(wakeup="fd")]
+
+        async def main():
+            async for frame in queues[1]:
+                pass
+
+        asyncio.run(main())
+    """
+    under.start("print('began', flush=True)\n" + textwrap.dedent(text))
+    under.process.line("began")
+    counts = []
+    for number in range(2, 12):
+        under.reload(text + f"    # {number}")
+        under.log(f"is reloaded: generation {number}")
+        # What was left is collected before the next reload is prepared.
+        counts.append(len(os.listdir(f"/proc/{under.process.popen.pid}/fd")))
+    # One version more may wait to be collected.
+    assert counts[-1] <= counts[1] + 6
 
 
 # ---- what fails leaves the old version as it is ----

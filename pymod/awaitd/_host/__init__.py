@@ -8,6 +8,7 @@ version's own thread (pymod/host_scripts.c). Not for scripts.
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 from collections.abc import Callable
 from typing import Any
@@ -93,6 +94,9 @@ def drop_queues(index: int) -> None:
     if slot.current is not None:
         slot.current.settled = True
     slot.drop_queues()
+    # A version's functions and their globals keep each other, and with them
+    # its queues' descriptors: it might be long until Python looks for them.
+    gc.collect()
 
 
 def cancel(

@@ -235,6 +235,7 @@ class HostedScript(ScriptInfo):
 
     def forget(self) -> None:
         """The version has ended: nothing keeps its code and data alive."""
+        threads.forget(self)
         self._kept.clear()
 
     # ---- the gate ----

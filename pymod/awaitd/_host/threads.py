@@ -91,6 +91,13 @@ def join(script: HostedScript) -> None:
         left[0].join(_LOOK_S)
 
 
+def forget(script: HostedScript) -> None:
+    """The script has ended: its executors keep it alive no longer."""
+    for executor, owner in list(_executors.items()):
+        if owner is script:
+            del _executors[executor]
+
+
 def install(executor_timeout_s: float) -> None:
     """Know whose each thread pool is."""
     global _executor_timeout_s
