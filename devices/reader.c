@@ -292,23 +292,24 @@ static int replace(struct aw_reader *reader, struct aw_queue *old,
                    struct aw_queue *queue) AW_ON(reader)
 {
     size_t place = find(reader, old);
-    int result = 0;
 
     if (place == reader->queue_count)
         return -ENODEV;
-    if (holds_up(reader, queue))
-        result = aw_queue_set_bell(queue, reader->mailbox.fd);
-    if (result < 0)
-        return result;
+    if (holds_up(reader, queue)) {
+        int result = aw_queue_set_bell(queue, reader->mailbox.fd);
+
+        if (result < 0)
+            return result;
+    }
     queue->loss_base = old->loss_base;
-    result = aw_queue_succeed(queue, old);
+    aw_queue_succeed(queue, old);
     reader->queues[place] = aw_queue_ref(queue);
     aw_filters_tell(reader);
     if (reader->state != AW_QUEUE_OPEN)
         aw_queue_finish(queue, reader->state, reader->failure);
     aw_queue_finish(old, AW_QUEUE_CLOSED, 0);
     aw_queue_unref(old);
-    return result;
+    return 0;
 }
 
 static int control(struct aw_reader *reader, const struct aw_mail *mail)

@@ -211,8 +211,8 @@ void aw_queue_finish(struct aw_queue *queue, enum aw_queue_state state,
 /* Puts `queue`, which is new, in the place of `old`, which has no consumer any
  * more: what pends in `old`, claimed frames included, is offered to it in
  * order, and its ledger goes on from the old one's, so that what does not pass
- * or fit is counted. Returns 0, or -EAGAIN for a damaged ledger. */
-int aw_queue_succeed(struct aw_queue *queue, struct aw_queue *old)
+ * or fit is counted. A ledger that was tampered with begins anew. */
+void aw_queue_succeed(struct aw_queue *queue, struct aw_queue *old)
     AW_ON(reader);
 
 /* Replaces the filters by `filters`, allocated with malloc and now owned by the

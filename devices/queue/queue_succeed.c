@@ -11,13 +11,13 @@ static void pass_gap(struct aw_queue *queue, const struct aw_frame *frame)
     AW_ON(reader)
 {
     bool kernel = frame->lost_cause & AW_LOSS_KERNEL;
-    bool overflow = frame->lost_cause & AW_LOSS_OVERFLOW;
+    bool both = kernel && frame->lost_cause & AW_LOSS_OVERFLOW;
     uint64_t lost = frame->lost_before;
 
-    if (kernel && overflow && lost > 0)
+    if (both)
         aw_queue_gap(queue, 1, AW_LOSS_OVERFLOW);
-    if (lost > 0)
-        aw_queue_gap(queue, lost - (kernel && overflow),
+    if (lost > both)
+        aw_queue_gap(queue, lost - both,
                      kernel ? AW_LOSS_KERNEL : AW_LOSS_OVERFLOW);
     if (frame->lost_cause & AW_LOSS_AWAY)
         aw_queue_gap(queue, 1, AW_LOSS_AWAY);
@@ -57,8 +57,7 @@ static void continue_ledger(struct aw_queue *queue,
     queue->wakes += stats->wakes;
     queue->stalls += stats->stalls;
     queue->stalled_ns += stats->stalled_ns;
-    if (queue->high_water < stats->high_water)
-        queue->high_water = stats->high_water;
+    queue->high_water = stats->high_water;
 }
 
 /* What was lost behind the last frame of the old one, the next will tell. */
@@ -69,24 +68,22 @@ static void pass_last_gap(struct aw_queue *queue, const struct aw_queue *old)
     queue->lost.away += old->lost.away - old->told.away;
 }
 
-int aw_queue_succeed(struct aw_queue *queue, struct aw_queue *old)
+void aw_queue_succeed(struct aw_queue *queue, struct aw_queue *old)
 {
     struct aw_stats stats;
     uint64_t moved;
-    int result;
 
     AW_ASSERT_ROLE(READER);
     aw_runs_return_all(&old->runs);
     moved = move_frames(queue, old);
     pass_last_gap(queue, old);
     queue->loss_reported |= old->loss_reported;
-    /* Both its sides are still: this cannot be overtaken. */
-    result = aw_queue_stats(old, &stats);
-    if (result < 0)
-        return result;
+    /* Both its sides are still, so that this cannot be overtaken; but where
+     * another process tampers with them, the ledger begins anew. */
+    stats = (struct aw_stats){.received = moved, .delivered = moved};
+    (void)aw_queue_stats(old, &stats);
     continue_ledger(queue, &stats, moved);
     aw_queue_publish_delivered(queue);
     queue->dirty = true;
     aw_queue_publish(queue);
-    return 0;
 }
