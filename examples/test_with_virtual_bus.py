@@ -60,6 +60,8 @@ def test_no_frame_is_unaccounted_for(
         queue = bus.queue(depth=2)
         for number in range(3):
             await bus.send(awaitd.CanFrame(0x100, [number]))
+        while queue.stats().received < 3:  # sent, and still on its way
+            await asyncio.sleep(0)
         await queue.get()
         return queue.stats()
 
