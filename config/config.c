@@ -27,6 +27,7 @@ int aw_config_new(struct aw_config **ret_config)
         return -ENOMEM;
     config->stop_grace_s = AW_STOP_GRACE_S;
     config->stop_timeout_s = AW_STOP_TIMEOUT_S;
+    config->stall_ms = AW_STALL_MS;
     *ret_config = config;
     return 0;
 }

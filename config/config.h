@@ -16,6 +16,7 @@
 
 #define AW_STOP_GRACE_S   5.0
 #define AW_STOP_TIMEOUT_S 10.0
+#define AW_STALL_MS       1000.0
 
 struct aw_config_script {
     char *name;       /* unique; the file's name without .py by default */
@@ -32,6 +33,9 @@ struct aw_config {
     /* Seconds after a stop's first cancellation: until the second, and until
      * the script is given up. The second is never less than the first. */
     double stop_grace_s, stop_timeout_s;
+    /* A loop that does not come back for so long is told of, and, where
+     * stall_kill_s is not 0, is interrupted. 0: never. */
+    double stall_ms, stall_kill_s;
 };
 
 /* An empty configuration. Returns 0 or -ENOMEM. */

@@ -25,6 +25,20 @@ const struct aw_option aw_settings[AW_SETTING_COUNT] = {
             .maximum = 3600,
             .help = "seconds after which a script that goes on is ended",
         },
+    [AW_SETTING_STALL] =
+        {
+            .name = "stall_ms",
+            .type = AW_OPTION_NUMBER,
+            .maximum = 3600000,
+            .help = "milliseconds that a loop may be blocked unmentioned",
+        },
+    [AW_SETTING_STALL_KILL] =
+        {
+            .name = "stall_kill_s",
+            .type = AW_OPTION_NUMBER,
+            .maximum = 3600,
+            .help = "seconds after which a blocked loop is interrupted",
+        },
 };
 
 /* ---- the schema ---- */

@@ -168,20 +168,22 @@ static int refuse_device_key(const struct loader *loader, const char *around,
 static int refuse_other_key(const struct loader *loader, bool top,
                             const char *path, const char *key)
 {
-    static const struct aw_option root[] = {{.name = "devices"},
-                                            {.name = "scripts"},
-                                            {.name = "stop_grace_s"},
-                                            {.name = "stop_timeout_s"}};
+    static const struct aw_option root[] = {
+        {.name = "devices"},      {.name = "scripts"},
+        {.name = "stop_grace_s"}, {.name = "stop_timeout_s"},
+        {.name = "stall_ms"},     {.name = "stall_kill_s"}};
     static const struct aw_option script[] = {
         {.name = "name"}, {.name = "path"}, {.name = "args"}};
-    const char *meant = top ? aw_options_suggest(root, 4, key)
+    const char *meant = top ? aw_options_suggest(root, 6, key)
                             : aw_options_suggest(script, 3, key);
 
     if (meant)
         return refuse(loader, path, "unknown key; did you mean \"%s\"?", meant);
-    return refuse(loader, path, "unknown key; there are %s",
-                  top ? "devices, scripts, stop_grace_s and stop_timeout_s"
-                      : "name, path and args");
+    return refuse(
+        loader, path, "unknown key; there are %s",
+        top ? "devices, scripts, stop_grace_s, stop_timeout_s, stall_ms "
+              "and stall_kill_s"
+            : "name, path and args");
 }
 
 static int refuse_key(const struct loader *loader, const char *around,
@@ -265,6 +267,8 @@ static int take_settings(struct loader *loader)
     double *const targets[AW_SETTING_COUNT] = {
         [AW_SETTING_STOP_GRACE] = &config->stop_grace_s,
         [AW_SETTING_STOP_TIMEOUT] = &config->stop_timeout_s,
+        [AW_SETTING_STALL] = &config->stall_ms,
+        [AW_SETTING_STALL_KILL] = &config->stall_kill_s,
     };
 
     for (size_t i = 0; i < AW_SETTING_COUNT; i++) {

@@ -15,6 +15,7 @@
 #include "daemon/stats_json.h"
 #include "devices/device.h"
 #include "devices/device_config.h"
+#include "devices/queue/clock.h"
 #include "devices/queue/log.h"
 
 struct run {
@@ -137,9 +138,12 @@ static int fill_runtime_config(struct run *run)
                  .prefix_output = config->script_count > 1,
                  /* After a `finally` that took all of the grace there is still
                   * time for it before the forced end. */
-                 .executor_timeout_s = rest_s > 0 ? rest_s : 0},
+                 .executor_timeout_s = rest_s > 0 ? rest_s : 0,
+                 .stall_ns =
+                     (uint64_t)(config->stall_ms * (double)AW_NS_PER_MS)},
         .stop_grace_s = config->stop_grace_s,
         .stop_timeout_s = config->stop_timeout_s,
+        .stall_kill_s = config->stall_kill_s,
     };
     return AW_EXIT_OK;
 }

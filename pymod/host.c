@@ -12,6 +12,7 @@
 
 #include "devices/queue/log.h"
 #include "pymod/bridge.h"
+#include "pymod/heartbeat_object.h"
 #include "pymod/host_state.h"
 #include "pymod/module.h"
 
@@ -55,6 +56,11 @@ void aw_host_bridge_free(struct aw_host *host)
 int aw_host_dump_signal(void)
 {
     return SIGRTMIN + 7;
+}
+
+int aw_host_stack_signal(void)
+{
+    return SIGRTMIN + 8;
 }
 
 /* ---- the interpreter ---- */
@@ -124,6 +130,7 @@ static void *script_main(void *argument)
     sigset_t none;
 
     aw_role_enter(AW_ROLE_SCRIPT);
+    aw_heartbeat_own(&own->heartbeat);
     /* The children of a script inherit its mask, and a child that blocks
      * SIGTERM cannot be terminated. */
     sigemptyset(&none);
@@ -141,7 +148,8 @@ static void *script_main(void *argument)
     return NULL;
 }
 
-static PyObject *describe_script(const struct aw_host_script *script)
+static PyObject *describe_script(const struct aw_host_script *script,
+                                 struct aw_heartbeat *heartbeat)
 {
     PyObject *arguments = PyList_New(0);
     char *const *argument = script->arguments;
@@ -155,16 +163,19 @@ static PyObject *describe_script(const struct aw_host_script *script)
     }
     if (!arguments)
         return NULL;
-    return Py_BuildValue("(sNN)", script->name,
-                         PyUnicode_DecodeFSDefault(script->path), arguments);
+    return Py_BuildValue("(sNNN)", script->name,
+                         PyUnicode_DecodeFSDefault(script->path), arguments,
+                         aw_heartbeat_callables(heartbeat));
 }
 
-static PyObject *describe_scripts(const struct aw_host_config *config)
+static PyObject *describe_scripts(struct aw_host *host)
 {
+    const struct aw_host_config *config = host->config;
     PyObject *scripts = PyList_New(0);
 
     for (size_t i = 0; scripts && i < config->script_count; i++) {
-        PyObject *script = describe_script(&config->scripts[i]);
+        PyObject *script =
+            describe_script(&config->scripts[i], &host->threads[i].heartbeat);
 
         if (!script || PyList_Append(scripts, script) < 0)
             Py_CLEAR(scripts);
@@ -186,12 +197,13 @@ static int import_host(struct aw_host *host)
     if (path && folder && PyList_Insert(path, 0, folder) == 0)
         own->module = PyImport_ImportModule("awaitd._host");
     if (own->module)
-        scripts = describe_scripts(config);
+        scripts = describe_scripts(host);
     if (scripts)
-        result = PyObject_CallMethod(own->module, "start", "OOdi", scripts,
-                                     config->prefix_output ? Py_True : Py_False,
-                                     config->executor_timeout_s,
-                                     aw_host_dump_signal());
+        result = PyObject_CallMethod(
+            own->module, "start", "OOdiii", scripts,
+            config->prefix_output ? Py_True : Py_False,
+            config->executor_timeout_s, aw_host_dump_signal(),
+            aw_host_stack_signal(), host->stack_write_fd);
     Py_XDECREF(scripts);
     Py_XDECREF(folder);
     Py_XDECREF(result);
@@ -228,6 +240,26 @@ static void join_scripts(struct aw_host *host)
 
 /* ---- the bridge ---- */
 
+static void serve_request(struct host_bridge *own, size_t script,
+                          unsigned request)
+{
+    PyObject *result;
+
+    if (request & AW_REQUEST_CANCEL)
+        result = PyObject_CallMethod(
+            own->module, "cancel", "niO", (Py_ssize_t)script,
+            (int)(request & AW_REQUEST_SIGNAL_MASK),
+            request & AW_REQUEST_AGAIN ? Py_True : Py_False);
+    else if (request & AW_REQUEST_INTERRUPT)
+        result = PyObject_CallMethod(own->module, "interrupt", "n",
+                                     (Py_ssize_t)script);
+    else
+        return;
+    if (!result)
+        PyErr_WriteUnraisable(own->module);
+    Py_XDECREF(result);
+}
+
 /* What main has asked for since the bell last rang. */
 static void serve_requests(void *context)
 {
@@ -237,17 +269,8 @@ static void serve_requests(void *context)
     for (size_t i = 0; i < host->config->script_count; i++) {
         unsigned request = atomic_exchange_explicit(&host->threads[i].request,
                                                     0, memory_order_acquire);
-        PyObject *result;
 
-        if (!(request & AW_REQUEST_CANCEL))
-            continue;
-        result = PyObject_CallMethod(
-            own->module, "cancel", "niO", (Py_ssize_t)i,
-            (int)(request & AW_REQUEST_SIGNAL_MASK),
-            request & AW_REQUEST_AGAIN ? Py_True : Py_False);
-        if (!result)
-            PyErr_WriteUnraisable(own->module);
-        Py_XDECREF(result);
+        serve_request(own, i, request);
     }
     if (atomic_load_explicit(&host->finish, memory_order_acquire))
         aw_bridge_stop(&own->bridge);

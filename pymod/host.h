@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "devices/device.h"
 #include "devices/queue/error.h"
@@ -34,6 +35,8 @@ struct aw_host_config {
     /* Seconds that a script's default executor gets to finish its work when
      * the script's runner closes. */
     double executor_timeout_s;
+    /* A turn of a script's loop that is as long as this is a stall; 0: none. */
+    uint64_t stall_ns;
 };
 
 enum aw_host_event_kind {
@@ -49,6 +52,19 @@ struct aw_host_event {
     int status;     /* the script's exit status, 0..255 */
     bool cancelled; /* it ended by the cancellation that was asked for */
     char text[256];
+};
+
+/* The turns of a script's loop, from one wait for events to the next.
+ * buckets[i] counts those of 2^i to 2^(i+1) microseconds; the first one has the
+ * shorter ones, too, and the last one the longer ones. */
+#define AW_TURN_BUCKETS 32
+
+struct aw_turns {
+    uint64_t began_ns; /* of the present turn, CLOCK_MONOTONIC; 0: it waits */
+    uint64_t turns;    /* those that have ended, as all below */
+    uint64_t stalls;   /* of stall_ns or longer */
+    uint64_t longest_ns;
+    uint64_t buckets[AW_TURN_BUCKETS];
 };
 
 struct aw_host;
@@ -71,6 +87,27 @@ bool aw_host_next(struct aw_host *host, struct aw_host_event *ret_event)
  * is cancelled, as asyncio.run does on Ctrl-C. With `again` the main task is
  * cancelled whatever happened before. No effect on a script that has ended. */
 void aw_host_cancel(struct aw_host *host, size_t script, int signal, bool again)
+    AW_ON(main) AW_NO_GIL;
+
+/* What the loop of a script has done, whoever holds the GIL. Loops that cannot
+ * be watched (uvloop's; those of other threads) are not in it. */
+void aw_host_turns(const struct aw_host *host, size_t script,
+                   struct aw_turns *ret_turns) AW_ON(main) AW_NO_GIL;
+
+/* Has the thread of a script write its Python stack, to be read by
+ * aw_host_read_stack() a moment later; what was not yet read of another one is
+ * thrown away. False if the script does not run. */
+bool aw_host_ask_stack(struct aw_host *host, size_t script)
+    AW_ON(main) AW_NO_GIL;
+
+/* What was written since aw_host_ask_stack(), in faulthandler's form: at most
+ * `size` - 1 bytes and a 0. Returns their number, 0 if there is nothing yet. */
+size_t aw_host_read_stack(struct aw_host *host, char *buffer, size_t size)
+    AW_ON(main) AW_NO_GIL;
+
+/* Raises KeyboardInterrupt in the thread of a script, at its next line; no
+ * effect inside C code that does not return, and on a script that has ended. */
+void aw_host_interrupt(struct aw_host *host, size_t script)
     AW_ON(main) AW_NO_GIL;
 
 /* Writes the Python stack of every thread to stderr, whoever holds the GIL. */

@@ -8,11 +8,13 @@
 #include <stdatomic.h>
 
 #include "devices/queue/waker.h"
+#include "pymod/heartbeat.h"
 #include "pymod/host.h"
 
 /* What main has asked for, a script's request word. */
 #define AW_REQUEST_CANCEL      0x100u
 #define AW_REQUEST_AGAIN       0x200u
+#define AW_REQUEST_INTERRUPT   0x400u
 #define AW_REQUEST_SIGNAL_MASK 0x0ffu
 
 struct aw_host_thread {
@@ -22,6 +24,7 @@ struct aw_host_thread {
     bool created;
     _Atomic(unsigned) request; /* AW_REQUEST_*, taken by the bridge */
     _Atomic(int) tid;          /* while it runs; for its stack dump */
+    struct aw_heartbeat heartbeat;
 };
 
 struct aw_host {
@@ -39,6 +42,8 @@ struct aw_host {
     struct aw_host_event *events;
     size_t event_count, event_capacity;
     int event_fd;
+    /* A pipe, neither end of which blocks, for the stack of one script. */
+    int stack_read_fd, stack_write_fd;
 };
 
 /* Posts an event to main. Any thread. */
@@ -55,5 +60,8 @@ void *aw_host_bridge_main(void *host);
 
 /* The signal whose handler dumps all Python stacks. */
 int aw_host_dump_signal(void);
+
+/* The one whose handler writes the stack of its own thread to the pipe. */
+int aw_host_stack_signal(void);
 
 #endif

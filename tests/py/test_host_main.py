@@ -237,7 +237,7 @@ def test_script_gone_since_the_check_is_named(tmp_path):
     code = f"""
 import sys
 from awaitd._host.script import HostedScript
-print(HostedScript("gone", {str(tmp_path / "gone.py")!r}, [], []).run())
+print(HostedScript("gone", {str(tmp_path / "gone.py")!r}, [], (None, None), []).run())
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=20

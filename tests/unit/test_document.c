@@ -26,7 +26,7 @@ static void test_load_strange_top_key_lists_those_there_are(void **state)
     fixture_assert_refused(
         state, "\nlogging: on\n",
         ":2: logging: unknown key; there are devices, scripts, "
-        "stop_grace_s and stop_timeout_s");
+        "stop_grace_s, stop_timeout_s, stall_ms and stall_kill_s");
 }
 
 static void test_load_unknown_script_key_is_refused(void **state)

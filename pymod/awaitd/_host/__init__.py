@@ -9,21 +9,24 @@ from __future__ import annotations
 import faulthandler
 
 from awaitd._host import current, loops, output, process, runner, threads
+from awaitd._host.loops import Heartbeat
 from awaitd._host.script import HostedScript
 
 _scripts: list[HostedScript] = []
 
 
 def start(
-    scripts: list[tuple[str, str, list[str]]],
+    scripts: list[tuple[str, str, list[str], Heartbeat]],
     prefix_output: bool,
     executor_timeout_s: float,
     dump_signal: int,
+    stack_signal: int,
+    stack_fd: int,
 ) -> None:
-    """Make the process ready for these (name, path, arguments)."""
+    """Make the process ready for these (name, path, arguments, heartbeat)."""
     _scripts.extend(
-        HostedScript(name, path, arguments, _scripts)
-        for name, path, arguments in scripts
+        HostedScript(name, path, arguments, heartbeat, _scripts)
+        for name, path, arguments, heartbeat in scripts
     )
     current.install()
     process.install(_scripts)
@@ -34,6 +37,7 @@ def start(
     # A crash in C code tells which line of which script led to it.
     faulthandler.enable()
     faulthandler.register(dump_signal, all_threads=True)
+    faulthandler.register(stack_signal, stack_fd, all_threads=False)
 
 
 def run(index: int) -> tuple[int, bool]:
@@ -44,3 +48,8 @@ def run(index: int) -> tuple[int, bool]:
 def cancel(index: int, signal: int, again: bool) -> None:
     """Ask a script to end; ``again`` when it has not by now."""
     _scripts[index].cancel(signal, again)
+
+
+def interrupt(index: int) -> None:
+    """Raise KeyboardInterrupt in a script whose loop does not turn."""
+    _scripts[index].stop.interrupt()

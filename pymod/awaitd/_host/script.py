@@ -13,7 +13,7 @@ import sys
 import threading
 import types
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import _awaitd
 from awaitd import _registry, _traceback
@@ -21,6 +21,9 @@ from awaitd._host import output, threads
 from awaitd._host.current import enter
 from awaitd._host.stop import Stop
 from awaitd._script import ScriptInfo
+
+if TYPE_CHECKING:
+    from awaitd._host.loops import Heartbeat
 
 
 class HostedScript(ScriptInfo):
@@ -31,6 +34,7 @@ class HostedScript(ScriptInfo):
         name: str,
         path: str,
         arguments: list[str],
+        heartbeat: Heartbeat,
         siblings: list[HostedScript],
     ) -> None:
         self.name = name
@@ -40,6 +44,7 @@ class HostedScript(ScriptInfo):
         self.excepthook = sys.__excepthook__
         self.module = types.ModuleType("__main__")
         self.stop = Stop()
+        self.awake, self.asleep = heartbeat
         self._siblings = siblings
         self._queues: weakref.WeakSet[_awaitd.Queue[Any]] = weakref.WeakSet()
         self._attached: set[str] = set()
