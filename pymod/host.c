@@ -15,6 +15,7 @@
 #include "pymod/heartbeat_object.h"
 #include "pymod/host_state.h"
 #include "pymod/module.h"
+#include "pymod/output_object.h"
 
 struct host_bridge {
     struct aw_bridge bridge;
@@ -200,10 +201,10 @@ static int import_host(struct aw_host *host)
         scripts = describe_scripts(host);
     if (scripts)
         result = PyObject_CallMethod(
-            own->module, "start", "OOdiii", scripts,
-            config->prefix_output ? Py_True : Py_False,
-            config->executor_timeout_s, aw_host_dump_signal(),
-            aw_host_stack_signal(), host->stack_write_fd);
+            own->module, "start", "ONdiii", scripts,
+            aw_output_callables(&config->output), config->executor_timeout_s,
+            aw_host_dump_signal(), aw_host_stack_signal(),
+            host->stack_write_fd);
     Py_XDECREF(scripts);
     Py_XDECREF(folder);
     Py_XDECREF(result);

@@ -23,6 +23,29 @@ struct aw_host_script {
     char *const *arguments; /* sys.argv[1:], NULL at the end; or NULL */
 };
 
+/* A line of a script's output. */
+struct aw_host_line {
+    size_t script;    /* index; SIZE_MAX: of no script */
+    int stream;       /* 1 or 2, as the descriptor */
+    int priority;     /* as syslog's */
+    const char *file; /* of the code that wrote it, or NULL */
+    unsigned line;
+    const char *text; /* of `length` bytes, without a line end */
+    size_t length;
+    size_t cut; /* bytes behind it that are left out */
+};
+
+/* Where the lines go. Both are called on scripts' threads and on the bridge. */
+struct aw_host_output {
+    /* Takes a copy; called with the GIL, and so by one thread at a time; must
+     * not block. 0, or -EPIPE when nobody reads that stream any more. */
+    int (*put)(void *context, const struct aw_host_line *line);
+    /* Without the GIL: waits until all is written; false at the timeout. */
+    bool (*drain)(void *context, double timeout_s);
+    void *context;
+    bool located; /* `file` and `line` are wanted */
+};
+
 struct aw_host_config {
     struct aw_device *const *devices;
     size_t device_count;
@@ -30,8 +53,8 @@ struct aw_host_config {
     size_t script_count;
     /* The folder that holds the package awaitd/. */
     const char *package_path;
-    /* Put "NAME: " before each line that a script prints. */
-    bool prefix_output;
+    /* Takes what scripts print; `put` NULL: they print as python3 does. */
+    struct aw_host_output output;
     /* Seconds that a script's default executor gets to finish its work when
      * the script's runner closes. */
     double executor_timeout_s;

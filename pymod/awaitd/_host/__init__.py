@@ -17,20 +17,20 @@ _scripts: list[HostedScript] = []
 
 def start(
     scripts: list[tuple[str, str, list[str], Heartbeat]],
-    prefix_output: bool,
+    writer: output.Writer | None,
     executor_timeout_s: float,
     dump_signal: int,
     stack_signal: int,
     stack_fd: int,
 ) -> None:
     """Make the process ready for these (name, path, arguments, heartbeat)."""
-    _scripts.extend(
-        HostedScript(name, path, arguments, heartbeat, _scripts)
-        for name, path, arguments, heartbeat in scripts
-    )
+    for name, path, arguments, heartbeat in scripts:
+        _scripts.append(
+            HostedScript(name, path, arguments, heartbeat, _scripts)
+        )
     current.install()
     process.install(_scripts)
-    output.install(prefix_output)
+    output.install(writer)
     threads.install(executor_timeout_s)
     loops.install()
     runner.install()

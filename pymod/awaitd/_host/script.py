@@ -46,6 +46,7 @@ class HostedScript(ScriptInfo):
         self.stop = Stop()
         self.awake, self.asleep = heartbeat
         self._siblings = siblings
+        self.index = len(siblings)
         self._queues: weakref.WeakSet[_awaitd.Queue[Any]] = weakref.WeakSet()
         self._attached: set[str] = set()
         self._outcome = 0, True  # if the stop cuts short what follows
@@ -159,13 +160,13 @@ class HostedScript(ScriptInfo):
         if os.getpid() != self._process:
             # A child made by os.fork has come to its end, and is no daemon.
             atexit._run_exitfuncs()
-            output.finish(self.name)
+            output.finish(self.index)
             os._exit(status)
         self._ended = True
         for queue in list(self._queues):
             queue._retire()
         release_held(self._siblings)
-        output.finish(self.name)
+        output.finish(self.index)
 
     # ---- queues ----
 
