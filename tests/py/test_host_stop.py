@@ -454,6 +454,18 @@ def test_h11_busy_coroutine_is_interrupted_at_the_grace(host):
     assert "in spin_here" in process.stderr
 
 
+# The first KeyboardInterrupt may come between "ready" and what gets stuck.
+UNTIL_STUCK = """
+        said = False
+        while True:
+            try:
+                if not said:
+                    said = True
+                    print("ready", flush=True)
+                stuck_here()
+            except KeyboardInterrupt:
+                pass
+        """
 STUCK = {
     "h10-deaf": """
         async def stuck_here():
@@ -467,15 +479,14 @@ STUCK = {
         """,
     "h12-busy": """
         def stuck_here():
-            print("ready", flush=True)
             while True:
                 try:
                     while True:
                         pass
                 except BaseException:
                     pass
-        stuck_here()
-        """,
+        """
+    + UNTIL_STUCK,
     "h13-sleep": """
         async def stuck_here():
             print("ready", flush=True)
@@ -483,19 +494,17 @@ STUCK = {
         asyncio.run(stuck_here())
         """,
     "h13-lock": """
+        lock = threading.Lock()
+        lock.acquire()
         def stuck_here():
-            lock = threading.Lock()
             lock.acquire()
-            print("ready", flush=True)
-            lock.acquire()
-        stuck_here()
-        """,
+        """
+    + UNTIL_STUCK,
     "h14-gil": """
         def stuck_here():
-            print("ready", flush=True)
             sum(range(10**12))
-        stuck_here()
-        """,
+        """
+    + UNTIL_STUCK,
 }
 
 
