@@ -130,9 +130,12 @@ def test_h14_reader_and_main_work_while_c_code_keeps_the_gil(
     script.write_text(
         "from awaitd.devices import net\n"
         "q = net.queue()\n"
-        "print('ready', flush=True)\n"
+        "said = False\n"
         "while True:\n"
         "    try:\n"
+        "        if not said:\n"
+        "            said = True\n"
+        "            print('ready', flush=True)\n"
         "        sum(range(10**12))\n"
         "    except KeyboardInterrupt:\n"
         "        pass\n"
