@@ -8,6 +8,7 @@
 
 #include "devices/queue/log.h"
 #include "pymod/heartbeat_object.h"
+#include "pymod/host_threads.h"
 #include "pymod/output_object.h"
 
 static const char *const start_names[] = {
@@ -163,75 +164,6 @@ static void *script_main(void *argument)
     return NULL;
 }
 
-static bool is_over(const struct aw_host_thread *own)
-{
-    /* Acquire: nothing of it is used any more. Partner: script_main(). */
-    return !own->created ||
-           atomic_load_explicit(&own->ended, memory_order_acquire);
-}
-
-static void free_thread(struct aw_host_thread *own)
-{
-    aw_heartbeat_unref(own->heartbeat);
-    free(own);
-}
-
-/* Frees the threads that have ended: their number is that of the scripts, and
- * of what was given up and is blocked. */
-static void sweep_threads(struct aw_host *host)
-{
-    struct aw_host_thread *over = NULL, **place = &host->threads;
-
-    pthread_mutex_lock(&host->lock);
-    while (*place) {
-        struct aw_host_thread *own = *place;
-
-        if (!is_over(own)) {
-            place = &own->next;
-            continue;
-        }
-        *place = own->next;
-        aw_heartbeat_add(own->heartbeat, own->generation,
-                         &host->ended_turns[own->script]);
-        own->next = over;
-        over = own;
-    }
-    pthread_mutex_unlock(&host->lock);
-    while (over) {
-        struct aw_host_thread *next = over->next;
-
-        if (over->created)
-            pthread_join(over->thread, NULL);
-        free_thread(over);
-        over = next;
-    }
-}
-
-static void add_thread(struct aw_host *host, struct aw_host_thread *own)
-{
-    pthread_mutex_lock(&host->lock);
-    own->next = host->threads;
-    host->threads = own;
-    pthread_mutex_unlock(&host->lock);
-}
-
-static struct aw_host_thread *new_thread(struct aw_host *host, size_t script,
-                                         uint64_t generation)
-{
-    struct aw_host_thread *own = calloc(1, sizeof(*own));
-
-    if (!own)
-        return NULL;
-    own->host = host;
-    own->script = script;
-    own->generation = generation;
-    own->heartbeat = aw_heartbeat_new(host->config->stall_ns);
-    if (own->heartbeat)
-        return own;
-    free(own);
-    return NULL;
-}
-
 /* Makes the generation known to Python, and starts its thread. 0 or a positive
  * errno, then with what went wrong in Python told. */
 static int start_thread(struct aw_host_thread *own, PyObject *module,
@@ -241,16 +173,13 @@ static int start_thread(struct aw_host_thread *own, PyObject *module,
         module, "create", "nKsN", (Py_ssize_t)own->script,
         (unsigned long long)own->generation, start_names[how],
         aw_heartbeat_callables(own->heartbeat));
-    int error;
 
     if (!made) {
         PyErr_WriteUnraisable(module);
         return ENOMEM;
     }
     Py_DECREF(made);
-    error = pthread_create(&own->thread, NULL, script_main, own);
-    own->created = error == 0;
-    return error;
+    return pthread_create(&own->thread, NULL, script_main, own);
 }
 
 void aw_host_run_script(struct aw_host *host, PyObject *module, size_t script,
@@ -263,15 +192,15 @@ void aw_host_run_script(struct aw_host *host, PyObject *module, size_t script,
     struct aw_host_thread *own;
     int error;
 
-    sweep_threads(host);
-    own = new_thread(host, script, generation);
+    aw_host_threads_sweep(host);
+    own = aw_host_thread_new(host, script, generation);
     error = own ? start_thread(own, module, how) : ENOMEM;
     if (error == 0) {
-        add_thread(host, own);
+        aw_host_threads_add(own);
         return;
     }
     if (own)
-        free_thread(own);
+        aw_host_thread_free(own);
     aw_log(AW_LOG_ERROR, "script %s: cannot start its thread: %s",
            host->config->scripts[script].name, strerror(error));
     snprintf(ended.text, sizeof(ended.text), "cannot start its thread: %s",
@@ -282,16 +211,7 @@ void aw_host_run_script(struct aw_host *host, PyObject *module, size_t script,
 void aw_host_join_scripts(struct aw_host *host)
 {
     Py_BEGIN_ALLOW_THREADS
-    while (host->threads) {
-        struct aw_host_thread *own = host->threads;
-
-        if (own->created)
-            pthread_join(own->thread, NULL);
-        pthread_mutex_lock(&host->lock);
-        host->threads = own->next;
-        pthread_mutex_unlock(&host->lock);
-        free_thread(own);
-    }
+    aw_host_threads_join(host);
     Py_END_ALLOW_THREADS
 }
 

@@ -39,7 +39,6 @@ struct aw_host_thread {
     size_t script;
     uint64_t generation;
     pthread_t thread;
-    bool created;      /* the bridge's */
     _Atomic(int) tid;  /* while it runs; for its stack dump */
     atomic_bool ended; /* it may be joined, and that does not wait */
     struct aw_heartbeat *heartbeat; /* a reference */

@@ -66,6 +66,8 @@ WITHOUT_PYTHON = {
         "heartbeat.h",
         "host.h",
         "host_state.h",
+        "host_threads.c",
+        "host_threads.h",
         "bridge_signal.c",
         "bridge_signal.h",
         "coroutine/completion.c",
