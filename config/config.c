@@ -29,6 +29,7 @@ int aw_config_new(struct aw_config **ret_config)
     config->stop_timeout_s = AW_STOP_TIMEOUT_S;
     config->start_timeout_s = AW_START_TIMEOUT_S;
     config->reload_settle_s = AW_RELOAD_SETTLE_S;
+    config->stall_ms = AW_STALL_MS;
     *ret_config = config;
     return 0;
 }

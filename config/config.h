@@ -17,6 +17,7 @@
 
 #define AW_STOP_GRACE_S   5.0
 #define AW_STOP_TIMEOUT_S 10.0
+#define AW_STALL_MS       1000.0
 
 #define AW_START_TIMEOUT_S 10.0
 #define AW_RELOAD_SETTLE_S 2.0
@@ -63,6 +64,9 @@ struct aw_config {
     char *cwd;          /* that scripts run in, or NULL */
     char *venv;         /* a virtual environment, or NULL */
     char **environment; /* NAME=VALUE, NULL at the end; or NULL */
+    /* A loop that does not come back for so long is told of, and, where
+     * stall_kill_s is not 0, is interrupted. 0: never. */
+    double stall_ms, stall_kill_s;
 };
 
 /* An empty configuration. Returns 0 or -ENOMEM. */

@@ -319,6 +319,8 @@ static int take_settings(struct loader *loader)
         [AW_SETTING_STOP_TIMEOUT] = &config->stop_timeout_s,
         [AW_SETTING_START_TIMEOUT] = &config->start_timeout_s,
         [AW_SETTING_RELOAD_SETTLE] = &config->reload_settle_s,
+        [AW_SETTING_STALL] = &config->stall_ms,
+        [AW_SETTING_STALL_KILL] = &config->stall_kill_s,
     };
 
     for (size_t i = 0; i < AW_SETTING_COUNT; i++) {

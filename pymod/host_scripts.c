@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "devices/queue/log.h"
+#include "pymod/heartbeat_object.h"
+#include "pymod/output_object.h"
 
 static const char *const start_names[] = {
     [AW_HOST_START] = "start",   [AW_HOST_RESTART] = "restart",
@@ -83,7 +85,8 @@ static PyObject *tell_held(PyObject *capsule, PyObject *arguments)
 static PyMethodDef tell_held_method = {"tell_held", tell_held, METH_VARARGS,
                                        NULL};
 
-int aw_host_begin(struct aw_host *host, PyObject *module, int dump_signal)
+int aw_host_begin(struct aw_host *host, PyObject *module, int dump_signal,
+                  int stack_signal)
 {
     const struct aw_host_config *config = host->config;
     PyObject *scripts = describe_scripts(config);
@@ -93,10 +96,10 @@ int aw_host_begin(struct aw_host *host, PyObject *module, int dump_signal)
     PyObject *result = NULL;
 
     if (scripts && tell)
-        result = PyObject_CallMethod(module, "start", "OOdiOz", scripts,
-                                     config->prefix_output ? Py_True : Py_False,
-                                     config->executor_timeout_s, dump_signal,
-                                     tell, config->cwd);
+        result = PyObject_CallMethod(
+            module, "start", "ONdiiiOz", scripts,
+            aw_output_callables(&config->output), config->executor_timeout_s,
+            dump_signal, stack_signal, host->stack_write_fd, tell, config->cwd);
     Py_XDECREF(tell);
     Py_XDECREF(capsule);
     Py_XDECREF(scripts);
@@ -138,6 +141,7 @@ static void *script_main(void *argument)
     sigset_t none;
 
     aw_role_enter(AW_ROLE_SCRIPT);
+    aw_heartbeat_own(own->heartbeat);
     /* The children of a script inherit its mask, and a child that blocks
      * SIGTERM cannot be terminated. */
     sigemptyset(&none);
@@ -166,6 +170,12 @@ static bool is_over(const struct aw_host_thread *own)
            atomic_load_explicit(&own->ended, memory_order_acquire);
 }
 
+static void free_thread(struct aw_host_thread *own)
+{
+    aw_heartbeat_unref(own->heartbeat);
+    free(own);
+}
+
 /* Frees the threads that have ended: their number is that of the scripts, and
  * of what was given up and is blocked. */
 static void sweep_threads(struct aw_host *host)
@@ -181,6 +191,8 @@ static void sweep_threads(struct aw_host *host)
             continue;
         }
         *place = own->next;
+        aw_heartbeat_add(own->heartbeat, own->generation,
+                         &host->ended_turns[own->script]);
         own->next = over;
         over = own;
     }
@@ -190,7 +202,7 @@ static void sweep_threads(struct aw_host *host)
 
         if (over->created)
             pthread_join(over->thread, NULL);
-        free(over);
+        free_thread(over);
         over = next;
     }
 }
@@ -203,26 +215,42 @@ static void add_thread(struct aw_host *host, struct aw_host_thread *own)
     pthread_mutex_unlock(&host->lock);
 }
 
-/* Returns 0 or a positive errno. */
-static int start_thread(struct aw_host *host, size_t script,
-                        uint64_t generation)
+static struct aw_host_thread *new_thread(struct aw_host *host, size_t script,
+                                         uint64_t generation)
 {
     struct aw_host_thread *own = calloc(1, sizeof(*own));
-    int error;
 
     if (!own)
-        return ENOMEM;
+        return NULL;
     own->host = host;
     own->script = script;
     own->generation = generation;
-    error = pthread_create(&own->thread, NULL, script_main, own);
-    if (error != 0) {
-        free(own);
-        return error;
+    own->heartbeat = aw_heartbeat_new(host->config->stall_ns);
+    if (own->heartbeat)
+        return own;
+    free(own);
+    return NULL;
+}
+
+/* Makes the generation known to Python, and starts its thread. 0 or a positive
+ * errno, then with what went wrong in Python told. */
+static int start_thread(struct aw_host_thread *own, PyObject *module,
+                        enum aw_host_start how)
+{
+    PyObject *made = PyObject_CallMethod(
+        module, "create", "nKsN", (Py_ssize_t)own->script,
+        (unsigned long long)own->generation, start_names[how],
+        aw_heartbeat_callables(own->heartbeat));
+    int error;
+
+    if (!made) {
+        PyErr_WriteUnraisable(module);
+        return ENOMEM;
     }
-    own->created = true;
-    add_thread(host, own);
-    return 0;
+    Py_DECREF(made);
+    error = pthread_create(&own->thread, NULL, script_main, own);
+    own->created = error == 0;
+    return error;
 }
 
 void aw_host_run_script(struct aw_host *host, PyObject *module, size_t script,
@@ -232,19 +260,18 @@ void aw_host_run_script(struct aw_host *host, PyObject *module, size_t script,
                                   .script = script,
                                   .generation = generation,
                                   .status = 70};
-    PyObject *made =
-        PyObject_CallMethod(module, "create", "nKs", (Py_ssize_t)script,
-                            (unsigned long long)generation, start_names[how]);
-    int error = ENOMEM;
+    struct aw_host_thread *own;
+    int error;
 
     sweep_threads(host);
-    if (made)
-        error = start_thread(host, script, generation);
-    else
-        PyErr_WriteUnraisable(module);
-    Py_XDECREF(made);
-    if (error == 0)
+    own = new_thread(host, script, generation);
+    error = own ? start_thread(own, module, how) : ENOMEM;
+    if (error == 0) {
+        add_thread(host, own);
         return;
+    }
+    if (own)
+        free_thread(own);
     aw_log(AW_LOG_ERROR, "script %s: cannot start its thread: %s",
            host->config->scripts[script].name, strerror(error));
     snprintf(ended.text, sizeof(ended.text), "cannot start its thread: %s",
@@ -263,7 +290,7 @@ void aw_host_join_scripts(struct aw_host *host)
         pthread_mutex_lock(&host->lock);
         host->threads = own->next;
         pthread_mutex_unlock(&host->lock);
-        free(own);
+        free_thread(own);
     }
     Py_END_ALLOW_THREADS
 }
@@ -289,6 +316,9 @@ static PyObject *serve(const struct aw_host_request *request, PyObject *module)
                                    generation, why_names[request->why],
                                    request->signal,
                                    request->again ? Py_True : Py_False);
+    case AW_REQUEST_INTERRUPT:
+        return PyObject_CallMethod(module, "interrupt", "nK", script,
+                                   generation);
     }
     return Py_NewRef(Py_None);
 }

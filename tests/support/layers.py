@@ -63,6 +63,8 @@ WITHOUT_PYTHON = {
     f"pymod/{name}"
     for name in (
         "control.c",
+        "heartbeat.c",
+        "heartbeat.h",
         "host.h",
         "host_state.h",
         "bridge_signal.c",

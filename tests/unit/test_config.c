@@ -38,6 +38,8 @@ static void test_new_is_empty_with_defaults(void **state)
     assert_int_equal(fixture->config->script_count, 0);
     assert_int_equal((int)fixture->config->stop_grace_s, 5);
     assert_int_equal((int)fixture->config->stop_timeout_s, 10);
+    assert_int_equal((int)fixture->config->stall_ms, 1000);
+    assert_int_equal((int)fixture->config->stall_kill_s, 0);
 }
 
 static void test_add_device_of_a_new_name_is_appended(void **state)

@@ -27,7 +27,7 @@ static void test_load_strange_top_key_lists_those_there_are(void **state)
         state, "\nlogging: on\n",
         ":2: logging: unknown key; there are devices, scripts, "
         "stop_grace_s, stop_timeout_s, start_timeout_s, reload_settle_s, "
-        "environment, cwd, venv, control and metrics");
+        "stall_ms, stall_kill_s, environment, cwd, venv, control and metrics");
 }
 
 static void test_load_unknown_script_key_is_refused(void **state)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
+# Called where a loop comes back from its wait, and where it goes to it.
+Heartbeat = tuple[Callable[[], None], Callable[[], None]]
+
 # Whether the loop that runs on this thread was made known to the stop by us.
 _here = threading.local()
 
@@ -106,6 +109,33 @@ def adapt(loop: asyncio.AbstractEventLoop, script: HostedScript) -> None:
         set_default_executor(executor)
 
 
+def _watch_turns(loop: asyncio.AbstractEventLoop, script: HostedScript) -> bool:
+    """Have the loop tell when it waits; false if it is not one of asyncio's.
+
+    It is the wait itself that tells: a loop that sleeps is not woken for it.
+    """
+    selector = getattr(loop, "_selector", None)
+    if selector is None:
+        return False
+    plain = selector.select
+    if getattr(plain, "_awaitd_script", None) is script:
+        return True
+    awake, asleep = script.awake, script.asleep
+
+    def select(timeout: float | None = None) -> Any:
+        asleep()
+        try:
+            return plain(timeout)
+        finally:
+            awake()
+
+    select._awaitd_script = script  # type: ignore[attr-defined]
+    with contextlib.suppress(AttributeError):
+        selector.select = select
+        return True
+    return False
+
+
 def _watch_running_loops() -> None:
     """See each loop begin and end, of whatever make."""
     set_running_loop = asyncio.events._set_running_loop
@@ -123,7 +153,11 @@ def _watch_running_loops() -> None:
             loop.call_soon(script.now_waits)
             if script.stop.is_here():
                 _here.ours = script.stop.loop_starts(loop)
-        elif getattr(_here, "ours", False):
+                if _watch_turns(loop, script):
+                    script.awake()
+            return
+        script.asleep()
+        if getattr(_here, "ours", False):
             _here.ours = False
             script.stop.loop_stops()
 
