@@ -106,7 +106,7 @@ struct aw_queue {
     struct aw_sums heard; /* evicting: told to that frame, and all before */
     uint64_t superseded;  /* of the store's, counted so far */
     bool damaged;         /* the ring holds what no reader of ours wrote */
-    uint64_t unmeasured;  /* frames given since one was measured; < 16 */
+    uint64_t unmeasured;  /* frames given since one was measured */
 
     /* Both sides. */
     _Alignas(64) _Atomic(struct aw_waker *) armed;

@@ -12,7 +12,7 @@
 
 #include "devices/queue/queue.h"
 
-#define AW_LATENCY_SAMPLE 16u
+#define AW_LATENCY_SAMPLE 64u
 
 /* aw_queue_offer(), and the frame, if it lies in the ring, measured at `now_ns`
  * (CLOCK_MONOTONIC); 0: its moment is not known. */
