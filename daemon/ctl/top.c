@@ -142,7 +142,7 @@ static void draw_queues(const struct picture *then, const struct picture *now,
     static const char *const wide_heads[] = {
         "<device", "<queue", "<script", "in/s", "out/s",
         "pend",    "high",   "depth",   "kern", "over",
-        "other",   "p99",    "p50",     "max",  NULL};
+        "other",   "p50",    "p99",     "max",  NULL};
     const json_t *list = json_object_get(now->queues, "queues");
     const json_t *old = json_object_get(then->queues, "queues");
     bool wide = width == 0 || width >= WIDE;
