@@ -321,6 +321,7 @@ struct aw_queue_report {
     enum aw_overflow overflow; /* its policy */
     uint64_t depth;            /* frames it holds at most; "(earlier)": 0 */
     struct aw_stats stats;
+    struct aw_latency_counts latency[AW_LATENCY_STAGES];
 };
 
 /* Opens a device and starts its reader, with one reference. `config` is only

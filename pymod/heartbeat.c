@@ -36,6 +36,7 @@ static unsigned bucket_of(uint64_t turn_ns)
 static void count(struct aw_heartbeat *heartbeat, uint64_t turn_ns)
 {
     add_one(&heartbeat->turns);
+    store(&heartbeat->busy_ns, load(&heartbeat->busy_ns) + turn_ns);
     add_one(&heartbeat->buckets[bucket_of(turn_ns)]);
     if (heartbeat->stall_ns > 0 && turn_ns >= heartbeat->stall_ns)
         add_one(&heartbeat->stalls);
@@ -107,6 +108,7 @@ void aw_heartbeat_add(const struct aw_heartbeat *heartbeat, uint64_t generation,
     }
     turns->turns += load(&heartbeat->turns);
     turns->stalls += load(&heartbeat->stalls);
+    turns->busy_ns += load(&heartbeat->busy_ns);
     if (longest_ns > turns->longest_ns)
         turns->longest_ns = longest_ns;
     for (unsigned i = 0; i < AW_TURN_BUCKETS; i++)

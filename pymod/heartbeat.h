@@ -24,7 +24,7 @@ struct aw_heartbeat {
     pthread_t owner;
     uint64_t stall_ns;          /* a turn this long is a stall; 0: none is */
     _Atomic(uint64_t) began_ns; /* of the present turn, monotonic; 0: waits */
-    _Atomic(uint64_t) turns, stalls, longest_ns;
+    _Atomic(uint64_t) turns, stalls, longest_ns, busy_ns;
     _Atomic(uint64_t) buckets[AW_TURN_BUCKETS];
 };
 

@@ -118,6 +118,7 @@ struct aw_turns {
     uint64_t turns;      /* those that have ended, as all below */
     uint64_t stalls;     /* of stall_ns or longer */
     uint64_t longest_ns;
+    uint64_t busy_ns; /* of all of them together */
     uint64_t buckets[AW_TURN_BUCKETS];
 };
 

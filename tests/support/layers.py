@@ -44,6 +44,7 @@ OWNERS = {
     "poll.h": ["devices/queue/eventfd.c", "devices/*.c"],
     "sys/eventfd.h": ["devices/queue/eventfd.c"],
     "sys/mman.h": ["devices/queue/memfd.c", "devices/*.c"],
+    "sys/sdt.h": ["devices/queue/probes.h"],
     "dlfcn.h": ["devices/driver_load.c"],
     "zlib.h": ["devices/replay.c"],
     "pcap*": ["devices/packet.c"],
