@@ -38,7 +38,7 @@ static const struct keys *keys_at(const char *around)
     static const struct keys script = {
         script_keys, 4,
         "name, path, args, paths, restart, restart_delay_s, restart_limit, "
-        "restart_interval_s, on_restart and state"};
+        "restart_interval_s, on_restart, state, stall_ms and stall_kill_s"};
     static const struct keys control = {aw_control_keys, AW_CONTROL_KEY_COUNT,
                                         "socket, read_group and admin_group"};
     static const struct keys metrics = {aw_metrics_keys, AW_METRICS_KEY_COUNT,

@@ -162,12 +162,14 @@ static int fill_script(const struct aw_config_script *script,
         .keeps_queues = given->restart != AW_CONFIG_RESTART_NO,
         .flush_backlog = given->flush,
         .state_path = path,
+        .stall_ns = (uint64_t)(given->stall_ms * (double)AW_NS_PER_MS),
     };
     *ret_supervision = (struct aw_supervision){
         .restart = (enum aw_restart)given->restart,
         .delay_s = given->delay_s,
         .limit = given->limit,
         .interval_s = given->interval_s,
+        .stall_kill_ns = (uint64_t)(given->stall_kill_s * (double)AW_NS_PER_S),
     };
     return status;
 }
@@ -223,9 +225,7 @@ static int fill_runtime_config(struct run *run)
                                        : (struct aw_host_output){0},
                  /* After a `finally` that took all of the grace there is still
                   * time for it before the forced end. */
-                 .executor_timeout_s = rest_s > 0 ? rest_s : 0,
-                 .stall_ns =
-                     (uint64_t)(config->stall_ms * (double)AW_NS_PER_MS)},
+                 .executor_timeout_s = rest_s > 0 ? rest_s : 0},
         .supervisor = {.scripts = run->supervisions,
                        .stop_grace_s = config->stop_grace_s,
                        .stop_timeout_s = config->stop_timeout_s,
@@ -234,7 +234,6 @@ static int fill_runtime_config(struct run *run)
         .watch = run->arguments->watch,
         .stop_grace_s = config->stop_grace_s,
         .stop_timeout_s = config->stop_timeout_s,
-        .stall_kill_s = config->stall_kill_s,
     };
     return AW_EXIT_OK;
 }

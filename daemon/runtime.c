@@ -332,13 +332,15 @@ int aw_runtime_new(struct aw_runtime **ret_runtime)
 /* Without it scripts run all the same. */
 static void start_looking(struct aw_runtime *runtime)
 {
-    const struct aw_runtime_config *config = runtime->config;
-    double kill_ns = config->stall_kill_s * (double)AW_NS_PER_S;
+    const struct aw_stall_config config = {
+        .host_config = &runtime->config->host,
+        .supervisor_config = &runtime->config->supervisor,
+        .host = runtime->host,
+        .supervisor = runtime->supervisor,
+    };
     double interval_s;
 
-    if (config->host.stall_ns == 0 ||
-        aw_stall_watch_new(&config->host, runtime->host, (uint64_t)kill_ns,
-                           &runtime->stalls) < 0)
+    if (aw_stall_watch_new(&config, &runtime->stalls) <= 0)
         return;
     interval_s = aw_stall_watch_interval_s(runtime->stalls);
     ev_timer_set(&runtime->look, interval_s, interval_s);

@@ -24,9 +24,6 @@ struct aw_runtime_config {
     bool watch;            /* reload scripts when they are saved */
     double stop_grace_s;   /* from the signal to the second cancel */
     double stop_timeout_s; /* from the signal to the forced end */
-    /* A loop that is blocked for so long is interrupted; after as long again
-     * the process ends, with status 1. 0: never. */
-    double stall_kill_s;
 };
 
 struct aw_outcome {

@@ -11,23 +11,33 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/supervisor.h"
 #include "pymod/host.h"
 
 struct aw_stall_watch;
 
-/* Watches every script of `config`, from config->stall_ns, which must not be 0,
- * on. From kill_ns on, if that is not 0, a blocked script is interrupted. Both
- * the host and its configuration must stay as long. 0 or -ENOMEM. */
-int aw_stall_watch_new(const struct aw_host_config *config,
-                       struct aw_host *host, uint64_t kill_ns,
+/* All of it must stay as long as the watch. */
+struct aw_stall_config {
+    const struct aw_host_config *host_config;
+    const struct aw_supervisor_config *supervisor_config;
+    struct aw_host *host;
+    const struct aw_supervisor *supervisor;
+};
+
+/* Watches every script with a stall_ns; from stall_kill_ns on, if it has one, a
+ * blocked script is interrupted. Returns 1; 0, and makes none, if no script is
+ * to be watched; or -ENOMEM. */
+int aw_stall_watch_new(const struct aw_stall_config *config,
                        struct aw_stall_watch **ret_watch);
 
 /* How often aw_stall_watch_look() is to be called, in seconds. */
 double aw_stall_watch_interval_s(const struct aw_stall_watch *watch);
 
 /* Looks at each script at `now_ns` (CLOCK_MONOTONIC), tells and interrupts.
- * True if one is blocked still although it was interrupted kill_ns ago: its
- * thread cannot be freed, and the process should end. */
+ * True if one is blocked still although it was interrupted stall_kill_ns ago:
+ * its thread cannot be freed, and the process should end. Not for a version
+ * that a reload prepares: that is given up by the reload, and then ignored,
+ * unless it keeps the GIL. */
 bool aw_stall_watch_look(struct aw_stall_watch *watch, uint64_t now_ns)
     AW_ON(main) AW_NO_GIL;
 

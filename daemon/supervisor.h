@@ -30,6 +30,9 @@ struct aw_supervision {
     double delay_s;    /* before the first restart; then twice as long */
     unsigned limit;    /* restarts in `interval_s`; one more: failed. 0: none */
     double interval_s; /* a run as long as this forgets what was before it */
+    /* A loop that is blocked for so long is interrupted; after as long again
+     * the process ends, with status 1. 0: never. */
+    uint64_t stall_kill_ns;
 };
 
 struct aw_supervisor_config {

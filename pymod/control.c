@@ -183,9 +183,18 @@ void aw_host_turns(struct aw_host *host, size_t script,
 {
     pthread_mutex_lock(&host->lock);
     *ret_turns = host->ended_turns[script];
-    for (const struct aw_host_thread *own = host->threads; own; own = own->next)
-        if (own->script == script)
-            aw_heartbeat_add(own->heartbeat, own->generation, ret_turns);
+    for (const struct aw_host_thread *own = host->threads; own;
+         own = own->next) {
+        struct aw_turns before = *ret_turns;
+
+        if (own->script != script)
+            continue;
+        aw_heartbeat_add(own->heartbeat, own->generation, ret_turns);
+        if (own->discarded) {
+            ret_turns->began_ns = before.began_ns;
+            ret_turns->generation = before.generation;
+        }
+    }
     pthread_mutex_unlock(&host->lock);
 }
 

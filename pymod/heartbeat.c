@@ -4,6 +4,10 @@
 
 #include "devices/queue/clock.h"
 
+/* Of a stall, from probe to probe: by so much one may be seen later. */
+#define PROBE_SHARE  4
+#define PROBE_MIN_NS (20 * AW_NS_PER_MS)
+
 static uint64_t load(const _Atomic(uint64_t) *word)
 {
     return atomic_load_explicit(word, memory_order_relaxed);
@@ -85,15 +89,32 @@ void aw_heartbeat_awake(struct aw_heartbeat *heartbeat)
 bool aw_heartbeat_asleep(struct aw_heartbeat *heartbeat)
 {
     uint64_t began_ns;
+    int64_t turn_ns;
 
     if (!is_owner(heartbeat))
         return false;
     began_ns = load(&heartbeat->began_ns);
     if (began_ns == 0)
         return false;
-    count(heartbeat, aw_clock_monotonic_ns() - began_ns);
+    turn_ns = (int64_t)(aw_clock_monotonic_ns() - began_ns);
+    /* Less: a probe's, which is not due yet. */
+    if (turn_ns >= 0)
+        count(heartbeat, (uint64_t)turn_ns);
     store(&heartbeat->began_ns, 0);
     return true;
+}
+
+double aw_heartbeat_probe(struct aw_heartbeat *heartbeat)
+{
+    uint64_t interval_ns = heartbeat->stall_ns / PROBE_SHARE;
+
+    if (!is_owner(heartbeat) || heartbeat->stall_ns == 0)
+        return 0;
+    if (interval_ns < PROBE_MIN_NS)
+        interval_ns = PROBE_MIN_NS;
+    (void)aw_heartbeat_asleep(heartbeat);
+    store(&heartbeat->began_ns, aw_clock_monotonic_ns() + interval_ns);
+    return (double)interval_ns / (double)AW_NS_PER_S;
 }
 
 void aw_heartbeat_add(const struct aw_heartbeat *heartbeat, uint64_t generation,

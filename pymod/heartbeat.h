@@ -22,8 +22,10 @@
 struct aw_heartbeat {
     atomic_uint references;
     pthread_t owner;
-    uint64_t stall_ns;          /* a turn this long is a stall; 0: none is */
-    _Atomic(uint64_t) began_ns; /* of the present turn, monotonic; 0: waits */
+    uint64_t stall_ns; /* a turn this long is a stall; 0: none is */
+    /* Of the present turn, monotonic; 0: it waits. In the future: it waits, and
+     * is then to be back. */
+    _Atomic(uint64_t) began_ns;
     _Atomic(uint64_t) turns, stalls, longest_ns, busy_ns;
     _Atomic(uint64_t) buckets[AW_TURN_BUCKETS];
 };
@@ -46,6 +48,11 @@ void aw_heartbeat_awake(struct aw_heartbeat *heartbeat);
 /* The turn is over and is counted. No effect on other threads, and where no
  * turn is under way: then false. */
 bool aw_heartbeat_asleep(struct aw_heartbeat *heartbeat);
+
+/* For a loop whose waits cannot be seen, called by a timer of it: what it is
+ * late by is a turn. Returns in how many seconds it is to be called again; 0:
+ * not at all, as no stall is looked for. No effect on other threads, and 0. */
+double aw_heartbeat_probe(struct aw_heartbeat *heartbeat);
 
 /* Adds what was counted to `turns`, whose present turn becomes the older one of
  * the two. Any thread; a turn that ends just now may be in some of the numbers

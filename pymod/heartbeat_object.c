@@ -14,6 +14,12 @@ static PyObject *asleep(PyObject *capsule, PyObject *Py_UNUSED(unused))
         aw_heartbeat_asleep(PyCapsule_GetPointer(capsule, capsule_name)));
 }
 
+static PyObject *probe(PyObject *capsule, PyObject *Py_UNUSED(unused))
+{
+    return PyFloat_FromDouble(
+        aw_heartbeat_probe(PyCapsule_GetPointer(capsule, capsule_name)));
+}
+
 static void let_go(PyObject *capsule)
 {
     aw_heartbeat_unref(PyCapsule_GetPointer(capsule, capsule_name));
@@ -25,15 +31,17 @@ PyObject *aw_heartbeat_callables(struct aw_heartbeat *heartbeat)
     static PyMethodDef methods[] = {
         {"awake", awake, METH_NOARGS, NULL},
         {"asleep", asleep, METH_NOARGS, NULL},
+        {"probe", probe, METH_NOARGS, NULL},
     };
     PyObject *capsule = PyCapsule_New(heartbeat, capsule_name, let_go);
-    PyObject *pair;
+    PyObject *three;
 
     if (!capsule)
         return NULL;
     aw_heartbeat_ref(heartbeat);
-    pair = Py_BuildValue("(NN)", PyCFunction_New(&methods[0], capsule),
-                         PyCFunction_New(&methods[1], capsule));
+    three = Py_BuildValue("(NNN)", PyCFunction_New(&methods[0], capsule),
+                          PyCFunction_New(&methods[1], capsule),
+                          PyCFunction_New(&methods[2], capsule));
     Py_DECREF(capsule);
-    return pair;
+    return three;
 }

@@ -6,9 +6,10 @@
 
 #include "pymod/heartbeat.h"
 
-/* The pair (awake, asleep) of callables without arguments, which keep the
- * heartbeat; asleep() tells whether a turn was under way. A new reference, or
- * NULL with an exception. */
+/* The callables (awake, asleep, probe), without arguments, which keep the
+ * heartbeat; asleep() tells whether a turn was under way, probe() in how many
+ * seconds it is to be called again. A new reference, or NULL with an exception.
+ */
 PyObject *aw_heartbeat_callables(struct aw_heartbeat *heartbeat);
 
 #endif

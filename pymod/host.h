@@ -28,6 +28,8 @@ struct aw_host_script {
     bool flush_backlog; /* started again, it finds them empty */
     /* The file that keeps awaitd.script.state, or NULL. */
     const char *state_path;
+    /* A turn of its loop that is as long as this is a stall; 0: none. */
+    uint64_t stall_ns;
 };
 
 /* A line of a script's output. */
@@ -67,8 +69,6 @@ struct aw_host_config {
     /* Seconds that a script's default executor gets to finish its work when
      * the script's runner closes. */
     double executor_timeout_s;
-    /* A turn of a script's loop that is as long as this is a stall; 0: none. */
-    uint64_t stall_ns;
 };
 
 enum aw_host_event_kind {
@@ -167,8 +167,10 @@ void aw_host_cancel(struct aw_host *host, size_t script, uint64_t generation,
                     enum aw_host_why why, int signal, bool again)
     AW_ON(main) AW_NO_GIL;
 
-/* What the loop of a script has done, whoever holds the GIL. Loops that cannot
- * be watched (uvloop's; those of other threads) are not in it. */
+/* What the loop of a script has done, whoever holds the GIL. Loops of other
+ * threads are not in it; of those that cannot be seen to wait (uvloop's) the
+ * turns are what a timer was late by. The present turn is the oldest one of its
+ * generations; of one that was discarded it does not count. */
 void aw_host_turns(struct aw_host *host, size_t script,
                    struct aw_turns *ret_turns) AW_ON(main) AW_NO_GIL;
 

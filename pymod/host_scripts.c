@@ -157,6 +157,8 @@ static void *script_main(void *argument)
     Py_XDECREF(result);
     Py_XDECREF(module);
     PyGILState_Release(state);
+    /* An exception may have come between a loop's end and the word of it. */
+    (void)aw_heartbeat_asleep(own->heartbeat);
     atomic_store_explicit(&own->tid, 0, memory_order_release);
     aw_host_post(host, &event);
     /* Release: the last use of `own`. Partner: is_over(). */
@@ -217,6 +219,19 @@ void aw_host_join_scripts(struct aw_host *host)
 
 /* ---- what main asks for ---- */
 
+/* What is not wanted may be blocked for ever, and is nobody's stall: since this
+ * thread has the GIL, it does not hold it. */
+static void mark_discarded(struct aw_host *host,
+                           const struct aw_host_request *request)
+{
+    pthread_mutex_lock(&host->lock);
+    for (struct aw_host_thread *own = host->threads; own; own = own->next)
+        if (own->script == request->script &&
+            own->generation == request->generation)
+            own->discarded = true;
+    pthread_mutex_unlock(&host->lock);
+}
+
 static PyObject *serve(const struct aw_host_request *request, PyObject *module)
 {
     Py_ssize_t script = (Py_ssize_t)request->script;
@@ -254,6 +269,8 @@ void aw_host_serve_requests(struct aw_host *host, PyObject *module)
         if (!result)
             PyErr_WriteUnraisable(module);
         Py_XDECREF(result);
+        if (request->kind == AW_REQUEST_DISCARD)
+            mark_discarded(host, request);
         if (request->kind == AW_REQUEST_START)
             aw_host_run_script(host, module, request->script,
                                request->generation, request->start);

@@ -39,6 +39,7 @@ struct aw_host_thread {
     size_t script;
     uint64_t generation;
     pthread_t thread;
+    bool discarded;    /* with the host's lock: it is not wanted */
     _Atomic(int) tid;  /* while it runs; for its stack dump */
     atomic_bool ended; /* it may be joined, and that does not wait */
     struct aw_heartbeat *heartbeat; /* a reference */

@@ -12,7 +12,7 @@ struct aw_host_thread *aw_host_thread_new(struct aw_host *host, size_t script,
     own->host = host;
     own->script = script;
     own->generation = generation;
-    own->heartbeat = aw_heartbeat_new(host->config->stall_ns);
+    own->heartbeat = aw_heartbeat_new(host->config->scripts[script].stall_ns);
     if (own->heartbeat)
         return own;
     free(own);

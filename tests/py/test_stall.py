@@ -6,6 +6,7 @@ import signal
 
 import pytest
 from hosted import host  # noqa: F401
+from reloading import Reloading
 
 pytestmark = pytest.mark.daemon
 
@@ -170,3 +171,184 @@ def test_h12_swallowing_loop_is_freed_or_ends_the_process(host):
     process = host.start(blocked_by(BLOCKING["h12-swallowing"]), settings=KILL)
     assert process.finish() in (1, 130)
     assert "in block_here" in process.stderr
+
+
+# ---- loops that wait out of sight ----
+
+
+def on_uvloop(body: str) -> str:
+    pytest.importorskip("uvloop")
+    text = """
+        import asyncio, time, uvloop
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+        def block_here():
+            time.sleep(3600)
+        async def main():
+        BODY
+        asyncio.run(main())
+        """
+    return text.replace("BODY", body.replace("\n", "\n        "))
+
+
+def test_h27_blocked_loop_of_uvloop_is_named_with_its_stack(host):
+    process = host.start(
+        on_uvloop("    await asyncio.sleep(0.2)\n    block_here()"),
+        settings=SOON,
+    )
+    line = told(process)
+    assert "script.py" in line and "in block_here" in line
+    process.kill()
+
+
+def test_h27_loop_of_uvloop_that_blocks_in_its_first_turn_is_named(host):
+    process = host.start(on_uvloop("    block_here()"), settings=SOON)
+    assert "in block_here" in told(process)
+    process.kill()
+
+
+def test_h27_idle_and_busy_loops_of_uvloop_are_no_stall(host):
+    process = host.run(
+        on_uvloop(
+            "    await asyncio.sleep(1.2)\n"
+            "    end = time.monotonic() + 1.2\n"
+            "    while time.monotonic() < end:\n"
+            "        await asyncio.sleep(0)"
+        ),
+        settings="stall_ms: 1000\n",
+    )
+    assert process.stderr == ""
+
+
+# ---- each script has its own ----
+
+
+def test_script_may_have_stall_keys_of_its_own(host, run_daemon):
+    text = "import asyncio, time\nawait asyncio.sleep(0)\ntime.sleep(1.5)\n"
+    for name in ("quiet", "loud"):
+        host.write(f"{name}.py", text)
+    settings = host.write(
+        "awaitd.yaml",
+        """
+        stall_ms: 3600000
+        scripts:
+          - {path: quiet.py}
+          - {path: loud.py, stall_ms: 100, stall_kill_s: 3600}
+        """,
+    )
+    process = run_daemon("run", "-q", "-c", settings)
+    assert "script loud" in told(process)
+    assert process.finish() == 0
+    assert "quiet" not in process.stderr
+
+
+# ---- versions ----
+
+BLOCKS = """
+    import asyncio, awaitd, time
+    from awaitd.devices import bus
+    q = bus.queue(name="q")
+    print("began", awaitd.script.start_reason, flush=True)
+    def block_NAME():
+        BLOCK
+    async def main():
+        block_NAME()
+        await asyncio.Event().wait()
+    asyncio.run(main())
+"""
+
+
+def blocks(name: str, block: str) -> str:
+    return BLOCKS.replace("NAME", name).replace("BLOCK", block)
+
+
+@pytest.fixture
+def under(host, run_daemon) -> Reloading:  # noqa: F811
+    return Reloading(host, run_daemon)
+
+
+def test_script_that_was_interrupted_is_started_again(under):
+    under.start(
+        blocks("it", "while awaitd.script.start_reason == 'start': pass"),
+        keys=", restart: on-failure, restart_delay_s: 0.01, stall_ms: 100, "
+        "stall_kill_s: 0.3",
+    )
+    under.process.line("began start")
+    assert "interrupted" in under.log("blocked for")
+    under.log("ended with status 130, and is started again")
+    under.process.line("began restart")
+    assert under.stop() == 0
+    assert "cannot be freed" not in under.process.stderr
+
+
+def test_version_that_waits_at_its_gate_is_no_stall(under):
+    """The old one takes its time to end, with its loop awake."""
+    under.start("""
+        import asyncio
+        from awaitd.devices import bus
+        q = bus.queue(name="q")
+        print("ready", flush=True)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(1)
+    """, keys=", stall_ms: 100")
+    under.process.line("ready")
+    under.reload("""
+        import asyncio
+        from awaitd.devices import bus
+        await asyncio.sleep(0)
+        q = bus.queue(name="q")
+        print("new", flush=True)
+        await asyncio.Event().wait()
+    """)
+    under.process.line("new")
+    under.log("is reloaded")
+    assert under.stop() == 0
+    assert "is blocked" not in under.process.stderr
+
+
+def test_new_version_that_blocks_before_its_gate_is_told_with_its_stack(under):
+    under.start("""
+        import asyncio
+        def old_turns():
+            return asyncio.sleep(0.001)
+        print("ready", flush=True)
+        while True:
+            await old_turns()
+    """, keys=", stall_ms: 100", top="start_timeout_s: 1\n")
+    under.process.line("ready")
+    under.reload("""
+        import asyncio, time
+        def new_blocks():
+            time.sleep(60)
+        new_blocks()
+        await asyncio.sleep(1)
+    """)
+    assert "in new_blocks" in under.log("its loop is blocked")
+    under.log("reload failed")
+    assert under.stop() == 0
+    assert "old_turns" not in under.process.stderr
+
+
+def test_discarded_version_that_blocks_hides_no_stall_and_ends_nothing(under):
+    """It was given up at start_timeout_s, and sleeps on in its thread."""
+    go = under.path.parent / "go"
+    under.start(f"""
+        import asyncio, pathlib, time
+        def old_blocks():
+            while True: pass
+        print("ready", flush=True)
+        while not pathlib.Path({str(go)!r}).exists():
+            await asyncio.sleep(0.01)
+        old_blocks()
+    """, keys=", stall_ms: 100, stall_kill_s: 0.3",
+        top="start_timeout_s: 0.5\n")
+    under.process.line("ready")
+    under.reload("import time\nimport asyncio\ntime.sleep(60)\nawait asyncio.sleep(0)\n")
+    under.log("its loop is blocked")
+    under.log("reload failed")
+    go.touch()
+    under.log("KeyboardInterrupt")
+    assert under.process.finish() == 130
+    assert "in old_blocks" in under.process.stderr
+    assert "cannot be freed" not in under.process.stderr

@@ -39,7 +39,7 @@ static void test_load_unknown_script_key_is_refused(void **state)
         state, "scripts:\n  - path: a.py\n    priority: 1\n",
         ":3: scripts[0].priority: unknown key; there are name, path, args, "
         "paths, restart, restart_delay_s, restart_limit, restart_interval_s, "
-        "on_restart and state");
+        "on_restart, state, stall_ms and stall_kill_s");
 }
 
 static void test_load_misspelt_option_is_suggested(void **state)

@@ -126,6 +126,49 @@ test_heartbeats_add_up_and_the_older_turn_is_the_present(void **state)
     assert_true(turns.longest_ns >= 2 * AW_NS_PER_S);
 }
 
+static void test_heartbeat_probe_waits_until_it_is_due(void **state)
+{
+    struct aw_heartbeat heartbeat = {.stall_ns = 400 * AW_NS_PER_MS};
+    uint64_t before_ns = aw_clock_monotonic_ns();
+    struct aw_turns turns = {0};
+
+    (void)state;
+    aw_heartbeat_own(&heartbeat);
+    assert_true(aw_heartbeat_probe(&heartbeat) == 0.1);
+    aw_heartbeat_add(&heartbeat, 7, &turns);
+    assert_true(turns.began_ns >= before_ns + 100 * AW_NS_PER_MS);
+    /* Not due: no turn has ended. */
+    assert_true(aw_heartbeat_asleep(&heartbeat));
+    aw_heartbeat_add(&heartbeat, 7, &turns);
+    assert_int_equal(turns.turns, 0);
+}
+
+static void test_heartbeat_probe_that_is_late_was_a_turn(void **state)
+{
+    struct aw_heartbeat heartbeat = {.stall_ns = AW_NS_PER_S};
+    struct aw_turns turns = {0};
+
+    (void)state;
+    aw_heartbeat_own(&heartbeat);
+    aw_heartbeat_probe(&heartbeat);
+    atomic_fetch_sub(&heartbeat.began_ns, 2 * AW_NS_PER_S);
+    aw_heartbeat_probe(&heartbeat);
+    aw_heartbeat_add(&heartbeat, 7, &turns);
+    assert_int_equal(turns.turns, 1);
+    assert_int_equal(turns.stalls, 1);
+    assert_in_range(turns.longest_ns, 1750 * AW_NS_PER_MS, UINT64_MAX);
+}
+
+static void test_heartbeat_without_stalls_is_not_probed(void **state)
+{
+    struct aw_heartbeat heartbeat = {0};
+
+    (void)state;
+    aw_heartbeat_own(&heartbeat);
+    assert_true(aw_heartbeat_probe(&heartbeat) == 0);
+    assert_false(aw_heartbeat_asleep(&heartbeat));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,6 +180,9 @@ int main(void)
         cmocka_unit_test(test_heartbeat_of_another_thread_is_left_alone),
         cmocka_unit_test(
             test_heartbeats_add_up_and_the_older_turn_is_the_present),
+        cmocka_unit_test(test_heartbeat_probe_waits_until_it_is_due),
+        cmocka_unit_test(test_heartbeat_probe_that_is_late_was_a_turn),
+        cmocka_unit_test(test_heartbeat_without_stalls_is_not_probed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

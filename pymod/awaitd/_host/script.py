@@ -59,7 +59,7 @@ class HostedScript(ScriptInfo):
         self._only_changed = reason == "reload" and only_changed
         self._slot = slot
         self._slots = slots
-        self.awake, self.asleep = heartbeat
+        self.awake, self.asleep, self.probe = heartbeat
         self.index = slot.index
         self._gate: Gate | None = None
         self._code: types.CodeType | None = None

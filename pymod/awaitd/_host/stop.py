@@ -100,6 +100,7 @@ class Stop:
         """Interrupt what it does, whether it has a loop or not."""
         self._asked += 1
         self._interrupt()
+
     def interrupt(self) -> None:
         """Its loop does not turn: raise KeyboardInterrupt, once more."""
         if not self.over and self.thread and not self._held:
