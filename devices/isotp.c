@@ -434,6 +434,8 @@ const struct aw_driver aw_isotp_driver = {
     .name = "isotp",
     .main_option = "interface",
     .help = "messages of ISO-TP (ISO 15765-2) over CAN",
+    .late_advice = "see whether the other side answers: a message waits "
+                   "until the one before it is through",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .check = check,

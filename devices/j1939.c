@@ -468,6 +468,8 @@ const struct aw_driver aw_j1939_driver = {
     .name = "j1939",
     .main_option = "interface",
     .help = "messages of SAE J1939 over CAN",
+    .late_advice = "see whether anyone on the bus acknowledges, and whether "
+                   "the other side takes the message before this one",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .check = check,

@@ -513,6 +513,9 @@ const struct aw_driver aw_packet_driver = {
     .name = "packet",
     .main_option = "interface",
     .help = "Ethernet frames of an interface, by AF_PACKET",
+    .late_advice =
+        "send more slowly: the interface takes no more from its send "
+        "buffer (`ip -s link` shows what it does)",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .check = check,

@@ -546,6 +546,9 @@ const struct aw_driver aw_udp_driver = {
     .name = "udp",
     .main_option = "bind",
     .help = "datagrams, by UDP over IPv4 or IPv6",
+    .late_advice =
+        "send more slowly: the interface takes no more from its send "
+        "buffer (`ip -s link` shows what it does)",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .check = check,
