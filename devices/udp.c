@@ -389,6 +389,14 @@ static void free_udp(struct udp *udp)
     free(udp);
 }
 
+static void describe(struct aw_link *link, const struct aw_value *values)
+{
+    link->payload_bytes = HEAD_BYTES + (uint32_t)values[MAX_PAYLOAD].integer;
+    link->kind = AW_KIND_DATAGRAM;
+    link->start = AW_START_OPEN;
+    link->can_send = true;
+}
+
 static int open_udp(struct aw_link *link, const struct aw_value *values,
                     struct aw_error *error)
 {
@@ -408,13 +416,10 @@ static int open_udp(struct aw_link *link, const struct aw_value *values,
         free_udp(udp);
         return result;
     }
+    describe(link, values);
     link->state = udp;
     link->fd = udp->socket->fd;
     link->kept_frames = udp->socket->kept_frames;
-    link->payload_bytes = HEAD_BYTES + udp->max_payload;
-    link->kind = AW_KIND_DATAGRAM;
-    link->start = AW_START_OPEN;
-    link->can_send = true;
     return 0;
 }
 
@@ -552,6 +557,7 @@ const struct aw_driver aw_udp_driver = {
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .check = check,
+    .describe = describe,
     .open = open_udp,
     .read = read_udp,
     .send = send_udp,
