@@ -213,7 +213,7 @@ static void read_values(struct j1939 *j1939, const struct aw_value *values)
     j1939->send_priority = (uint8_t)values[SEND_PRIORITY].integer;
     j1939->set_priority = -1;
     own->can_family = AF_CAN;
-    own->can_ifindex = j1939->net.index;
+    own->can_ifindex = j1939->net.watch.index;
     own->can_addr.j1939.name = J1939_NO_NAME;
     own->can_addr.j1939.addr = J1939_NO_ADDR;
     own->can_addr.j1939.pgn = J1939_NO_PGN;
@@ -243,7 +243,7 @@ static int open_j1939(struct aw_link *link, const struct aw_value *values,
     if (!j1939)
         return aw_error_set(error, ENOMEM, "device %s: out of memory",
                             link->name);
-    j1939->net.watch_fd = -1;
+    j1939->net.watch.fd = -1;
     result = aw_can_net_socket(link->name, CAN_J1939, "can-j1939",
                                &j1939->socket, error);
     if (result == 0)
@@ -363,7 +363,7 @@ static int aux_j1939(struct aw_link *link, struct aw_batch *batch) AW_ON(reader)
     struct j1939 *j1939 = link->state;
     int result = aw_can_net_aux(&j1939->net, link, batch);
 
-    if (result == 0 && j1939->net.up && !j1939->bound)
+    if (result == 0 && link->status.state == AW_LINK_UP && !j1939->bound)
         result = bind_own(j1939);
     return result;
 }
@@ -387,7 +387,7 @@ static union aw_socket_address destination_of(const struct j1939 *j1939,
                                               const struct aw_j1939_head *head)
 {
     union aw_socket_address address = {
-        .can = {.can_family = AF_CAN, .can_ifindex = j1939->net.index}};
+        .can = {.can_family = AF_CAN, .can_ifindex = j1939->net.watch.index}};
 
     address.can.can_addr.j1939.name = head->destination_name;
     address.can.can_addr.j1939.pgn = head->pgn;
@@ -444,7 +444,7 @@ static int send_j1939(struct aw_link *link, struct aw_send *send) AW_ON(reader)
 
     if (frame->kind != AW_KIND_J1939 || frame->length < HEAD_BYTES)
         return -EINVAL;
-    if (!j1939->net.up || !j1939->bound)
+    if (link->status.state != AW_LINK_UP || !j1939->bound)
         return -ENETDOWN;
     memcpy(&head, frame->payload, sizeof(head));
     result = choose_priority(j1939, head.priority);

@@ -202,6 +202,19 @@ def test_link_down_fails_a_message_and_the_way_back_is_open(interface):
     assert asyncio.run(main()) == b"\x42"
 
 
+def test_each_change_of_the_link_is_told(interface):
+    async def main():
+        with open_isotp(interface, ECU, TESTER) as ecu:
+            queue = ecu.queue(events=True)
+            for way in ("down", "up", "down", "up"):
+                ip("link", "set", interface, way)
+            events = [await queue.get(timeout=DEADLINE_S) for _ in range(4)]
+            assert (ecu.state, ecu.carrier) == ("up", True)
+            return [(event.kind, event.value) for event in events]
+
+    assert asyncio.run(main()) == [("link-down", "admin"), ("link-up", 0)] * 2
+
+
 def test_interface_deleted_while_waiting_and_made_anew(interface):
     async def main():
         with (
