@@ -237,7 +237,8 @@ test_can_device_unplugged_while_sending_settles_every_frame(void **state)
     close_device();
 }
 
-/* ---- a flood, and nonsense ---- */
+/* ---- a flood, and nonsense (a flood of seconds: tests/guest/test_floods.py)
+ * ---- */
 
 /* Ids with any flags, lengths that they do not go with, and data at random. */
 static void test_can_device_takes_any_nonsense_of_the_bus(void **state)
