@@ -83,7 +83,9 @@ int aw_can_net_open(struct aw_can_net *net, struct aw_link *link,
         return aw_can_find_missing(link->name, net->interface, error);
     if (result < 0)
         return aw_error_set(error, -result,
-                            "device %s: cannot watch interface %s: %s",
+                            "device %s: cannot watch interface %s: %s (under "
+                            "systemd, RestrictAddressFamilies= must allow "
+                            "AF_NETLINK)",
                             link->name, net->interface, strerror(-result));
     link->aux_fd = net->watch.fd;
     (void)aw_channels_index(link->channels, net->interface);

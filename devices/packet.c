@@ -348,7 +348,9 @@ static int watch(struct packet *packet, struct aw_link *link, const char *name,
 
     if (result < 0)
         return aw_error_set(error, -result,
-                            "device %s: cannot watch interface %s: %s",
+                            "device %s: cannot watch interface %s: %s (under "
+                            "systemd, RestrictAddressFamilies= must allow "
+                            "AF_NETLINK)",
                             link->name, name, strerror(-result));
     if (link->status.state == AW_LINK_DOWN)
         aw_log(AW_LOG_WARNING,

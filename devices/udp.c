@@ -250,8 +250,11 @@ static int explain_bind(const struct aw_link *link, const char *bind_text,
     else if (code == ENODEV)
         remedy = ": there is no such `interface` (`ip link` lists them)";
     else if (code == EAFNOSUPPORT)
-        remedy = ": this machine has no IPv6, or RestrictAddressFamilies= "
-                 "does not allow it";
+        remedy = ": under systemd, RestrictAddressFamilies= must allow "
+                 "AF_INET, and AF_INET6 for IPv6, which this machine may lack";
+    else if (code == EPERM)
+        remedy = ": a security module or a seccomp filter refuses (no "
+                 "capability is needed for it)";
     return aw_error_set(error, code, "device %s: cannot bind %s: %s%s",
                         link->name, bind_text, strerror(code), remedy);
 }

@@ -237,8 +237,7 @@ test_can_device_unplugged_while_sending_settles_every_frame(void **state)
     close_device();
 }
 
-/* ---- a flood, and nonsense (a flood of seconds: tests/guest/test_floods.py)
- * ---- */
+/* ---- a flood, and nonsense ---- */
 
 /* Ids with any flags, lengths that they do not go with, and data at random. */
 static void test_can_device_takes_any_nonsense_of_the_bus(void **state)
@@ -272,6 +271,7 @@ static void test_can_device_takes_any_nonsense_of_the_bus(void **state)
     close_device();
 }
 
+/* One of seconds, beside a real script, is in tests/guest/test_floods.py. */
 static void
 test_can_device_flood_beside_a_stalled_script_is_accounted(void **state)
 {
