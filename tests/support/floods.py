@@ -132,6 +132,7 @@ def run(run_daemon: Any, folder: Path, **floods: Flood) -> dict[str, Outcome]:
         deadline_s=FLOOD_S + 150,
     )
     assert process.finish() == 0, process.stdout + process.stderr
+    print(process.stderr)  # its ledger
     found = json.loads(process.stdout)
     return {
         device["name"]: Outcome(
