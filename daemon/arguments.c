@@ -8,6 +8,7 @@
 enum {
     OPTION_STATS_JSON = 256,
     OPTION_FAIL_ON_DROP,
+    OPTION_SERVICE,
     OPTION_JSON,
     OPTION_ROOT,
 };
@@ -22,6 +23,7 @@ static const struct option long_options[] = {
     {"quiet", no_argument, NULL, 'q'},
     {"stats-json", required_argument, NULL, OPTION_STATS_JSON},
     {"fail-on-drop", no_argument, NULL, OPTION_FAIL_ON_DROP},
+    {"service", no_argument, NULL, OPTION_SERVICE},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -61,6 +63,9 @@ static void take_option(int found, struct aw_arguments *arguments)
         break;
     case OPTION_FAIL_ON_DROP:
         arguments->fail_on_drop = true;
+        break;
+    case OPTION_SERVICE:
+        arguments->service = true;
         break;
     default:
         break;

@@ -34,6 +34,7 @@ struct aw_arguments {
     bool json;              /* devices --json */
     bool quiet;
     bool fail_on_drop;
+    bool service; /* run --service: nobody sits in front of it */
 };
 
 /* Returns 0, -EINVAL with a sentence, or -ENOMEM. One thread at a time: getopt

@@ -53,6 +53,9 @@ static const char run_options[] =
     "  -q, --quiet              no line at the start, no ledger at the end\n"
     "      --stats-json FILE    the ledger as JSON at the end; - for stdout\n"
     "      --fail-on-drop       exit with 75 if a queue lost a frame\n"
+    "      --service            as a unit of systemd runs it: a missing device "
+    "is\n"
+    "                           waited for, unless it says `required: yes`\n"
     "  -h, --help               this\n";
 
 static const char run_endings[] =
