@@ -8,6 +8,7 @@
 enum {
     OPTION_STATS_JSON = 256,
     OPTION_FAIL_ON_DROP,
+    OPTION_SERVICE,
     OPTION_JSON,
     OPTION_ROOT,
     OPTION_SOCKET,
@@ -26,6 +27,7 @@ static const struct option long_options[] = {
     {"fail-on-drop", no_argument, NULL, OPTION_FAIL_ON_DROP},
     {"socket", required_argument, NULL, OPTION_SOCKET},
     {"watch", no_argument, NULL, OPTION_WATCH},
+    {"service", no_argument, NULL, OPTION_SERVICE},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -71,6 +73,9 @@ static void take_option(int found, struct aw_arguments *arguments)
         break;
     case OPTION_SOCKET:
         arguments->socket_path = optarg;
+        break;
+    case OPTION_SERVICE:
+        arguments->service = true;
         break;
     default:
         break;

@@ -36,6 +36,7 @@ struct aw_arguments {
     bool quiet;
     bool watch; /* --watch */
     bool fail_on_drop;
+    bool service; /* run --service: nobody sits in front of it */
 };
 
 /* Returns 0, -EINVAL with a sentence, or -ENOMEM. One thread at a time: getopt

@@ -104,10 +104,29 @@ static int refuse_device(const char *name, int result,
     return result == -ENOMEM ? AW_EXIT_INTERNAL : AW_EXIT_UNAVAILABLE;
 }
 
+/* Who starts a program by hand is there to be told that a device is missing. A
+ * service starts with the machine, and may well be the first. Returns 0 or
+ * -ENOMEM. */
+static int wait_for_missing(const struct aw_config *config)
+{
+    struct aw_error error;
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < config->device_count; i++) {
+        struct aw_device_config *device = config->devices[i];
+
+        if (!device->common[AW_COMMON_REQUIRED].set)
+            result = aw_device_config_set(device, "required", "no", &error);
+    }
+    return result;
+}
+
 static int open_devices(struct run *run)
 {
     const struct aw_config *config = run->config;
 
+    if (run->arguments->service && wait_for_missing(config) < 0)
+        return AW_EXIT_INTERNAL;
     run->devices = calloc(config->device_count + 1, sizeof(*run->devices));
     if (!run->devices)
         return AW_EXIT_INTERNAL;
