@@ -106,7 +106,9 @@ struct aw_queue {
     struct aw_sums heard; /* evicting: told to that frame, and all before */
     uint64_t superseded;  /* of the store's, counted so far */
     bool damaged;         /* the ring holds what no reader of ours wrote */
-    uint64_t unmeasured;  /* frames given since one was measured */
+    uint64_t unmeasured;  /* frames given since one was measured, */
+    uint64_t measured_ns; /* which was at that time (CLOCK_MONOTONIC); */
+    uint64_t measure_at;  /* and how many there may be before the next is */
 
     /* Both sides. */
     _Alignas(64) _Atomic(struct aw_waker *) armed;

@@ -25,24 +25,37 @@ void aw_queue_offer_at(struct aw_queue *queue, const struct aw_frame *frame,
         aw_latency_add_unplaced(latency, 1);
 }
 
+/* The more often the clock would be read, the less often it is. */
+static void adapt(struct aw_queue *queue, uint64_t now_ns)
+{
+    uint64_t took_ns = now_ns - queue->measured_ns;
+
+    queue->measured_ns = now_ns;
+    if (took_ns > queue->unmeasured * AW_LATENCY_FAST_NS)
+        queue->measure_at = 0;
+    else if (queue->measure_at < AW_LATENCY_SAMPLE - 1)
+        queue->measure_at = 2 * queue->measure_at + 1;
+}
+
 void aw_queue_measure_given(struct aw_queue *queue,
-                            const struct aw_claim *claim, bool woken)
+                            const struct aw_claim *claim)
 {
     struct aw_latency *latency =
         &queue->ring.shared->latency[AW_LATENCY_SCRIPT];
-    const struct aw_ring *ring = &queue->ring;
     uint64_t now_ns = aw_clock_monotonic_ns();
-    uint64_t end = claim->index + claim->count;
-    uint64_t index = claim->index + woken;
-    uint64_t more = AW_LATENCY_SAMPLE - queue->unmeasured;
+    uint64_t before = queue->unmeasured - claim->count;
 
-    if (woken)
-        note(latency, aw_ring_slot(ring, claim->index), now_ns, 1);
-    for (; end - index >= more; more = AW_LATENCY_SAMPLE) {
-        index += more;
-        note(latency, aw_ring_slot(ring, index - 1), now_ns, AW_LATENCY_SAMPLE);
+    adapt(queue, now_ns);
+    for (uint64_t i = 0; i < claim->count; i += AW_LATENCY_SAMPLE) {
+        uint64_t weight = claim->count - i;
+
+        if (weight > AW_LATENCY_SAMPLE)
+            weight = AW_LATENCY_SAMPLE;
+        note(latency, aw_ring_slot(&queue->ring, claim->index + i), now_ns,
+             before + weight);
+        before = 0;
     }
-    queue->unmeasured = AW_LATENCY_SAMPLE - more + (end - index);
+    queue->unmeasured = 0;
 }
 
 void aw_queue_latency(const struct aw_queue *queue,

@@ -6,6 +6,21 @@
 
 #define MINUTE_NS (60 * AW_NS_PER_S)
 
+/* The time, and how it goes by: with each look at it, and with each frame. */
+static uint64_t clock_now_ns = MINUTE_NS;
+static uint64_t looks;
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ret_now);
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ret_now)
+{
+    (void)clock;
+    looks++;
+    ret_now->tv_sec = (time_t)(clock_now_ns / AW_NS_PER_S);
+    ret_now->tv_nsec = (long)(clock_now_ns % AW_NS_PER_S);
+    return 0;
+}
+
 /* Its moment is `from_ns`, its stamp of that kind. */
 static void offer_made(struct aw_queue *queue, uint32_t id, uint64_t from_ns,
                        enum aw_stamp stamp, uint64_t now_ns)
@@ -19,11 +34,11 @@ static void offer_made(struct aw_queue *queue, uint32_t id, uint64_t from_ns,
     aw_queue_offer_at(queue, frame, now_ns);
 }
 
-/* Frames that the consumer finds, `ns` old by and large. */
+/* Frames of this moment for the consumer, not measured. */
 static void fill(struct aw_queue *queue, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
-        offer_made(queue, i, aw_clock_monotonic_ns(), AW_STAMP_OWN, 0);
+        offer_made(queue, i, clock_now_ns, AW_STAMP_OWN, 0);
     publish(queue);
 }
 
@@ -33,6 +48,20 @@ static void give(struct aw_queue *queue, uint64_t count, bool woken)
 
     aw_queue_note_given(queue, &claim, woken);
     aw_queue_release(queue, &claim);
+}
+
+/* One by one, each `each_ns` after the one before. Returns how often the clock
+ * was looked at. */
+static uint64_t give_each(struct aw_queue *queue, uint64_t count,
+                          uint64_t each_ns)
+{
+    uint64_t before = looks;
+
+    for (uint64_t i = 0; i < count; i++) {
+        clock_now_ns += each_ns;
+        give(queue, 1, false);
+    }
+    return looks - before;
 }
 
 static struct aw_latency_counts latency_of(const struct aw_queue *queue,
@@ -109,69 +138,84 @@ static void test_queue_latency_of_unknown_moments_is_unplaced(void **state)
 
 static void test_queue_latency_that_a_wake_brought_is_measured(void **state)
 {
-    struct aw_queue *queue = new_queue(8);
+    struct aw_queue *queue = new_queue(128);
+    uint64_t before = looks;
 
     (void)state;
-    fill(queue, 3);
-    give(queue, 1, true);
-    assert_int_equal(given(queue), 1);
-    give(queue, 1, false);
-    assert_int_equal(given(queue), 1);
-    give(queue, 1, true);
-    assert_int_equal(given(queue), 2);
-    aw_queue_unref(queue);
-}
-
-static void test_queue_latency_is_measured_once_for_64_frames(void **state)
-{
-    struct aw_queue *queue = new_queue(256);
-
-    (void)state;
-    fill(queue, 256);
-    for (int i = 1; i <= 256; i++) {
-        give(queue, 1, false);
-        assert_int_equal(given(queue), i / 64 * 64);
+    fill(queue, 100);
+    for (uint64_t i = 1; i <= 100; i++) {
+        give(queue, 1, true);
+        assert_int_equal(given(queue), i);
     }
+    assert_int_equal(looks - before, 100);
     aw_queue_unref(queue);
 }
 
-/* However they are taken, of 64 that nobody slept for one is measured. */
+static void test_queue_latency_of_slow_scripts_is_of_each_frame(void **state)
+{
+    struct aw_queue *queue = new_queue(128);
+
+    (void)state;
+    fill(queue, 100);
+    assert_int_equal(give_each(queue, 100, AW_LATENCY_FAST_NS + 1), 100);
+    assert_int_equal(given(queue), 100);
+    aw_queue_unref(queue);
+}
+
+static void test_queue_latency_of_fast_ones_is_of_one_in_64(void **state)
+{
+    struct aw_queue *queue = new_queue(2048);
+
+    (void)state;
+    fill(queue, 1300);
+    /* The first, and one of 1, 2, 4, 8, 16, 32, 64. */
+    assert_int_equal(give_each(queue, 128, AW_LATENCY_FAST_NS), 8);
+    assert_int_equal(given(queue), 128);
+    assert_int_equal(give_each(queue, 640, AW_LATENCY_FAST_NS), 10);
+    assert_int_equal(given(queue), 768);
+    /* It slows down, which shows when the next is due. */
+    assert_int_equal(give_each(queue, 63, AW_NS_PER_S), 0);
+    assert_int_equal(give_each(queue, 100, AW_NS_PER_S), 100);
+    assert_int_equal(given(queue), 768 + 163);
+    aw_queue_unref(queue);
+}
+
+/* However frames are taken, what is measured counts for all of them. */
 static void test_queue_latency_counts_batches_frame_by_frame(void **state)
 {
-    static const struct {
-        uint64_t count;
-        bool woken;
-        uint64_t given;
-    } steps[] = {
-        {63, false, 0},    {2, false, 64},  {62, false, 64}, {1, false, 128},
-        {200, false, 320}, {57, true, 385}, {65, true, 450},
-    };
+    static const uint64_t counts[] = {200, 1, 64, 65, 5, 128};
     struct aw_queue *queue = new_queue(512);
+    struct aw_latency_counts latency;
+    uint64_t sum = 0, before = looks;
 
     (void)state;
-    fill(queue, 512);
-    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        give(queue, steps[i].count, steps[i].woken);
-        assert_int_equal(given(queue), steps[i].given);
+    fill(queue, 500);
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        give(queue, counts[i], true);
+        sum += counts[i];
+        assert_int_equal(given(queue), sum);
     }
+    assert_int_equal(looks - before, 6);
+    latency = latency_of(queue, AW_LATENCY_SCRIPT);
+    assert_int_equal(latency.sum_ns, 0);
     aw_queue_unref(queue);
 }
 
-static void test_queue_latency_of_a_wake_is_that_of_its_first(void **state)
+static void test_queue_latency_of_a_batch_is_that_of_its_64ths(void **state)
 {
-    uint64_t now_ns = aw_clock_monotonic_ns();
-    struct aw_queue *queue = new_queue(8);
-    struct aw_latency_counts counts;
+    struct aw_queue *queue = new_queue(512);
+    struct aw_latency_counts latency;
 
     (void)state;
-    /* Made at the beginning of time, as far as the clock tells. */
-    offer_made(queue, 1, 0, AW_STAMP_OWN, 0);
-    offer_made(queue, 2, now_ns, AW_STAMP_OWN, 0);
+    for (uint32_t i = 0; i < 130; i++)
+        offer_made(queue, i, i % 64 ? 0 : clock_now_ns - i, AW_STAMP_OWN, 0);
     publish(queue);
-    give(queue, 2, true);
-    counts = latency_of(queue, AW_LATENCY_SCRIPT);
-    assert_true(counts.max_ns >= now_ns);
-    assert_int_equal(aw_latency_total(&counts), 1);
+    give(queue, 130, true);
+    latency = latency_of(queue, AW_LATENCY_SCRIPT);
+    assert_int_equal(latency.counts[0], 64);
+    assert_int_equal(latency.counts[aw_latency_bucket(64)], 64);
+    assert_int_equal(latency.counts[aw_latency_bucket(128)], 2);
+    assert_int_equal(latency.max_ns, 128);
     aw_queue_unref(queue);
 }
 
@@ -202,6 +246,7 @@ static void test_queue_latency_goes_on_with_the_next_queue(void **state)
     offer_made(old, 2, 0, AW_STAMP_OWN, MINUTE_NS);
     publish(old);
     give(old, 1, true);
+    aw_role_assume(&aw_role_reader);
     aw_queue_succeed(queue, old);
     counts = latency_of(queue, AW_LATENCY_RING);
     /* The one that pends was in a ring before. */
@@ -221,9 +266,10 @@ int main(void)
         cmocka_unit_test(test_queue_latency_is_of_frames_in_the_ring_alone),
         cmocka_unit_test(test_queue_latency_of_unknown_moments_is_unplaced),
         cmocka_unit_test(test_queue_latency_that_a_wake_brought_is_measured),
-        cmocka_unit_test(test_queue_latency_is_measured_once_for_64_frames),
+        cmocka_unit_test(test_queue_latency_of_slow_scripts_is_of_each_frame),
+        cmocka_unit_test(test_queue_latency_of_fast_ones_is_of_one_in_64),
         cmocka_unit_test(test_queue_latency_counts_batches_frame_by_frame),
-        cmocka_unit_test(test_queue_latency_of_a_wake_is_that_of_its_first),
+        cmocka_unit_test(test_queue_latency_of_a_batch_is_that_of_its_64ths),
         cmocka_unit_test(test_queue_latency_given_by_hardware_is_unplaced),
         cmocka_unit_test(test_queue_latency_goes_on_with_the_next_queue),
     };
