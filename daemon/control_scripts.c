@@ -9,6 +9,7 @@
 #include "daemon/control_internal.h"
 #include "daemon/json_text.h"
 #include "daemon/supervisor.h"
+#include "devices/queue/clock.h"
 
 #define ASKINGS_MAX 64
 
@@ -33,10 +34,38 @@ supervisor_of(const struct aw_control_request *request) AW_ON(main)
 
 /* ---- how they are ---- */
 
-static json_t *status_json(const struct aw_script_status *status)
+static json_t *histogram_json(const struct aw_turns *turns)
+{
+    json_t *buckets = json_array();
+
+    for (unsigned i = 0; i < AW_TURN_BUCKETS; i++)
+        if (turns->buckets[i] > 0)
+            json_array_append_new(
+                buckets, json_pack("{s:I, s:o}", "from_us",
+                                   (json_int_t)(i == 0 ? 0 : UINT64_C(1) << i),
+                                   "count", aw_json_count(turns->buckets[i])));
+    return buckets;
+}
+
+static json_t *turns_json(const struct aw_turns *turns)
+{
+    uint64_t now_ns = aw_clock_monotonic_ns();
+    uint64_t began_ns = turns->began_ns;
+    uint64_t present_ns = began_ns && began_ns < now_ns ? now_ns - began_ns : 0;
+
+    return json_pack(
+        "{s:I, s:I, s:I, s:I, s:o}", "count", (json_int_t)turns->turns,
+        "stalls", (json_int_t)turns->stalls, "longest_ns",
+        (json_int_t)turns->longest_ns, "present_ns", (json_int_t)present_ns,
+        "histogram", histogram_json(turns));
+}
+
+static json_t *status_json(const struct aw_script_status *status,
+                           const struct aw_turns *turns)
 {
     return json_pack(
-        "{s:o, s:o, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:i, s:f, s:f, s:o}",
+        "{s:o, s:o, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:i, s:f, s:f, s:o,"
+        " s:I, s:o}",
         "name", aw_json_text(status->name), "path", aw_json_text(status->path),
         "state", aw_script_state_name(status->state), "reloading",
         (int)status->reloading, "stopping", (int)status->stopping, "generation",
@@ -44,7 +73,9 @@ static json_t *status_json(const struct aw_script_status *status)
         (json_int_t)status->restarts, "reloads", (json_int_t)status->reloads,
         "failed_reloads", (json_int_t)status->failed_reloads, "exit_status",
         status->exit_status, "since_s", status->since_s, "wait_s",
-        status->wait_s, "last_error", aw_json_text(status->last_error));
+        status->wait_s, "last_error", aw_json_text(status->last_error),
+        "dropped_lines", (json_int_t)status->dropped_lines, "turns",
+        turns_json(turns));
 }
 
 void aw_control_scripts(struct aw_control_request *request)
@@ -57,9 +88,11 @@ void aw_control_scripts(struct aw_control_request *request)
     scripts = json_array();
     for (size_t i = 0; i < aw_supervisor_count(supervisor); i++) {
         struct aw_script_status status;
+        struct aw_turns turns;
 
         aw_supervisor_status(supervisor, i, &status);
-        json_array_append_new(scripts, status_json(&status));
+        aw_supervisor_turns(supervisor, i, &turns);
+        json_array_append_new(scripts, status_json(&status, &turns));
     }
     aw_control_answer(request->client, request->id,
                       json_pack("{s:o}", "scripts", scripts));

@@ -40,6 +40,7 @@ void aw_supervisor_status(const struct aw_supervisor *supervisor, size_t index,
                           struct aw_script_status *ret_status)
 {
     const struct aw_supervised *script = &supervisor->scripts[index];
+    const struct aw_host_output *output = &supervisor->host_config->output;
 
     *ret_status = (struct aw_script_status){
         .name = supervisor->host_config->scripts[index].name,
@@ -54,11 +55,19 @@ void aw_supervisor_status(const struct aw_supervisor *supervisor, size_t index,
         .exit_status = script->exit_status,
         .since_s = ev_now(supervisor->loop) - script->since_s,
         .last_error = script->last_error,
+        .dropped_lines =
+            output->dropped ? output->dropped(output->context, index) : 0,
     };
     if (script->state == AW_SCRIPT_BACKING_OFF &&
         ev_is_active(&script->backoff))
         ret_status->wait_s = ev_timer_remaining(
             supervisor->loop, (ev_timer *)(uintptr_t)&script->backoff);
+}
+
+void aw_supervisor_turns(const struct aw_supervisor *supervisor, size_t script,
+                         struct aw_turns *ret_turns)
+{
+    aw_host_turns(supervisor->host, script, ret_turns);
 }
 
 int aw_supervisor_exit_status(const struct aw_supervisor *supervisor)

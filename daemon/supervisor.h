@@ -63,9 +63,10 @@ struct aw_script_status {
     uint64_t restarts;   /* by its policy */
     uint64_t reloads;    /* that succeeded */
     uint64_t failed_reloads;
-    int exit_status; /* of the last end, or -1: none yet */
-    double since_s;  /* seconds in this state */
-    double wait_s;   /* backing off: seconds left; else 0 */
+    int exit_status;        /* of the last end, or -1: none yet */
+    double since_s;         /* seconds in this state */
+    double wait_s;          /* backing off: seconds left; else 0 */
+    uint64_t dropped_lines; /* of its output, by all its versions */
     const char
         *last_error; /* FILE:LINE: what the last end or reload said; "" */
 };
@@ -100,6 +101,10 @@ int aw_supervisor_find(const struct aw_supervisor *supervisor, const char *name)
 void aw_supervisor_status(const struct aw_supervisor *supervisor, size_t script,
                           struct aw_script_status *ret_status)
     AW_ON(main) AW_NO_GIL;
+
+/* What its loop has done, over all versions: see aw_host_turns(). */
+void aw_supervisor_turns(const struct aw_supervisor *supervisor, size_t script,
+                         struct aw_turns *ret_turns) AW_ON(main) AW_NO_GIL;
 
 /* Puts a new version in the place of the one that runs, or starts one that does
  * not run. Requests that come while one is being served share the next. Answers

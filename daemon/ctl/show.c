@@ -122,6 +122,8 @@ void aw_ctl_show_scripts(const json_t *result)
         {"reloads", "reloads"},
         {"failed reloads", "failed_reloads"},
         {"exit", "exit_status"},
+        {"stalls", "turns.stalls"},
+        {"lines lost", "dropped_lines"},
         {"<last error", "last_error"},
         {NULL, NULL},
     };
