@@ -1,6 +1,8 @@
 #include "daemon/run.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +23,8 @@
 #include "devices/queue/clock.h"
 #include "devices/queue/log.h"
 
-#define OUTPUT_TIMEOUT_S 1.0 /* for the last lines of scripts */
+#define OUTPUT_TIMEOUT_S  1.0  /* for the last lines of scripts */
+#define LEDGER_TIMEOUT_MS 1000 /* for the reader of the ledger */
 
 struct run {
     const struct aw_arguments *arguments;
@@ -31,6 +34,7 @@ struct run {
     struct aw_log_ring *log;
     struct aw_control *control;
     struct aw_output *output;   /* NULL: scripts write for themselves */
+    uint64_t dropped_lines;     /* of theirs, known at the end */
     struct aw_device **devices; /* opened so far, in the order of config */
     size_t device_count;
     struct aw_host_script *scripts;
@@ -368,7 +372,24 @@ static void announce(const struct aw_config *config)
 
 /* ---- after ---- */
 
-/* In one write, so that the table stays whole. */
+/* In one write where that is possible, so that the table stays whole; and not
+ * for ever into a pipe that nobody reads: what poll() says has room takes
+ * PIPE_BUF bytes at once. */
+static void write_patiently(const char *text, size_t length)
+{
+    struct pollfd place = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    while (length > 0 && poll(&place, 1, LEDGER_TIMEOUT_MS) != 0) {
+        size_t most = length < PIPE_BUF ? length : PIPE_BUF;
+        ssize_t written = write(STDERR_FILENO, text, most);
+
+        if (written < 0 && errno != EINTR && errno != EAGAIN)
+            return;
+        text += written > 0 ? written : 0;
+        length -= written > 0 ? (size_t)written : 0;
+    }
+}
+
 static void print_ledger(const struct aw_report *report)
 {
     char *text = NULL;
@@ -380,7 +401,7 @@ static void print_ledger(const struct aw_report *report)
     fputs("awaitd: ledger\n", to);
     aw_ledger_table_write(report, to);
     fclose(to);
-    fwrite(text, 1, length, stderr);
+    write_patiently(text, length);
     free(text);
 }
 
@@ -393,6 +414,7 @@ static int settle(struct run *run, int status) AW_ON(main) AW_NO_GIL
         aw_log(AW_LOG_ERROR, "not enough memory for the ledger");
         return AW_EXIT_INTERNAL;
     }
+    report.dropped_lines = run->dropped_lines;
     if (status == AW_EXIT_OK && run->arguments->fail_on_drop &&
         !(aw_report_lossless(&report) && aw_report_exact(&report)))
         status = AW_EXIT_LOSS;
@@ -413,12 +435,16 @@ static int settle(struct run *run, int status) AW_ON(main) AW_NO_GIL
 static bool stop_output(struct run *run, bool abandoned)
 {
     struct aw_output *output = run->output;
+    const struct aw_host_output *host = &run->runtime_config.host.output;
+    bool stuck = output && !host->drain(host->context, OUTPUT_TIMEOUT_S);
 
-    if (output && abandoned) {
-        struct aw_host_output host = aw_output_for_host(output);
-
-        return !host.drain(host.context, OUTPUT_TIMEOUT_S);
-    }
+    if (output)
+        run->dropped_lines = aw_output_lost(output, stuck);
+    if (stuck)
+        aw_log(AW_LOG_WARNING, "%llu lines of output lost: nobody reads them",
+               (unsigned long long)run->dropped_lines);
+    if (stuck || abandoned)
+        return stuck;
     run->output = NULL;
     return aw_output_stop(output, OUTPUT_TIMEOUT_S);
 }

@@ -44,13 +44,16 @@ struct aw_host_line {
     size_t cut; /* bytes behind it that are left out */
 };
 
-/* Where the lines go. Both are called on scripts' threads and on the bridge. */
+/* Where the lines go. All are called on scripts' threads and on the bridge;
+ * `dropped` on any thread. */
 struct aw_host_output {
     /* Takes a copy; called with the GIL, and so by one thread at a time; must
      * not block. 0, or -EPIPE when nobody reads that stream any more. */
     int (*put)(void *context, const struct aw_host_line *line);
     /* Without the GIL: waits until all is written; false at the timeout. */
     bool (*drain)(void *context, double timeout_s);
+    /* Lines of that script that were not written, and will not be. */
+    uint64_t (*dropped)(void *context, size_t script);
     void *context;
     bool located; /* `file` and `line` are wanted */
 };

@@ -41,7 +41,12 @@ LEAF_HEADERS = {
 
 # Headers that belong to one place: where they may stand.
 OWNERS = {
-    "poll.h": ["devices/queue/eventfd.c", "devices/*.c"],
+    "poll.h": [
+        "devices/queue/eventfd.c",
+        "devices/queue/log.c",
+        "devices/*.c",
+        "daemon/run.c",
+    ],
     "sys/eventfd.h": ["devices/queue/eventfd.c"],
     "sys/mman.h": ["devices/queue/memfd.c", "devices/*.c"],
     "sys/sdt.h": ["devices/queue/probes.h"],

@@ -220,7 +220,7 @@ class HostedScript(ScriptInfo):
         if os.getpid() != self._process:
             # A child made by os.fork has come to its end, and is no daemon.
             atexit._run_exitfuncs()
-            output.finish(self.index)
+            output.finish(self)
             os._exit(status)
         self._ended = True
         for periodic in list(self._periodic):
@@ -237,7 +237,7 @@ class HostedScript(ScriptInfo):
         self._kept.clear()
         self._slot.save_state()
         release_held(self._slots)
-        output.finish(self.index)
+        output.finish(self)
 
     def forget(self) -> None:
         """The version has ended: nothing keeps its code and data alive."""
