@@ -10,6 +10,7 @@ enum {
     OPTION_FAIL_ON_DROP,
     OPTION_JSON,
     OPTION_ROOT,
+    OPTION_SERVICE,
     OPTION_SOCKET,
     OPTION_WATCH,
 };
@@ -26,6 +27,7 @@ static const struct option long_options[] = {
     {"fail-on-drop", no_argument, NULL, OPTION_FAIL_ON_DROP},
     {"socket", required_argument, NULL, OPTION_SOCKET},
     {"watch", no_argument, NULL, OPTION_WATCH},
+    {"service", no_argument, NULL, OPTION_SERVICE},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -65,6 +67,9 @@ static void take_option(int found, struct aw_arguments *arguments)
         break;
     case OPTION_WATCH:
         arguments->watch = true;
+        break;
+    case OPTION_SERVICE:
+        arguments->service = true;
         break;
     case OPTION_FAIL_ON_DROP:
         arguments->fail_on_drop = true;

@@ -34,7 +34,8 @@ struct aw_arguments {
     const char *root_path;   /* devices --root DIR; or NULL */
     bool json;               /* devices --json */
     bool quiet;
-    bool watch; /* --watch */
+    bool watch;   /* --watch */
+    bool service; /* --service: started by its own unit */
     bool fail_on_drop;
 };
 
