@@ -34,8 +34,9 @@ struct aw_arguments {
     const char *root_path;   /* devices --root DIR; or NULL */
     bool json;               /* devices --json */
     bool quiet;
-    bool watch;   /* --watch */
-    bool service; /* --service: started by its own unit */
+    bool watch;       /* --watch */
+    bool service;     /* --service: started by a unit like ours, */
+    const char *unit; /* of this name, or NULL */
     bool fail_on_drop;
 };
 

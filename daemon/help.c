@@ -58,7 +58,7 @@ static const char run_options[] =
     "      --fail-on-drop       exit with 75 if a queue lost a frame\n"
     "      --socket PATH        where awaitctl finds this awaitd; `none`: "
     "nowhere\n"
-    "      --service            started by its systemd unit: name a drop-in "
+    "      --service[=UNIT]     started by its systemd unit: name a drop-in "
     "that a\n"
     "                           device lacks\n"
     "  -h, --help               this\n";

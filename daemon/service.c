@@ -229,14 +229,14 @@ int aw_service_new(struct aw_service **ret_service, struct aw_error *error)
 {
     struct aw_service *service;
     uint64_t watchdog_us = 0;
-    int fd = aw_notify_connect(error);
+    int fd, result = aw_notify_connect(&fd, error);
 
     AW_ASSERT_ROLE(MAIN);
     if (sd_watchdog_enabled(1, &watchdog_us) <= 0)
         watchdog_us = 0;
     *ret_service = NULL;
-    if (fd < 0)
-        return fd == -ENOENT ? 0 : fd;
+    if (result < 0 || fd < 0)
+        return result;
     service = calloc(1, sizeof(*service));
     if (!service) {
         close(fd);

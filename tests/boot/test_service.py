@@ -133,7 +133,7 @@ def test_request_starts_a_daemon_that_does_not_run(service: Service) -> None:
     service.system.run("systemctl", "start", "awaitd.socket")
     assert service.show("ActiveState") == "inactive"
     assert service.status()["devices"] == 1
-    assert service.show("ActiveState") == "active"
+    service.wait_for("ActiveState", "active")
 
 
 def test_socket_outlives_the_daemon(service: Service) -> None:
@@ -188,15 +188,12 @@ def test_hangup_is_seen_as_a_reload(service: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "line"),
-    [
-        (signal.SIGRTMIN + 1, "Watchdog timeout"),
-        (signal.SIGRTMIN + 2, "device bus: its reader does not answer"),
-    ],
+    ("number", "by_reader"),
+    [(signal.SIGRTMIN + 1, False), (signal.SIGRTMIN + 2, True)],
     ids=["main", "reader"],
 )
 def test_watchdog_restarts_a_daemon_that_hangs(
-    service: Service, number: int, line: str
+    service: Service, number: int, by_reader: bool
 ) -> None:
     service.configure()
     service.quick()
@@ -206,8 +203,9 @@ def test_watchdog_restarts_a_daemon_that_hangs(
     service.wait_for_restart(before)
     assert service.show("NRestarts") == "1"
     journal = service.journal()
-    assert line in journal
     assert "Watchdog timeout" in journal
+    line = "device bus: its reader does not answer"
+    assert (line in journal) is by_reader
 
 
 def test_idle_daemon_is_left_alone(service: Service) -> None:
@@ -332,7 +330,7 @@ def test_device_names_its_drop_in_and_works_with_it(
         line for line in service.journal().splitlines()
         if f"without the drop-in {name}" in line
     )
-    assert line.startswith("awaitd: device bus: ")
+    assert "device bus: " in line
     # The very command that it gives.
     command = line.partition(f"drop-in {name}: ")[2]
     service.system.run("sh", "-c", command)
