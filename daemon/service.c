@@ -106,9 +106,10 @@ static void write_status(const struct aw_service *service,
         aw_report_deinit(&report);
     }
     snprintf(text, STATUS_BYTES,
-             "%zu script%s run%s, %llu frames received, %llu lost%s%s", running,
-             running == 1 ? "" : "s", running == 1 ? "s" : "",
-             (unsigned long long)received, (unsigned long long)lost,
+             "%zu script%s run%s, %llu frame%s received, %llu lost%s%s",
+             running, running == 1 ? "" : "s", running == 1 ? "s" : "",
+             (unsigned long long)received, received == 1 ? "" : "s",
+             (unsigned long long)lost,
              stuck ? "; stuck: the reader of device " : "", stuck ? stuck : "");
 }
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 import signal
 import stat
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from booted import wait_until
-from services import SCRIPT, SOCKET, Service
-
-ROOT = Path(__file__).resolve().parents[2]
+from services import ROOT, SCRIPT, SOCKET, Service
 
 # ---- start ----
 

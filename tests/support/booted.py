@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from pathlib import Path
 INIT = Path(__file__).resolve().parent.parent / "boot" / "init"
 BOOT_S = 60.0
 DEADLINE_S = 60.0
-NAMESPACES = ("--pid", "--mount", "--uts", "--ipc", "--cgroup", "--net")
+NAMESPACES = ("--pid", "--mount", "--uts", "--ipc", "--net")
 PATH = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -68,15 +67,18 @@ class System:
         self.cgroup = _cgroup_root() / f"awaitd-test-{os.getpid()}"
         self.cgroup.mkdir()
         # Where the machine lets us: limits are enforced then.
-        with contextlib.suppress(OSError):
-            (self.cgroup.parent / "cgroup.subtree_control").write_text(
-                "+memory +pids"
-            )
-        join = 'echo $$ >"$1/cgroup.procs"; shift; exec "$@"'
+        for controller in ("+memory", "+pids"):
+            with contextlib.suppress(OSError):
+                (self.cgroup.parent / "cgroup.subtree_control").write_text(
+                    controller
+                )
+        # Nobody but pid 1 may be in there: cgroups with limits have no
+        # processes of their own beside those in their children.
+        join = 'echo 0 >"$1/cgroup.procs"; shift; exec "$@"'
         self.unshare = subprocess.Popen(
-            ["bash", "-c", join, "boot", self.cgroup,
-             "unshare", "--kill-child", "--fork", *NAMESPACES,
-             INIT, stage, self.base],
+            ["unshare", "--kill-child", "--fork", *NAMESPACES,
+             "bash", "-c", join, "boot", self.cgroup,
+             "unshare", "--cgroup", INIT, stage, self.base],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -159,9 +161,6 @@ class System:
         place = self.path(path)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text)
-
-    def remove(self, path: str) -> None:
-        shutil.rmtree(self.path(path), ignore_errors=True)
 
     def show(self, unit: str, name: str) -> str:
         """A property of a unit."""

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
-from booted import System, wait_until
+import pytest
+from booted import System, install, refusal, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("AWAITD_BUILD", ROOT / "build")).resolve()
 
 UNIT = "awaitd.service"
 SOCKET = "/run/awaitd/control.sock"
@@ -114,12 +122,57 @@ class Service:
 
     def clean(self) -> None:
         """As if it had never been: for the next test."""
-        units = [self.unit, f"{self.stem}.socket"]
-        self.system.run("systemctl", "stop", *units, status=None)
-        self.system.run("systemctl", "reset-failed", *units, status=None)
-        for path in (f"/etc/systemd/system/{self.unit}.d", "/etc/awaitd",
-                     "/var/lib/private/awaitd", "/var/lib/awaitd"):
-            self.system.remove(path)
-        self.system.run("systemctl", "daemon-reload")
-        self.system.run("journalctl", "--rotate", status=None)
-        self.system.run("journalctl", "--vacuum-time=1us", status=None)
+        units = f"{self.unit} {self.stem}.socket"
+        self.system.run(
+            "sh", "-c",
+            f"systemctl stop {units}; systemctl reset-failed {units};"
+            f"rm -rf /etc/systemd/system/{self.unit}.d /etc/awaitd/*"
+            " /var/lib/private/awaitd /var/lib/awaitd;"
+            "systemctl daemon-reload;"
+            "journalctl --rotate; journalctl --vacuum-time=1us",
+        )
+
+
+def add_hang(stage: Path) -> None:
+    """What makes a daemon hang: tests/boot/hang.c."""
+    place = stage / HANG.lstrip("/")
+    place.parent.mkdir(parents=True)
+    shutil.copy(BUILD / "tests/boot/hang.so", place)
+
+
+@pytest.fixture(scope="session")
+def system(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[System]:
+    """systemd with awaitd installed; where it cannot be, a loud skip."""
+    if why := refusal():
+        pytest.skip(why)
+    folder = tmp_path_factory.mktemp("boot")
+    # The guest cannot install: its root is read-only.
+    stage = Path(os.environ.get("AWAITD_STAGE", folder / "stage"))
+    if not stage.exists():
+        install(BUILD, stage)
+        add_hang(stage)
+    with System(stage, folder) as system:
+        yield system
+
+
+@pytest.fixture
+def make_service(
+    system: System,
+) -> Iterator[Callable[[str], Service]]:
+    """make_service(unit) -> Service, gone after the test."""
+    made = []
+
+    def make(unit: str) -> Service:
+        made.append(Service(system, unit))
+        return made[-1]
+
+    yield make
+    for service in made:
+        service.clean()
+
+
+@pytest.fixture
+def service(make_service: Callable[[str], Service]) -> Service:
+    return make_service("awaitd.service")
