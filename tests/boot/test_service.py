@@ -346,6 +346,27 @@ def test_priority_without_the_drop_in_is_an_error_that_is_survived(
     assert service.show("ActiveState") == "active"
 
 
+def test_drop_in_for_spi_lets_the_devices_be_seen(service: Service) -> None:
+    service.configure(
+        """
+        import asyncio, os
+        from awaitd.devices import bus
+        groups = sorted(os.getgroups())
+        # PrivateDevices= would have made one with nothing but these in it.
+        print("sees", os.path.exists("/dev/of-the-test"), groups, flush=True)
+        await asyncio.Event().wait()
+        """
+    )
+    service.system.write("/dev/of-the-test", "")
+    service.link("spi")
+    service.start()
+    service.wait_for_line("sees True")
+    (line,) = (it for it in service.journal().splitlines() if "sees" in it)
+    for name in ("spi", "gpio"):
+        group = service.system.run("getent", "group", name).split(":")[2]
+        assert group in line
+
+
 # ---- the journal ----
 
 
