@@ -8,9 +8,9 @@
 enum {
     OPTION_STATS_JSON = 256,
     OPTION_FAIL_ON_DROP,
-    OPTION_SERVICE,
     OPTION_JSON,
     OPTION_ROOT,
+    OPTION_SERVICE,
     OPTION_SOCKET,
     OPTION_WATCH,
 };
@@ -27,7 +27,7 @@ static const struct option long_options[] = {
     {"fail-on-drop", no_argument, NULL, OPTION_FAIL_ON_DROP},
     {"socket", required_argument, NULL, OPTION_SOCKET},
     {"watch", no_argument, NULL, OPTION_WATCH},
-    {"service", no_argument, NULL, OPTION_SERVICE},
+    {"service", optional_argument, NULL, OPTION_SERVICE},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -68,14 +68,15 @@ static void take_option(int found, struct aw_arguments *arguments)
     case OPTION_WATCH:
         arguments->watch = true;
         break;
+    case OPTION_SERVICE:
+        arguments->service = true;
+        arguments->unit = optarg;
+        break;
     case OPTION_FAIL_ON_DROP:
         arguments->fail_on_drop = true;
         break;
     case OPTION_SOCKET:
         arguments->socket_path = optarg;
-        break;
-    case OPTION_SERVICE:
-        arguments->service = true;
         break;
     default:
         break;

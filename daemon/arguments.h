@@ -34,9 +34,10 @@ struct aw_arguments {
     const char *root_path;   /* devices --root DIR; or NULL */
     bool json;               /* devices --json */
     bool quiet;
-    bool watch; /* --watch */
+    bool watch;       /* --watch */
+    bool service;     /* --service: nobody sits in front of it; the unit */
+    const char *unit; /* that starts it, or NULL: not told */
     bool fail_on_drop;
-    bool service; /* run --service: nobody sits in front of it */
 };
 
 /* Returns 0, -EINVAL with a sentence, or -ENOMEM. One thread at a time: getopt

@@ -58,9 +58,11 @@ static const char run_options[] =
     "      --fail-on-drop       exit with 75 if a queue lost a frame\n"
     "      --socket PATH        where awaitctl finds this awaitd; `none`: "
     "nowhere\n"
-    "      --service            as a unit of systemd runs it: a missing device "
+    "      --service[=UNIT]     as a unit of systemd runs it: a missing device "
     "is\n"
-    "                           waited for, unless it says `required: yes`\n"
+    "                           waited for, unless it says `required: yes`, and "
+    "a\n"
+    "                           drop-in of UNIT that a device needs is named\n"
     "  -h, --help               this\n";
 
 static const char run_endings[] =

@@ -10,6 +10,7 @@
 
 #include "config/config.h"
 #include "daemon/control.h"
+#include "daemon/drop_in.h"
 #include "daemon/exit_status.h"
 #include "daemon/ledger_table.h"
 #include "daemon/log_ring.h"
@@ -17,6 +18,7 @@
 #include "daemon/package_path.h"
 #include "daemon/report.h"
 #include "daemon/runtime.h"
+#include "daemon/service.h"
 #include "daemon/stats_json.h"
 #include "devices/device.h"
 #include "devices/device_config.h"
@@ -31,6 +33,7 @@ struct run {
     struct aw_config *config;
     FILE *stats; /* of --stats-json, or NULL */
     struct aw_runtime *runtime;
+    struct aw_service *service; /* or NULL: nobody wants to be told */
     struct aw_log_ring *log;
     struct aw_control *control;
     struct aw_output *output;   /* NULL: scripts write for themselves */
@@ -123,6 +126,30 @@ static int wait_for_missing(const struct aw_config *config)
             result = aw_device_config_set(device, "required", "no", &error);
     }
     return result;
+}
+
+/* Before there are threads, as it changes the environment. */
+static int open_service(struct run *run) AW_ON(main) AW_NO_GIL
+{
+    struct aw_error error = {0};
+
+    if (aw_service_new(&run->service, &error) == 0)
+        return AW_EXIT_OK;
+    aw_log(AW_LOG_ERROR, "%s", error.text);
+    return AW_EXIT_UNAVAILABLE;
+}
+
+static int start_service(struct run *run) AW_ON(main) AW_NO_GIL
+{
+    const struct aw_service_config config = {
+        .devices = run->devices,
+        .device_count = run->device_count,
+        .runtime = run->runtime,
+        .stop_timeout_s = run->config->stop_timeout_s,
+    };
+
+    return aw_service_start(run->service, &config) < 0 ? AW_EXIT_INTERNAL
+                                                       : AW_EXIT_OK;
 }
 
 static int open_devices(struct run *run)
@@ -321,9 +348,16 @@ static int prepare(struct run *run) AW_ON(main) AW_NO_GIL
     if (status == AW_EXIT_OK && aw_runtime_new(&run->runtime) < 0)
         status = AW_EXIT_INTERNAL;
     if (status == AW_EXIT_OK)
+        status = open_service(run);
+    if (status == AW_EXIT_OK && run->arguments->service &&
+        !aw_drop_ins_check(run->config, run->arguments->unit))
+        status = AW_EXIT_UNAVAILABLE;
+    if (status == AW_EXIT_OK)
         status = open_devices(run);
     if (status == AW_EXIT_OK)
         status = open_control(run);
+    if (status == AW_EXIT_OK)
+        status = start_service(run);
     if (status == AW_EXIT_OK)
         status = fill_runtime_config(run);
     return status;
@@ -493,6 +527,7 @@ static void clean_up(struct run *run) AW_ON(main) AW_NO_GIL
     aw_config_free(run->config);
     if (run->stats && run->stats != stdout)
         fclose(run->stats);
+    aw_service_free(run->service);
     aw_runtime_free(run->runtime);
     aw_log_ring_free(run->log);
 }
