@@ -19,7 +19,8 @@ static const char synopsis[] =
     "  awaitd run [-d NAME=DRIVER:MAIN[,KEY=VALUE...]]... SCRIPT.py "
     "[ARGUMENT...]\n"
     "  awaitd run -c FILE [OPTION...] [SCRIPT.py [ARGUMENT...]]\n"
-    "  awaitd check FILE        is this configuration right? opens nothing\n"
+    "  awaitd check [--print-effective] FILE\n"
+    "                           is this configuration right? opens nothing\n"
     "  awaitd devices [--json] [--root DIR]    what is there, and who may open "
     "it\n"
     "  awaitd help run          the options of run, exit status, stopping\n"
@@ -56,6 +57,8 @@ static const char run_options[] =
     "it, is saved\n"
     "      --stats-json FILE    the ledger as JSON at the end; - for stdout\n"
     "      --fail-on-drop       exit with 75 if a queue lost a frame\n"
+    "      --print-effective    print the configuration that this comes to, "
+    "and end\n"
     "      --socket PATH        where awaitctl finds this awaitd; `none`: "
     "nowhere\n"
     "  -h, --help               this\n";

@@ -77,4 +77,15 @@ void *aw_host_bridge_main(void *host);
 /* The signal whose handler dumps all Python stacks. */
 int aw_host_dump_signal(void);
 
+/* ---- check.c, for control.c ---- */
+
+struct aw_host_check {
+    const struct aw_host_config *config;
+    FILE *to;
+    int result; /* of aw_host_check_scripts() */
+};
+
+/* A thread's life: Python is initialised, used and finalised on it. */
+void *aw_host_check_main(void *check);
+
 #endif
