@@ -10,6 +10,7 @@ enum {
     OPTION_FAIL_ON_DROP,
     OPTION_JSON,
     OPTION_ROOT,
+    OPTION_SERVICE,
     OPTION_SOCKET,
     OPTION_WATCH,
     OPTION_PRINT_EFFECTIVE,
@@ -28,6 +29,7 @@ static const struct option long_options[] = {
     {"socket", required_argument, NULL, OPTION_SOCKET},
     {"watch", no_argument, NULL, OPTION_WATCH},
     {"print-effective", no_argument, NULL, OPTION_PRINT_EFFECTIVE},
+    {"service", no_argument, NULL, OPTION_SERVICE},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -70,6 +72,9 @@ static void take_option(int found, struct aw_arguments *arguments)
         break;
     case OPTION_PRINT_EFFECTIVE:
         arguments->command = AW_COMMAND_PRINT;
+        break;
+    case OPTION_SERVICE:
+        arguments->service = true;
         break;
     case OPTION_FAIL_ON_DROP:
         arguments->fail_on_drop = true;

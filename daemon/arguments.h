@@ -36,7 +36,8 @@ struct aw_arguments {
     bool json;               /* devices --json */
     bool print_effective;    /* check --print-effective */
     bool quiet;
-    bool watch; /* --watch */
+    bool watch;   /* --watch */
+    bool service; /* --service: started by its own unit */
     bool fail_on_drop;
 };
 

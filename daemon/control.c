@@ -201,10 +201,15 @@ static int open_default(struct aw_control *control, bool open_to_all)
 }
 
 static int open_listener(struct aw_control *control, struct aw_error *error)
+    AW_ON(main)
 {
     const char *path = control->config.path;
     bool open_to_all = control->read_gid >= 0 || control->admin_gid >= 0;
 
+    if (aw_control_inherit(control)) {
+        watch(control, &control->accepting, on_connection, control->listener);
+        return 0;
+    }
     if (path && (strcmp(path, "none") == 0 || path[0] == '\0'))
         return 0;
     if (!path) {
@@ -273,7 +278,8 @@ static void close_listener(struct aw_control *control)
         return;
     ev_io_stop(control->config.loop, &control->accepting);
     close(control->listener);
-    unlink(control->path);
+    if (!control->inherited)
+        unlink(control->path);
 }
 
 void aw_control_free(struct aw_control *control)

@@ -63,6 +63,7 @@ struct aw_control {
     struct aw_control_config config;
     char path[108];
     int listener;
+    bool inherited;          /* it is the service manager's, and stays */
     int read_gid, admin_gid; /* -1: none */
     ev_io accepting, logging, sent;
     ev_timer sweep;
@@ -147,6 +148,13 @@ struct aw_device *aw_control_device(struct aw_control_request *request);
 /* A text of the request, or NULL; not there, or no text: NULL, and refused. */
 const char *aw_control_text(struct aw_control_request *request,
                             const char *key);
+
+/* control_inherit.c: takes the descriptors that were passed (sd_listen_fds(3)),
+ * once, and their variables out of the environment; the first unix socket that
+ * listens becomes the listener, and the group that may write to it the one that
+ * may do everything, unless the configuration names one. False: there is none.
+ * Before scripts run. */
+bool aw_control_inherit(struct aw_control *control) AW_ON(main);
 
 /* ---- what can be asked: a handler each ---- */
 

@@ -9,12 +9,14 @@
 #include "config/config.h"
 #include "daemon/configure.h"
 #include "daemon/control.h"
+#include "daemon/drop_in.h"
 #include "daemon/exit_status.h"
 #include "daemon/ledger_table.h"
 #include "daemon/log_ring.h"
 #include "daemon/package_path.h"
 #include "daemon/report.h"
 #include "daemon/runtime.h"
+#include "daemon/service.h"
 #include "daemon/stats_json.h"
 #include "devices/device.h"
 #include "devices/device_config.h"
@@ -25,6 +27,7 @@ struct run {
     struct aw_config *config;
     FILE *stats; /* of --stats-json, or NULL */
     struct aw_runtime *runtime;
+    struct aw_service *service; /* or NULL: nobody wants to be told */
     struct aw_log_ring *log;
     struct aw_control *control;
     struct aw_device **devices; /* opened so far, in the order of config */
@@ -78,6 +81,30 @@ static int refuse_device(const char *name, int result,
         aw_log(AW_LOG_ERROR, "device %s: %s", name,
                error->text[0] ? error->text : strerror(-result));
     return result == -ENOMEM ? AW_EXIT_INTERNAL : AW_EXIT_UNAVAILABLE;
+}
+
+/* Before there are threads, as it changes the environment. */
+static int open_service(struct run *run) AW_ON(main) AW_NO_GIL
+{
+    struct aw_error error = {0};
+
+    if (aw_service_new(&run->service, &error) == 0)
+        return AW_EXIT_OK;
+    aw_log(AW_LOG_ERROR, "%s", error.text);
+    return AW_EXIT_UNAVAILABLE;
+}
+
+static int start_service(struct run *run) AW_ON(main) AW_NO_GIL
+{
+    const struct aw_service_config config = {
+        .devices = run->devices,
+        .device_count = run->device_count,
+        .runtime = run->runtime,
+        .stop_timeout_s = run->config->stop_timeout_s,
+    };
+
+    return aw_service_start(run->service, &config) < 0 ? AW_EXIT_INTERNAL
+                                                       : AW_EXIT_OK;
 }
 
 static int open_devices(struct run *run)
@@ -249,9 +276,16 @@ static int prepare(struct run *run) AW_ON(main) AW_NO_GIL
     if (status == AW_EXIT_OK && aw_runtime_new(&run->runtime) < 0)
         status = AW_EXIT_INTERNAL;
     if (status == AW_EXIT_OK)
+        status = open_service(run);
+    if (status == AW_EXIT_OK && run->arguments->service &&
+        !aw_drop_ins_check(run->config))
+        status = AW_EXIT_UNAVAILABLE;
+    if (status == AW_EXIT_OK)
         status = open_devices(run);
     if (status == AW_EXIT_OK)
         status = open_control(run);
+    if (status == AW_EXIT_OK)
+        status = start_service(run);
     if (status == AW_EXIT_OK)
         status = fill_runtime_config(run);
     return status;
@@ -377,6 +411,7 @@ static void clean_up(struct run *run) AW_ON(main) AW_NO_GIL
     aw_config_free(run->config);
     if (run->stats && run->stats != stdout)
         fclose(run->stats);
+    aw_service_free(run->service);
     aw_runtime_free(run->runtime);
     aw_log_ring_free(run->log);
 }

@@ -53,6 +53,7 @@ struct aw_runtime {
     ev_tstamp interrupted_s; /* when a Ctrl-C was last heeded, or 0 */
     int status;              /* of the forced end, or of the scripts */
     int failure;             /* negative errno: Python did not start */
+    bool up;                 /* Python is, and each script was started */
     bool abandoned;
     struct aw_supervisor *supervisor;
     struct aw_watch *watch; /* or NULL */
@@ -144,6 +145,7 @@ static void host_told(struct aw_runtime *runtime,
 {
     switch (event->kind) {
     case AW_HOST_STARTED:
+        runtime->up = true;
         break;
     case AW_HOST_FAILED:
         runtime->failure = aw_error_set(
@@ -384,6 +386,18 @@ struct ev_loop *aw_runtime_loop(const struct aw_runtime *runtime)
 struct aw_supervisor *aw_runtime_supervisor(const struct aw_runtime *runtime)
 {
     return runtime->supervisor;
+}
+
+enum aw_runtime_state aw_runtime_state(const struct aw_runtime *runtime)
+{
+    if (runtime->phase != PHASE_RUNNING)
+        return AW_RUNTIME_STOPPING;
+    return runtime->up ? AW_RUNTIME_UP : AW_RUNTIME_STARTING;
+}
+
+bool aw_runtime_was_up(const struct aw_runtime *runtime)
+{
+    return runtime->up;
 }
 
 void aw_runtime_free(struct aw_runtime *runtime)

@@ -26,6 +26,12 @@ struct aw_runtime_config {
     double stop_timeout_s; /* from the signal to the forced end */
 };
 
+enum aw_runtime_state {
+    AW_RUNTIME_STARTING, /* Python is not up, or a script not started */
+    AW_RUNTIME_UP,
+    AW_RUNTIME_STOPPING, /* by a signal, or because no script is left */
+};
+
 struct aw_outcome {
     int status;     /* the process's exit status, as far as scripts decide it */
     bool abandoned; /* threads are left behind: end by _exit() alone */
@@ -50,6 +56,12 @@ struct ev_loop *aw_runtime_loop(const struct aw_runtime *runtime)
     AW_ON(main) AW_NO_GIL;
 struct aw_supervisor *aw_runtime_supervisor(const struct aw_runtime *runtime)
     AW_ON(main) AW_NO_GIL;
+
+enum aw_runtime_state aw_runtime_state(const struct aw_runtime *runtime)
+    AW_ON(main) AW_NO_GIL;
+
+/* Were the scripts ever started? */
+bool aw_runtime_was_up(const struct aw_runtime *runtime) AW_ON(main) AW_NO_GIL;
 
 /* Gives the signals back. Accepts NULL. Not after an `abandoned` outcome. */
 void aw_runtime_free(struct aw_runtime *runtime) AW_ON(main) AW_NO_GIL;

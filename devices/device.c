@@ -432,6 +432,18 @@ int aw_device_control(struct aw_device *device, uint32_t request,
     return aw_mailbox_ask(&device->reader.mailbox, &mail);
 }
 
+void aw_device_ping(struct aw_device *device)
+{
+    aw_eventfd_ring(device->reader.mailbox.fd);
+}
+
+uint32_t aw_device_turns(const struct aw_device *device)
+{
+    /* Relaxed: it guards nothing. Partner:
+     * aw_reader_count_turn(). */
+    return atomic_load_explicit(&device->reader.turns, memory_order_relaxed);
+}
+
 void aw_device_release(struct aw_device *device)
 {
     (void)ask(device, AW_MAIL_RELEASE, NULL);

@@ -415,6 +415,13 @@ void aw_device_withdrawn(struct aw_device *device);
 int aw_device_control(struct aw_device *device, uint32_t request,
                       void *argument);
 
+/* Has the reader take a turn, also if there is nothing to do. Never blocks. */
+void aw_device_ping(struct aw_device *device);
+
+/* Turns of the reader so far; the number may wrap. While it stays the same
+ * after a ping the reader is stuck, or has not been scheduled. */
+uint32_t aw_device_turns(const struct aw_device *device);
+
 /* Lets the frames of a device with AW_START_RELEASED begin. */
 void aw_device_release(struct aw_device *device);
 

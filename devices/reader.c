@@ -550,6 +550,7 @@ static void *reader_main(void *argument)
             aw_reopen_try(reader, aw_clock_monotonic_ns());
         wake_due(reader);
         aw_status_publish(reader);
+        aw_reader_count_turn(reader);
     }
     wind_up(reader);
     return NULL;

@@ -37,6 +37,8 @@ struct aw_reader {
      * by the reader. */
     _Atomic(uint32_t) sends_under_way;
     atomic_bool withdrawals; /* some of them may have been given up */
+    /* Turns of its loop: the reader's own, read by whoever asks if it lives. */
+    _Atomic(uint32_t) turns;
 
     /* The reader's own from here on. */
     struct aw_queue **queues;
@@ -79,6 +81,16 @@ struct aw_reader {
  * or a negative errno. */
 int aw_reader_start(struct aw_reader *reader,
                     const struct aw_device_config *config);
+
+/* The reader has taken a turn. Relaxed, both: nobody else writes it, and it
+ * guards nothing. Partner: aw_device_turns(). */
+static inline void aw_reader_count_turn(struct aw_reader *reader) AW_ON(reader);
+static inline void aw_reader_count_turn(struct aw_reader *reader)
+{
+    uint32_t turns = atomic_load_explicit(&reader->turns, memory_order_relaxed);
+
+    atomic_store_explicit(&reader->turns, turns + 1, memory_order_relaxed);
+}
 
 /* ---- reader.c ---- */
 

@@ -269,6 +269,7 @@ def test_roles_of_the_project_are_kept() -> None:
     result = clang(
         '-DAW_PYTHON_EXECUTABLE="python3"',
         '-DAW_PACKAGE_PATH="/"',
+        '-DAW_DROP_IN_PATH="/"',
         "-Werror=thread-safety",
         *files,
     )
