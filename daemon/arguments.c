@@ -29,7 +29,7 @@ static const struct option long_options[] = {
     {"socket", required_argument, NULL, OPTION_SOCKET},
     {"watch", no_argument, NULL, OPTION_WATCH},
     {"print-effective", no_argument, NULL, OPTION_PRINT_EFFECTIVE},
-    {"service", no_argument, NULL, OPTION_SERVICE},
+    {"service", optional_argument, NULL, OPTION_SERVICE},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -75,6 +75,7 @@ static void take_option(int found, struct aw_arguments *arguments)
         break;
     case OPTION_SERVICE:
         arguments->service = true;
+        arguments->unit = optarg;
         break;
     case OPTION_FAIL_ON_DROP:
         arguments->fail_on_drop = true;

@@ -36,8 +36,9 @@ struct aw_arguments {
     bool json;               /* devices --json */
     bool print_effective;    /* check --print-effective */
     bool quiet;
-    bool watch;   /* --watch */
-    bool service; /* --service: started by its own unit */
+    bool watch;       /* --watch */
+    bool service;     /* --service: started by a unit like ours, */
+    const char *unit; /* of this name, or NULL */
     bool fail_on_drop;
 };
 

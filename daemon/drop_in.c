@@ -5,11 +5,9 @@
 #include <limits.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <systemd/sd-login.h>
 #include <unistd.h>
 
 #include "devices/queue/log.h"
@@ -107,26 +105,23 @@ static void folder_of(const char *unit, char ret_folder[NAME_MAX])
     snprintf(ret_folder, NAME_MAX, "%.*s.service.d", stem, unit);
 }
 
-/* Says for whom which drop-in is missing, and how our unit gets it. */
-static void tell(const char *what, const char *name)
+/* Says for whom which drop-in is missing, and how the unit gets it. */
+static void tell(const char *what, const char *name, const char *unit)
 {
-    char folder[NAME_MAX], *unit = NULL;
+    char folder[NAME_MAX];
 
-    if (sd_pid_get_unit(0, &unit) < 0)
-        unit = NULL;
-    folder_of(unit ? unit : "awaitd.service", folder);
+    folder_of(unit, folder);
     aw_log(AW_LOG_ERROR,
            "%s: the service does not allow it without the drop-in %s: mkdir -p "
            "/etc/systemd/system/%s && ln -s " AW_DROP_IN_PATH
            "/%s.conf /etc/systemd/system/%s/ && systemctl daemon-reload && "
            "systemctl restart %s",
-           what, name, folder, name, folder, unit ? unit : "awaitd");
-    free(unit);
+           what, name, folder, name, folder, unit);
 }
 
 /* False if it cannot be opened without. */
 static bool check(const struct aw_device_config *device,
-                  const struct aw_allowed *allowed)
+                  const struct aw_allowed *allowed, const char *unit)
 {
     const char *missing = aw_drop_in_missing(device, allowed, "");
     const char *name = missing ? missing : aw_drop_in_wanted(device, allowed);
@@ -134,20 +129,22 @@ static bool check(const struct aw_device_config *device,
 
     snprintf(what, sizeof(what), "device %s", device->name);
     if (name)
-        tell(what, name);
+        tell(what, name, unit);
     return !missing;
 }
 
-bool aw_drop_ins_check(const struct aw_config *config)
+bool aw_drop_ins_check(const struct aw_config *config, const char *unit)
 {
     struct aw_allowed allowed;
     bool sound = true;
 
+    if (!unit)
+        unit = "awaitd.service";
     aw_allowed_find(&allowed);
     for (size_t i = 0; i < config->device_count; i++)
-        sound &= check(config->devices[i], &allowed);
+        sound &= check(config->devices[i], &allowed, unit);
     if (config->metrics_listen && !allowed.inet) {
-        tell("metrics", "udp");
+        tell("metrics", "udp", unit);
         sound = false;
     }
     return sound;

@@ -33,9 +33,9 @@ const char *aw_drop_in_wanted(const struct aw_device_config *device,
                               const struct aw_allowed *allowed);
 
 /* Looks at each device of the configuration, and at `metrics`, and says in the
- * log which drop-in is missing and how our unit gets it. False if something
- * cannot be had without; an option that is only done without does not count.
- * Any thread; before a device is opened. */
-bool aw_drop_ins_check(const struct aw_config *config);
+ * log which drop-in is missing and how `unit` (NULL: awaitd.service) gets it.
+ * False if something cannot be had without; an option that is only done without
+ * does not count. Any thread; before a device is opened. */
+bool aw_drop_ins_check(const struct aw_config *config, const char *unit);
 
 #endif

@@ -61,7 +61,7 @@ static const char run_options[] =
     "and end\n"
     "      --socket PATH        where awaitctl finds this awaitd; `none`: "
     "nowhere\n"
-    "      --service            started by its systemd unit: name a drop-in "
+    "      --service[=UNIT]     started by its systemd unit: name a drop-in "
     "that a\n"
     "                           device lacks\n"
     "  -h, --help               this\n";

@@ -51,16 +51,21 @@ static int connect_to(const char *path, struct aw_error *error)
     return fd;
 }
 
-int aw_notify_connect(struct aw_error *error)
+int aw_notify_connect(int *ret_fd, struct aw_error *error)
 {
     const char *path = getenv("NOTIFY_SOCKET");
-    int result;
+    int fd;
 
-    if (!path || !path[0])
-        return -ENOENT;
-    result = connect_to(path, error);
+    if (!path || !path[0]) {
+        *ret_fd = -1;
+        return 0;
+    }
+    fd = connect_to(path, error);
     unsetenv("NOTIFY_SOCKET");
-    return result;
+    if (fd < 0)
+        return fd;
+    *ret_fd = fd;
+    return 0;
 }
 
 int aw_notify_send(int fd, const char *lines)

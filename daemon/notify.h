@@ -11,9 +11,9 @@
 
 /* Connects to $NOTIFY_SOCKET and takes it out of the environment, so that no
  * child of a script speaks in our name. Before there are other threads. Returns
- * the fd, which is the caller's to close(), -ENOENT if nobody wants to be told,
- * or another negative errno with a sentence. */
-int aw_notify_connect(struct aw_error *error);
+ * 0, with a fd that is the caller's to close(), or -1 if nobody wants to be
+ * told; or a negative errno with a sentence. */
+int aw_notify_connect(int *ret_fd, struct aw_error *error);
 
 /* Sends lines of KEY=VALUE. Returns 0, -EAGAIN (nothing was sent: the manager
  * has not read the last ones), or another negative errno. Never blocks. Any

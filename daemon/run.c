@@ -278,7 +278,7 @@ static int prepare(struct run *run) AW_ON(main) AW_NO_GIL
     if (status == AW_EXIT_OK)
         status = open_service(run);
     if (status == AW_EXIT_OK && run->arguments->service &&
-        !aw_drop_ins_check(run->config))
+        !aw_drop_ins_check(run->config, run->arguments->unit))
         status = AW_EXIT_UNAVAILABLE;
     if (status == AW_EXIT_OK)
         status = open_devices(run);

@@ -106,9 +106,10 @@ static void write_status(const struct aw_service *service,
         aw_report_deinit(&report);
     }
     snprintf(text, STATUS_BYTES,
-             "%zu script%s run%s, %llu frames received, %llu lost%s%s", running,
-             running == 1 ? "" : "s", running == 1 ? "s" : "",
-             (unsigned long long)received, (unsigned long long)lost,
+             "%zu script%s run%s, %llu frame%s received, %llu lost%s%s",
+             running, running == 1 ? "" : "s", running == 1 ? "s" : "",
+             (unsigned long long)received, received == 1 ? "" : "s",
+             (unsigned long long)lost,
              stuck ? "; stuck: the reader of device " : "", stuck ? stuck : "");
 }
 
@@ -229,14 +230,14 @@ int aw_service_new(struct aw_service **ret_service, struct aw_error *error)
 {
     struct aw_service *service;
     uint64_t watchdog_us = 0;
-    int fd = aw_notify_connect(error);
+    int fd, result = aw_notify_connect(&fd, error);
 
     AW_ASSERT_ROLE(MAIN);
     if (sd_watchdog_enabled(1, &watchdog_us) <= 0)
         watchdog_us = 0;
     *ret_service = NULL;
-    if (fd < 0)
-        return fd == -ENOENT ? 0 : fd;
+    if (result < 0 || fd < 0)
+        return result;
     service = calloc(1, sizeof(*service));
     if (!service) {
         close(fd);
