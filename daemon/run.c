@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "daemon/configure.h"
 #include "daemon/control.h"
 #include "daemon/drop_in.h"
 #include "daemon/exit_status.h"
@@ -62,36 +63,16 @@ static int open_stats(struct run *run)
     return AW_EXIT_USAGE;
 }
 
-/* The file first, so that -d can replace its devices. Returns 0 or a negative
- * errno. */
-static int build_config(struct run *run, struct aw_error *error)
-{
-    const struct aw_arguments *arguments = run->arguments;
-    int result = arguments->config_path ? aw_config_load(arguments->config_path,
-                                                         &run->config, error)
-                                        : aw_config_new(&run->config);
-
-    for (size_t i = 0; result == 0 && i < arguments->device_count; i++)
-        result =
-            aw_config_add_device(run->config, arguments->devices[i], error);
-    for (size_t i = 0; result == 0 && i < arguments->script_count; i++)
-        result = aw_config_add_script(run->config, arguments->scripts[i], NULL,
-                                      error);
-    if (result == 0 && arguments->script)
-        result = aw_config_add_script(run->config, arguments->script[0],
-                                      arguments->script + 1, error);
-    if (result == 0)
-        result = aw_config_check(run->config, error);
-    if (result == 0 && run->config->script_count == 0)
-        result = aw_error_set(error, EINVAL, "%s: no scripts, nothing to run",
-                              arguments->config_path);
-    return result;
-}
-
 static int configure(struct run *run)
 {
     struct aw_error error = {.text = "not enough memory"};
-    int result = build_config(run, &error);
+    int result = aw_configure(run->arguments, &run->config, &error);
+
+    if (result == 0)
+        result = aw_config_check(run->config, &error);
+    if (result == 0 && run->config->script_count == 0)
+        result = aw_error_set(&error, EINVAL, "%s: no scripts, nothing to run",
+                              run->arguments->config_path);
 
     if (result == 0)
         return AW_EXIT_OK;
@@ -288,20 +269,12 @@ static int fill_runtime_config(struct run *run)
     return AW_EXIT_OK;
 }
 
-/* --socket, $AWAITD_SOCKET, the file, the default: the first that there is. */
-static const char *socket_path(const struct run *run)
-{
-    const char *path = run->arguments->socket_path;
-
-    if (!path)
-        path = getenv("AWAITD_SOCKET");
-    return path ? path : run->config->control_socket;
-}
-
 static int open_control(struct run *run) AW_ON(main) AW_NO_GIL
 {
+    const char *origin;
+    const char *flag = aw_configure_socket(run->arguments, &origin);
     const struct aw_control_config config = {
-        .path = socket_path(run),
+        .path = flag ? flag : run->config->control_socket,
         .read_group = run->config->control_read_group,
         .admin_group = run->config->control_admin_group,
         .metrics_listen = run->config->metrics_listen,
@@ -543,34 +516,5 @@ int aw_run(const struct aw_arguments *arguments)
     if (status == AW_EXIT_OK)
         status = execute(&run);
     clean_up(&run);
-    return status;
-}
-
-/* ---- check ---- */
-
-static const char *plural(size_t count)
-{
-    return count == 1 ? "" : "s";
-}
-
-int aw_check(const struct aw_arguments *arguments)
-{
-    struct aw_config *config = NULL;
-    struct aw_error error = {0};
-    int status = AW_EXIT_OK;
-
-    if (aw_config_load(arguments->config_path, &config, &error) < 0 ||
-        aw_config_check(config, &error) < 0) {
-        /* Bare, as compilers print it: editors jump to FILE:LINE. */
-        fprintf(stderr, "%s\n", error.text);
-        status = AW_EXIT_CONFIG;
-    } else {
-        printf("%s: ok, %zu device%s, %zu script%s\n", arguments->config_path,
-               config->device_count, plural(config->device_count),
-               config->script_count, plural(config->script_count));
-        if (fflush(stdout) != 0)
-            status = AW_EXIT_INTERNAL;
-    }
-    aw_config_free(config);
     return status;
 }

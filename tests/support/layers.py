@@ -195,7 +195,7 @@ def check_includes(root: Path) -> list[str]:
 # ---- symbols ----
 
 # Functions of pymod/ that main only hands to pthread_create().
-THREAD_ENTRIES = {"aw_host_bridge_main"}
+THREAD_ENTRIES = {"aw_host_bridge_main", "aw_host_check_main"}
 
 
 def _run(*command: str | Path) -> str:

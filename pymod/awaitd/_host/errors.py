@@ -11,7 +11,7 @@ _ROOM = 399
 
 def _place(error: BaseException, path: str) -> str:
     """The innermost line in the script's folder; else the innermost."""
-    if isinstance(error, SyntaxError) and error.filename:
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
         return f"{error.filename}:{error.lineno}:{error.offset}"
     frames = traceback.extract_tb(error.__traceback__)
     folder = os.path.join(os.path.dirname(path), "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import atexit
 import builtins
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import _awaitd
 from awaitd import _registry, _traceback
 from awaitd._host import errors, modules, output, threads
+from awaitd._host.check import compile_script
 from awaitd._host.current import enter
 from awaitd._host.gate import Discarded, Gate, Unchanged
 from awaitd._host.slot import Slot
@@ -186,14 +186,7 @@ class HostedScript(ScriptInfo):
         self._loaded = source, time.time_ns()
         if self.start_reason != "start":
             self._purged = modules.purge(self.folder)
-        code: types.CodeType = compile(
-            source,
-            self.path,
-            "exec",
-            flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
-            dont_inherit=True,
-        )
-        return code
+        return compile_script(source, self.path)
 
     def _read(self) -> bytes:
         try:
