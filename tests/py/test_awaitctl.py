@@ -106,7 +106,9 @@ def test_tables_show_the_ledger(control, awaitctl):
     assert (device["driver"], device["sent"]) == ("virtual", "6")
     (script,) = table(awaitctl("scripts").stdout)
     assert (script["script"], script["state"]) == ("script", "running")
-    assert "ledger exact, frames lost" in awaitctl("status").stdout
+    text = awaitctl("status").stdout
+    assert "ledger exact, frames lost" in text
+    assert "open queues: 1, scripts: 1 of 1 run\n" in text
 
 
 @pytest.mark.parametrize("command", ["status", "devices", "queues", "scripts"])
