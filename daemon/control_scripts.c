@@ -3,6 +3,7 @@
  * The supervisor answers when something is done, which may be seconds later,
  * once for each script. The answers are collected, and told to the client that
  * asked, if it is still there. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,6 +132,26 @@ new_asking(const struct aw_control_request *request)
     return asking;
 }
 
+/* Says which there are, as far as a line goes. */
+static void refuse_script(const struct aw_control_request *request,
+                          const struct aw_supervisor *supervisor,
+                          const char *name) AW_ON(main)
+{
+    size_t count = aw_supervisor_count(supervisor), length = 0;
+    char names[160] = "";
+
+    for (size_t i = 0; i < count && length < sizeof(names); i++) {
+        struct aw_script_status status;
+
+        aw_supervisor_status(supervisor, i, &status);
+        length +=
+            (size_t)snprintf(names + length, sizeof(names) - length, "%s%s",
+                             i > 0 ? ", " : ": there are ", status.name);
+    }
+    aw_control_refuse(request->client, request->id, "no-such-script",
+                      "there is no script \"%.80s\"%s", name, names);
+}
+
 /* The script that is meant; AW_SCRIPT_ALL where none is named. */
 static bool find_script(struct aw_control_request *request,
                         const struct aw_supervisor *supervisor,
@@ -147,8 +168,7 @@ static bool find_script(struct aw_control_request *request,
         return false;
     found = aw_supervisor_find(supervisor, name);
     if (found < 0) {
-        aw_control_refuse(request->client, request->id, "no-such-script",
-                          "there is no script \"%.80s\"", name);
+        refuse_script(request, supervisor, name);
         return false;
     }
     *ret_script = (size_t)found;
