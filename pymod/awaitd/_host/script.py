@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import builtins
+import contextlib
 import importlib.machinery
 import inspect
 import os
@@ -204,8 +205,11 @@ class HostedScript(ScriptInfo):
 
     def _report(self, error: BaseException) -> None:
         """Print the traceback, without awaitd's own frames."""
-        _traceback.trim(error, self.path)
-        self._failure = errors.locate(error, self.path)
+        # Of an endless recursion it may need what there is not.
+        with contextlib.suppress(MemoryError):
+            _traceback.trim(error, self.path)
+        with contextlib.suppress(MemoryError):
+            self._failure = errors.locate(error, self.path)
         self.excepthook(type(error), error, error.__traceback__)
 
     def _end(self, status: int) -> None:
