@@ -8,7 +8,9 @@
 
 #include "daemon/control_internal.h"
 #include "daemon/json_text.h"
+#include "daemon/latency_json.h"
 #include "daemon/supervisor.h"
+#include "devices/queue/clock.h"
 
 #define ASKINGS_MAX 64
 
@@ -36,7 +38,8 @@ supervisor_of(const struct aw_control_request *request) AW_ON(main)
 static json_t *status_json(const struct aw_script_status *status)
 {
     return json_pack(
-        "{s:o, s:o, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:i, s:f, s:f, s:o}",
+        "{s:o, s:o, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:i, s:f, s:f, s:o,"
+        " s:o}",
         "name", aw_json_text(status->name), "path", aw_json_text(status->path),
         "state", aw_script_state_name(status->state), "reloading",
         (int)status->reloading, "stopping", (int)status->stopping, "generation",
@@ -44,7 +47,8 @@ static json_t *status_json(const struct aw_script_status *status)
         (json_int_t)status->restarts, "reloads", (json_int_t)status->reloads,
         "failed_reloads", (json_int_t)status->failed_reloads, "exit_status",
         status->exit_status, "since_s", status->since_s, "wait_s",
-        status->wait_s, "last_error", aw_json_text(status->last_error));
+        status->wait_s, "last_error", aw_json_text(status->last_error), "turns",
+        aw_turns_json(&status->turns, aw_clock_monotonic_ns()));
 }
 
 void aw_control_scripts(struct aw_control_request *request)

@@ -61,6 +61,8 @@ void aw_control_status(struct aw_control_request *request)
 void aw_control_metrics(struct aw_control_request *request)
 {
     const struct aw_control_config *config = &request->control->config;
+    const struct aw_metrics_source source = {
+        config->devices, config->device_count, config->runtime};
     json_t *wanted = json_object_get(request->object, "openmetrics");
     bool openmetrics = json_is_true(wanted);
     size_t length;
@@ -71,8 +73,7 @@ void aw_control_metrics(struct aw_control_request *request)
                           "\"openmetrics\" is true or false");
         return;
     }
-    if (aw_metrics_text(config->devices, config->device_count, openmetrics,
-                        &text, &length) < 0) {
+    if (aw_metrics_text(&source, openmetrics, &text, &length) < 0) {
         aw_control_refuse(request->client, request->id, "no-memory",
                           "not enough memory for the metrics");
         return;

@@ -12,6 +12,7 @@
 #include "daemon/exit_status.h"
 #include "daemon/ledger_table.h"
 #include "daemon/log_ring.h"
+#include "daemon/output.h"
 #include "daemon/package_path.h"
 #include "daemon/report.h"
 #include "daemon/runtime.h"
@@ -19,7 +20,10 @@
 #include "daemon/stats_json.h"
 #include "devices/device.h"
 #include "devices/device_config.h"
+#include "devices/queue/clock.h"
 #include "devices/queue/log.h"
+
+#define OUTPUT_TIMEOUT_S 1.0 /* for the last lines of scripts */
 
 struct run {
     const struct aw_arguments *arguments;
@@ -29,6 +33,7 @@ struct run {
     struct aw_service *service; /* or NULL: nobody wants to be told */
     struct aw_log_ring *log;
     struct aw_control *control;
+    struct aw_output *output;   /* NULL: scripts write for themselves */
     struct aw_device **devices; /* opened so far, in the order of config */
     size_t device_count;
     struct aw_host_script *scripts;
@@ -126,10 +131,29 @@ static int start_service(struct run *run) AW_ON(main) AW_NO_GIL
                                                        : AW_EXIT_OK;
 }
 
+/* Who starts a program by hand is there to be told that a device is missing. A
+ * service starts with the machine, and may well be the first. Returns 0 or
+ * -ENOMEM. */
+static int wait_for_missing(const struct aw_config *config)
+{
+    struct aw_error error;
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < config->device_count; i++) {
+        struct aw_device_config *device = config->devices[i];
+
+        if (!device->common[AW_COMMON_REQUIRED].set)
+            result = aw_device_config_set(device, "required", "no", &error);
+    }
+    return result;
+}
+
 static int open_devices(struct run *run)
 {
     const struct aw_config *config = run->config;
 
+    if (run->arguments->service && wait_for_missing(config) < 0)
+        return AW_EXIT_INTERNAL;
     run->devices = calloc(config->device_count + 1, sizeof(*run->devices));
     if (!run->devices)
         return AW_EXIT_INTERNAL;
@@ -184,12 +208,14 @@ static int fill_script(const struct aw_config_script *script,
         .keeps_queues = given->restart != AW_CONFIG_RESTART_NO,
         .flush_backlog = given->flush,
         .state_path = path,
+        .stall_ns = (uint64_t)(given->stall_ms * (double)AW_NS_PER_MS),
     };
     *ret_supervision = (struct aw_supervision){
         .restart = (enum aw_restart)given->restart,
         .delay_s = given->delay_s,
         .limit = given->limit,
         .interval_s = given->interval_s,
+        .stall_kill_ns = (uint64_t)(given->stall_kill_s * (double)AW_NS_PER_S),
     };
     return status;
 }
@@ -210,6 +236,18 @@ static int fill_scripts(struct run *run)
     return status;
 }
 
+/* One script in the foreground prints as in python3, so that its output can be
+ * piped whole. */
+static int start_output(struct run *run)
+{
+    size_t count = run->config->script_count;
+
+    if (count == 1 && !aw_output_is_journal(STDOUT_FILENO) &&
+        !aw_output_is_journal(STDERR_FILENO))
+        return 0;
+    return aw_output_start(run->scripts, count, &run->output);
+}
+
 static int fill_runtime_config(struct run *run)
 {
     const struct aw_config *config = run->config;
@@ -218,6 +256,8 @@ static int fill_runtime_config(struct run *run)
 
     if (status != AW_EXIT_OK)
         return status;
+    if (start_output(run) < 0)
+        return AW_EXIT_INTERNAL;
     aw_package_path(run->package_path);
     run->runtime_config = (struct aw_runtime_config){
         .host = {.devices = run->devices,
@@ -227,7 +267,8 @@ static int fill_runtime_config(struct run *run)
                  .package_path = run->package_path,
                  .cwd = config->cwd,
                  .venv = config->venv,
-                 .prefix_output = config->script_count > 1,
+                 .output = run->output ? aw_output_for_host(run->output)
+                                       : (struct aw_host_output){0},
                  /* After a `finally` that took all of the grace there is still
                   * time for it before the forced end. */
                  .executor_timeout_s = rest_s > 0 ? rest_s : 0},
@@ -400,11 +441,28 @@ static int settle(struct run *run, int status) AW_ON(main) AW_NO_GIL
     return status;
 }
 
+/* What scripts have printed comes before the ledger, which ends all. True if
+ * nobody reads it. Scripts that were abandoned may print on: then the writer
+ * stays, and only gets the time to write what is there. */
+static bool stop_output(struct run *run, bool abandoned)
+{
+    struct aw_output *output = run->output;
+
+    if (output && abandoned) {
+        struct aw_host_output host = aw_output_for_host(output);
+
+        return !host.drain(host.context, OUTPUT_TIMEOUT_S);
+    }
+    run->output = NULL;
+    return aw_output_stop(output, OUTPUT_TIMEOUT_S);
+}
+
 static int execute(struct run *run) AW_ON(main) AW_NO_GIL
 {
     struct aw_outcome outcome = {0};
     struct aw_error error = {0};
     int result;
+    bool stuck;
 
     announce(run->config);
     result =
@@ -416,15 +474,20 @@ static int execute(struct run *run) AW_ON(main) AW_NO_GIL
         aw_log(AW_LOG_ERROR, "%s", error.text);
         return AW_EXIT_INTERNAL;
     }
+    stuck = stop_output(run, outcome.abandoned);
     outcome.status = settle(run, outcome.status);
-    if (outcome.abandoned)
-        _exit(outcome.status); /* Threads still use what we would free. */
+    /* Threads still use what we would free. */
+    if (outcome.abandoned || stuck)
+        _exit(outcome.status);
     return outcome.status;
 }
 
 /* The runtime last: as long as it lives, a signal does not cut this short. */
 static void clean_up(struct run *run) AW_ON(main) AW_NO_GIL
 {
+    /* Only after a failure; a writer that stands uses what we would free. */
+    if (aw_output_stop(run->output, OUTPUT_TIMEOUT_S))
+        return;
     for (size_t i = 0; i < run->device_count; i++)
         aw_device_close(run->devices[i]);
     aw_control_free(run->control);

@@ -55,6 +55,7 @@ void aw_supervisor_status(const struct aw_supervisor *supervisor, size_t index,
         .since_s = ev_now(supervisor->loop) - script->since_s,
         .last_error = script->last_error,
     };
+    aw_host_turns(supervisor->host, index, &ret_status->turns);
     if (script->state == AW_SCRIPT_BACKING_OFF &&
         ev_is_active(&script->backoff))
         ret_status->wait_s = ev_timer_remaining(

@@ -56,6 +56,11 @@ int aw_host_dump_signal(void)
     return SIGRTMIN + 7;
 }
 
+int aw_host_stack_signal(void)
+{
+    return SIGRTMIN + 8;
+}
+
 /* ---- the interpreter ---- */
 
 /* As python3 is configured, with its PYTHON* variables and folders, so that a
@@ -118,7 +123,8 @@ static int import_host(struct aw_host *host)
     if (path && folder && PyList_Insert(path, 0, folder) == 0)
         own->module = PyImport_ImportModule("awaitd._host");
     if (own->module)
-        result = aw_host_begin(host, own->module, aw_host_dump_signal());
+        result = aw_host_begin(host, own->module, aw_host_dump_signal(),
+                               aw_host_stack_signal());
     Py_XDECREF(folder);
     return result;
 }
