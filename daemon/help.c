@@ -63,9 +63,9 @@ static const char run_options[] =
     "nowhere\n"
     "      --service[=UNIT]     as a unit of systemd runs it: a missing device "
     "is\n"
-    "                           waited for, unless it says `required: yes`, and "
-    "a\n"
-    "                           drop-in of UNIT that a device needs is named\n"
+    "                           waited for, unless it says `required: yes`; "
+    "one\n"
+    "                           that the unit keeps out names its drop-in\n"
     "  -h, --help               this\n";
 
 static const char run_endings[] =

@@ -92,23 +92,6 @@ static int refuse_device(const char *name, int result,
     return result == -ENOMEM ? AW_EXIT_INTERNAL : AW_EXIT_UNAVAILABLE;
 }
 
-/* Who starts a program by hand is there to be told that a device is missing. A
- * service starts with the machine, and may well be the first. Returns 0 or
- * -ENOMEM. */
-static int wait_for_missing(const struct aw_config *config)
-{
-    struct aw_error error;
-    int result = 0;
-
-    for (size_t i = 0; result == 0 && i < config->device_count; i++) {
-        struct aw_device_config *device = config->devices[i];
-
-        if (!device->common[AW_COMMON_REQUIRED].set)
-            result = aw_device_config_set(device, "required", "no", &error);
-    }
-    return result;
-}
-
 /* Before there are threads, as it changes the environment. */
 static int open_service(struct run *run) AW_ON(main) AW_NO_GIL
 {
@@ -131,6 +114,23 @@ static int start_service(struct run *run) AW_ON(main) AW_NO_GIL
 
     return aw_service_start(run->service, &config) < 0 ? AW_EXIT_INTERNAL
                                                        : AW_EXIT_OK;
+}
+
+/* Who starts a program by hand is there to be told that a device is missing. A
+ * service starts with the machine, and may well be the first. Returns 0 or
+ * -ENOMEM. */
+static int wait_for_missing(const struct aw_config *config)
+{
+    struct aw_error error;
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < config->device_count; i++) {
+        struct aw_device_config *device = config->devices[i];
+
+        if (!device->common[AW_COMMON_REQUIRED].set)
+            result = aw_device_config_set(device, "required", "no", &error);
+    }
+    return result;
 }
 
 static int open_devices(struct run *run)

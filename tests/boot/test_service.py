@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import stat
 from collections.abc import Callable
 
 import pytest
 from booted import wait_until
-from services import ROOT, SCRIPT, SOCKET, Service
+from services import SCRIPT, SOCKET, Service
 
 # ---- start ----
 
@@ -370,15 +371,26 @@ def test_drop_in_for_spi_lets_the_devices_be_seen(service: Service) -> None:
 # ---- the journal ----
 
 
-@pytest.mark.skipif(
-    not (ROOT / "daemon/output.c").exists(),
-    reason="scripts do not write to the journal themselves yet",
-)
-def test_journal_knows_which_script_printed(service: Service) -> None:
-    service.configure()
-    service.start()
-    service.wait_for_line("version one")
-    text = service.system.run(
-        "journalctl", "AWAITD_SCRIPT=awaitd", "-o", "cat", "--no-pager"
+def test_journal_knows_script_line_and_level(service: Service) -> None:
+    service.configure(
+        """
+        import logging
+        print("printed")
+        logging.error("logged")
+        """
     )
-    assert "version one" in text
+    service.start()
+    service.wait_for("ActiveState", "inactive")
+    service.wait_for_line("logged")
+    entries = {
+        entry["MESSAGE"].rpartition(":")[2]: entry
+        for line in service.system.run(
+            "journalctl", "AWAITD_SCRIPT=awaitd", "-o", "json", "--no-pager"
+        ).splitlines()
+        for entry in [json.loads(line)]
+    }
+    for text, line, level in (("printed", "3", "6"), ("logged", "4", "3")):
+        entry = entries[text]
+        assert entry["CODE_FILE"] == "/etc/awaitd/awaitd.py"
+        assert (entry["CODE_LINE"], entry["PRIORITY"]) == (line, level)
+        assert entry["_SYSTEMD_UNIT"] == service.unit
