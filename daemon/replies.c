@@ -6,10 +6,14 @@
 struct aw_ask *aw_ask_new(aw_script_replied replied, void *context,
                           size_t count)
 {
-    struct aw_ask *ask = replied && count > 0 ? malloc(sizeof(*ask)) : NULL;
+    struct aw_ask *ask =
+        calloc(1, sizeof(*ask) + count * sizeof(ask->shares[0]));
 
-    if (ask)
-        *ask = (struct aw_ask){replied, context, count};
+    if (!ask)
+        return NULL;
+    ask->replied = replied;
+    ask->context = context;
+    ask->left = count;
     return ask;
 }
 
@@ -34,10 +38,11 @@ void aw_ask_answer(struct aw_ask *ask, const struct aw_supervised *script,
 
 void aw_ask_wait(struct aw_ask *ask, struct aw_waiting **list)
 {
-    struct aw_waiting *waiting = ask ? malloc(sizeof(*waiting)) : NULL;
+    struct aw_waiting *waiting;
 
-    if (!waiting)
-        return; /* The request is served all the same. */
+    if (!ask)
+        return;
+    waiting = &ask->shares[ask->waiting++];
     *waiting = (struct aw_waiting){NULL, ask};
     while (*list)
         list = &(*list)->next;
@@ -55,8 +60,8 @@ void aw_replies_answer(struct aw_waiting **list,
     while (waiting) {
         struct aw_waiting *next = waiting->next;
 
+        /* Its part of the memory may go with it. */
         aw_ask_answer(waiting->ask, script, result, text);
-        free(waiting);
         waiting = next;
     }
 }

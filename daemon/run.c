@@ -49,6 +49,13 @@ struct run {
 
 /* ---- before ---- */
 
+/* Says that `what` failed for want of something. */
+static int lack(const char *what, int result)
+{
+    aw_log(AW_LOG_ERROR, "%s: %s", what, strerror(-result));
+    return AW_EXIT_INTERNAL;
+}
+
 static int open_stats(struct run *run)
 {
     const char *path = run->arguments->stats_path;
@@ -141,7 +148,7 @@ static int open_devices(struct run *run)
         return AW_EXIT_INTERNAL;
     run->devices = calloc(config->device_count + 1, sizeof(*run->devices));
     if (!run->devices)
-        return AW_EXIT_INTERNAL;
+        return lack("cannot open devices", -ENOMEM);
     for (size_t i = 0; i < config->device_count; i++) {
         struct aw_error error = {0};
         int result =
@@ -173,7 +180,7 @@ static int state_path(const struct aw_config_script *script, char **ret_path)
     /* systemd lists several, with colons: the first is ours. */
     if (asprintf(ret_path, "%.*s/%s.json", (int)strcspn(folder, ":"), folder,
                  script->name) < 0)
-        return AW_EXIT_INTERNAL;
+        return lack("cannot keep a script's state", -ENOMEM);
     return AW_EXIT_OK;
 }
 
@@ -214,7 +221,7 @@ static int fill_scripts(struct run *run)
     run->supervisions =
         calloc(config->script_count, sizeof(*run->supervisions));
     if (!run->scripts || !run->supervisions)
-        return AW_EXIT_INTERNAL;
+        return lack("cannot run scripts", -ENOMEM);
     for (size_t i = 0; status == AW_EXIT_OK && i < config->script_count; i++)
         status = fill_script(&config->scripts[i], &run->scripts[i],
                              &run->supervisions[i]);
@@ -299,13 +306,20 @@ static int set_environment(const struct aw_config *config)
     for (char *const *text = config->environment; text && *text; text++) {
         const char *value = strchr(*text, '=') + 1;
         char *name = strndup(*text, (size_t)(value - *text) - 1);
-        int result = name ? setenv(name, value, 1) : -1;
+        int result = name && setenv(name, value, 1) == 0 ? 0 : -ENOMEM;
 
         free(name);
         if (result < 0)
-            return AW_EXIT_INTERNAL;
+            return lack("cannot set `environment`", result);
     }
     return AW_EXIT_OK;
+}
+
+static int open_runtime(struct run *run) AW_ON(main) AW_NO_GIL
+{
+    int result = aw_runtime_new(&run->runtime);
+
+    return result < 0 ? lack("cannot begin", result) : AW_EXIT_OK;
 }
 
 /* Takes the signals before the first device is opened, so that a SIGTERM in
@@ -318,8 +332,8 @@ static int prepare(struct run *run) AW_ON(main) AW_NO_GIL
         status = configure(run);
     if (status == AW_EXIT_OK)
         status = set_environment(run->config);
-    if (status == AW_EXIT_OK && aw_runtime_new(&run->runtime) < 0)
-        status = AW_EXIT_INTERNAL;
+    if (status == AW_EXIT_OK)
+        status = open_runtime(run);
     if (status == AW_EXIT_OK)
         status = open_service(run);
     if (status == AW_EXIT_OK && run->arguments->service &&
@@ -508,11 +522,12 @@ static void clean_up(struct run *run) AW_ON(main) AW_NO_GIL
 int aw_run(const struct aw_arguments *arguments)
 {
     struct run run = {.arguments = arguments};
-    int status;
+    int status, result;
 
     AW_ASSERT_ROLE(MAIN);
     aw_log_limit(arguments->quiet ? AW_LOG_WARNING : AW_LOG_INFO);
-    status = aw_log_ring_new(&run.log) < 0 ? AW_EXIT_INTERNAL : prepare(&run);
+    result = aw_log_ring_new(&run.log);
+    status = result < 0 ? lack("cannot keep a log", result) : prepare(&run);
     if (status == AW_EXIT_OK)
         status = execute(&run);
     clean_up(&run);

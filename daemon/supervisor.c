@@ -74,6 +74,21 @@ int aw_supervisor_exit_status(const struct aw_supervisor *supervisor)
 
 typedef void serve_script(struct aw_supervised *script, struct aw_ask *ask);
 
+/* It cannot even be remembered who asks. */
+static void refuse_all(const struct aw_supervisor *supervisor, size_t first,
+                       size_t end, aw_script_replied replied, void *context)
+{
+    for (size_t i = first; i < end; i++)
+        replied(context,
+                &(struct aw_script_reply){
+                    .script = aw_supervised_name(&supervisor->scripts[i]),
+                    .result = -ENOMEM,
+                    .generation = supervisor->scripts[i].generation,
+                    .text = "not enough memory",
+                    .left = end - i - 1,
+                });
+}
+
 static void serve(struct aw_supervisor *supervisor, size_t index,
                   serve_script *serve_one, aw_script_replied replied,
                   void *context) AW_ON(main) AW_NO_GIL
@@ -81,8 +96,15 @@ static void serve(struct aw_supervisor *supervisor, size_t index,
     bool all = index == AW_SCRIPT_ALL;
     size_t first = all ? 0 : index;
     size_t end = all ? supervisor->count : index + 1;
-    struct aw_ask *ask = aw_ask_new(replied, context, end - first);
+    struct aw_ask *ask = NULL;
 
+    if (replied && first < end) {
+        ask = aw_ask_new(replied, context, end - first);
+        if (!ask) {
+            refuse_all(supervisor, first, end, replied, context);
+            return;
+        }
+    }
     for (size_t i = first; i < end; i++) {
         struct aw_supervised *script = &supervisor->scripts[i];
 

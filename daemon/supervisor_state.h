@@ -17,17 +17,20 @@ enum aw_reload_phase {
     AW_RELOAD_SETTLING,  /* it goes on; an error brings the old one back */
 };
 
-/* Whoever waits for the answer to a request that several scripts share. */
-struct aw_ask {
-    aw_script_replied replied; /* NULL: nobody does any more */
-    void *context;
-    size_t left;
-};
-
-/* One script's share of it. */
+/* One script's share of a request. */
 struct aw_waiting {
     struct aw_waiting *next;
     struct aw_ask *ask;
+};
+
+/* Whoever waits for the answer to a request that several scripts share. What
+ * each of them needs to wait is a part of it, so that none can be without. */
+struct aw_ask {
+    aw_script_replied replied; /* NULL: nobody does any more */
+    void *context;
+    size_t left;    /* answers still to come */
+    size_t waiting; /* of `shares`, those that are in use */
+    struct aw_waiting shares[];
 };
 
 struct aw_supervised {
@@ -144,11 +147,11 @@ void aw_reload_impatient(struct aw_supervised *script) AW_ON(main) AW_NO_GIL;
 
 /* ---- replies.c ---- */
 
-/* Makes a request of `count` scripts; NULL without memory or `replied`. */
+/* Makes a request of `count` scripts, at least one; NULL without memory. */
 struct aw_ask *aw_ask_new(aw_script_replied replied, void *context,
                           size_t count);
 
-/* Has this script's part of it answered later. */
+/* Has this script's part of it answered later. Accepts NULL. */
 void aw_ask_wait(struct aw_ask *ask, struct aw_waiting **list);
 
 /* Answers this script's part of it now. Accepts NULL. */

@@ -211,6 +211,8 @@ static int read_answer(struct span body)
     /* Of a failure's answer only the head is sure to be there. */
     if (!copy(body, &answer.error, sizeof(answer.error)))
         return AW_CAN_NEWS_OTHER;
+    if (answer.error > 0) /* no error, and no news of ours */
+        return AW_CAN_NEWS_OTHER;
     return answer.error == 0 ? AW_CAN_NEWS_DONE : answer.error;
 }
 

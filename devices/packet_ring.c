@@ -144,6 +144,12 @@ static struct tpacket_block_desc *block_at(const struct aw_packet_ring *ring)
     return block;
 }
 
+/* Can a header lie there, in so many bytes? */
+static bool is_place(size_t offset, size_t room)
+{
+    return offset < room && offset % _Alignof(struct tpacket3_hdr) == 0;
+}
+
 /* Begins with the current block if it is ours. Returns 1, 0, or -EPROTO. */
 static int open_block(struct aw_packet_ring *ring)
 {
@@ -156,7 +162,7 @@ static int open_block(struct aw_packet_ring *ring)
     status = __atomic_load_n(&head->block_status, __ATOMIC_ACQUIRE);
     if (!(status & TP_STATUS_USER))
         return 0;
-    if (head->offset_to_first_pkt >= ring->block_bytes)
+    if (!is_place(head->offset_to_first_pkt, ring->block_bytes))
         return -EPROTO;
     ring->next_header =
         (const unsigned char *)block + head->offset_to_first_pkt;
@@ -201,8 +207,9 @@ static int read_frame(struct aw_packet_ring *ring,
     place_losses(ring, frame);
     ring->left--;
     ring->taken++;
-    if (ring->left > 0 &&
-        (header->tp_next_offset == 0 || header->tp_next_offset >= room))
+    if (ring->left == 0)
+        return 0;
+    if (header->tp_next_offset == 0 || !is_place(header->tp_next_offset, room))
         return -EPROTO;
     ring->next_header = (const unsigned char *)header + header->tp_next_offset;
     return 0;

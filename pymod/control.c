@@ -12,13 +12,23 @@
 #include "devices/queue/log.h"
 #include "pymod/host_state.h"
 
+/* Requests and events that there is always memory for: more than a script that
+ * is started, reloaded and stopped makes while nobody takes them. */
+#define KEPT_BASE       8u
+#define KEPT_PER_SCRIPT 4u
+
+static size_t kept_count(const struct aw_host *host)
+{
+    return KEPT_BASE + KEPT_PER_SCRIPT * host->config->script_count;
+}
+
 /* ---- events ---- */
 
 /* Room for one more; where there is no memory for it the event is lost, and
  * with it a script's end: then only a forced stop ends the process. */
 static bool reserve_event(struct aw_host *host)
 {
-    size_t capacity = host->event_capacity ? host->event_capacity * 2 : 8;
+    size_t capacity = host->event_capacity * 2;
     struct aw_host_event *events;
 
     if (host->event_count < host->event_capacity)
@@ -71,16 +81,54 @@ bool aw_host_next(struct aw_host *host, struct aw_host_event *ret_event)
 
 /* ---- requests ---- */
 
+static struct aw_host_request *take_spare(struct aw_host *host)
+{
+    struct aw_host_request *spare;
+
+    pthread_mutex_lock(&host->lock);
+    spare = host->spares;
+    if (spare)
+        host->spares = spare->next;
+    pthread_mutex_unlock(&host->lock);
+    return spare;
+}
+
+/* A script whose request is lost would wait for ever for what it asks. */
+static struct aw_host_request *new_request(struct aw_host *host)
+{
+    struct aw_host_request *made = malloc(sizeof(*made));
+
+    if (!made)
+        return take_spare(host);
+    made->spare = false;
+    return made;
+}
+
+void aw_host_free_request(struct aw_host *host, struct aw_host_request *request)
+{
+    if (!request->spare) {
+        free(request);
+        return;
+    }
+    pthread_mutex_lock(&host->lock);
+    request->next = host->spares;
+    host->spares = request;
+    pthread_mutex_unlock(&host->lock);
+}
+
 static void request(struct aw_host *host, const struct aw_host_request *wanted)
 {
-    struct aw_host_request *copy = malloc(sizeof(*copy));
+    struct aw_host_request *copy = new_request(host);
+    bool spare;
 
     if (!copy) {
         aw_log(AW_LOG_ERROR, "out of memory: a script was not %s",
                wanted->kind == AW_REQUEST_CANCEL ? "stopped" : "started");
         return;
     }
+    spare = copy->spare;
     *copy = *wanted;
+    copy->spare = spare;
     copy->next = NULL;
     pthread_mutex_lock(&host->lock);
     *host->requests_end = copy;
@@ -232,10 +280,8 @@ size_t aw_host_read_stack(struct aw_host *host, char *buffer, size_t size)
 
 /* ---- life ---- */
 
-static void free_requests(struct aw_host *host)
+static void free_list(struct aw_host_request *oldest)
 {
-    struct aw_host_request *oldest = aw_host_take_requests(host);
-
     while (oldest) {
         struct aw_host_request *next = oldest->next;
 
@@ -268,13 +314,34 @@ static void free_host(struct aw_host *host)
 {
     if (host->bridge)
         aw_host_bridge_free(host);
-    free_requests(host);
+    free_list(host->requests);
+    free_list(host->spares);
     aw_eventfd_close(host->event_fd);
     close_pipe(host);
     pthread_mutex_destroy(&host->lock);
     free(host->events);
     free(host->ended_turns);
     free(host);
+}
+
+static int keep_room(struct aw_host *host)
+{
+    size_t count = kept_count(host);
+
+    for (size_t i = 0; i < count; i++) {
+        struct aw_host_request *spare = calloc(1, sizeof(*spare));
+
+        if (!spare)
+            return -ENOMEM;
+        spare->spare = true;
+        spare->next = host->spares;
+        host->spares = spare;
+    }
+    host->events = calloc(count, sizeof(*host->events));
+    if (!host->events)
+        return -ENOMEM;
+    host->event_capacity = count;
+    return 0;
 }
 
 static int fill_host(struct aw_host *host, const struct aw_host_config *config)
@@ -284,7 +351,7 @@ static int fill_host(struct aw_host *host, const struct aw_host_config *config)
     host->config = config;
     host->ended_turns =
         calloc(config->script_count + 1, sizeof(*host->ended_turns));
-    if (!host->ended_turns)
+    if (!host->ended_turns || keep_room(host) < 0)
         return -ENOMEM;
     host->event_fd = aw_eventfd_new();
     if (host->event_fd < 0)

@@ -307,7 +307,7 @@ void aw_host_serve_requests(struct aw_host *host, PyObject *module)
         if (request->kind == AW_REQUEST_START)
             aw_host_run_script(host, module, request->script,
                                request->generation, request->start);
-        free(request);
+        aw_host_free_request(host, request);
         request = next;
     }
 }

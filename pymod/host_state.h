@@ -23,6 +23,7 @@ enum aw_request_kind {
 
 struct aw_host_request {
     struct aw_host_request *next;
+    bool spare; /* of those kept for when there is no memory */
     enum aw_request_kind kind;
     size_t script;
     uint64_t generation;
@@ -57,6 +58,7 @@ struct aw_host {
     pthread_mutex_t lock;
     struct aw_host_thread *threads; /* the bridge adds and takes away */
     struct aw_host_request *requests, **requests_end; /* oldest first */
+    struct aw_host_request *spares;
     struct aw_host_event *events; /* for main, oldest first */
     size_t event_count, event_capacity;
     int event_fd;
@@ -66,8 +68,12 @@ struct aw_host {
     int stack_read_fd, stack_write_fd;
 };
 
-/* What main has asked for since, oldest first: the caller's to free(). */
+/* What main has asked for since, oldest first: the caller's. */
 struct aw_host_request *aw_host_take_requests(struct aw_host *host);
+
+/* It has been served. Any thread. */
+void aw_host_free_request(struct aw_host *host,
+                          struct aw_host_request *request);
 
 /* Posts an event to main. Any thread. */
 void aw_host_post(struct aw_host *host, const struct aw_host_event *event);

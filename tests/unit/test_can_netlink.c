@@ -120,6 +120,21 @@ static void test_can_netlink_refusal_is_its_errno(void **state)
     assert_int_equal(take(&message, &facts), -ENODEV);
 }
 
+/* It would be taken for news of another sort. */
+static void test_can_netlink_answer_above_zero_is_no_errno(void **state)
+{
+    struct message message = {.size = NLMSG_LENGTH(sizeof(int))};
+    struct nlmsghdr head = {.nlmsg_len = (uint32_t)message.size,
+                            .nlmsg_type = NLMSG_ERROR};
+    struct aw_can_facts facts;
+    int answer = 19;
+
+    (void)state;
+    memcpy(message.bytes, &head, sizeof(head));
+    memcpy(message.bytes + NLMSG_HDRLEN, &answer, sizeof(answer));
+    assert_int_equal(take(&message, &facts), AW_CAN_NEWS_OTHER);
+}
+
 /* ---- made by hand, as linux/can/netlink.h has it ---- */
 
 static void put(struct message *message, unsigned short type, const void *value,
@@ -339,6 +354,7 @@ int main(void)
             test_can_netlink_bus_off_has_no_carrier_and_is_counted),
         cmocka_unit_test(test_can_netlink_deleted_interface_is_gone),
         cmocka_unit_test(test_can_netlink_refusal_is_its_errno),
+        cmocka_unit_test(test_can_netlink_answer_above_zero_is_no_errno),
         cmocka_unit_test(test_can_netlink_fd_controller_has_all_of_it),
         cmocka_unit_test(test_can_netlink_data_of_another_kind_is_not_read),
         cmocka_unit_test(test_can_netlink_state_of_the_future_is_unknown),

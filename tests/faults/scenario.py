@@ -1,0 +1,187 @@
+"""One run of the scenario, in a folder and on an address of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).parent
+DEADLINE_S = 40  # the script's own deadlines, and a stop after them
+GRACE_S = 15  # from a SIGTERM to the end
+DOCUMENTED = {0, 1, 64, 69, 70, 75, 78}
+CONFIG = """\
+reload_settle_s: 5
+start_timeout_s: 5
+stop_grace_s: 3
+stop_timeout_s: 6
+metrics: {{listen: "{host}:9464"}}
+environment: [SCENARIO_HOST={host}]
+devices:
+  - {{name: bus, driver: virtual, receive_own: yes}}
+  - {{name: net, driver: udp, bind: "{host}:5005"}}
+  - {{name: log, driver: replay, path: drive.log, speed: max}}
+scripts:
+  - {{name: main, path: main.py, args: [a, b], paths: [lib], state: persist}}
+  - {{name: other, path: other.py, restart: on-failure}}
+"""
+LOG = "".join(
+    f"(1700000000.{number:06d}) can0 {number:03X}#{number:02X}\n"
+    for number in range(60)
+)
+SANITIZER = re.compile(
+    r"Sanitizer|runtime error:|Assertion .* failed|Fatal Python error"
+)
+
+
+@dataclass
+class Run:
+    """What came of it."""
+
+    status: int = 0
+    hung: str = ""  # "", "stopped": after a SIGTERM, "killed"
+    stdout: str = ""
+    stderr: str = ""
+    log: list[str] = field(default_factory=list)  # of inject.c
+    stats: dict | None = None
+
+    def lines(self, kind: str) -> list[str]:
+        start = kind + " "
+        return [
+            line[len(start) :] for line in self.log if line.startswith(start)
+        ]
+
+    @property
+    def accounts(self) -> list[dict]:
+        found = []
+        for line in self.stdout.splitlines():
+            try:
+                found.append(json.loads(line.removeprefix("main: ")))
+            except ValueError:
+                pass
+        return found
+
+    # ---- what is wrong with it ----
+
+    def wrongs(self, known_leaks: set[str], exact: bool = True) -> list[str]:
+        found = list(self._end())
+        if self.stats:
+            found += self._ledgers()
+            if exact:
+                found += self._counts()
+        found += [
+            f"leak {leak}"
+            for leak in self.lines("leak")
+            if leak not in known_leaks
+        ]
+        return found
+
+    def _end(self):
+        if self.hung:
+            yield f"hung, {self.hung}"
+        elif self.status not in DOCUMENTED:
+            yield f"status {self.status}"
+        elif self.status and not self.stderr.strip():
+            yield f"status {self.status} without a word"
+        if match := SANITIZER.search(self.stderr):
+            yield f"stderr: {match[0]}"
+        for account in self.accounts:
+            for name in account["late"]:
+                yield f"generation {account['generation']}: {name} is late"
+
+    def _ledgers(self):
+        for device in self.stats["devices"]:
+            for queue in device["queues"]:
+                total = (
+                    queue["filtered"]
+                    + queue["delivered"]
+                    + sum(queue["dropped"].values())
+                    + queue["pending"]
+                )
+                if queue["received"] != total or not queue["exact"]:
+                    yield f"{device['name']}.{queue['name']} is not exact"
+            sends = device["send"]
+            if sends["submitted"] != sum(
+                sends[key]
+                for key in ("sent", "expired", "timed_out", "failed", "pending")
+            ):
+                yield f"{device['name']}: sends are not exact"
+
+    def _counts(self):
+        """The scripts' own counts, where all of them could tell."""
+        accounts = self.accounts
+        devices = {device["name"]: device for device in self.stats["devices"]}
+        if not accounts:
+            return
+        for device, name in (("bus", "b"), ("net", "n"), ("log", "l")):
+            queues = devices[device]["queues"] if device in devices else []
+            got = sum(account["got"][name] for account in accounts)
+            delivered = sum(queue["delivered"] for queue in queues)
+            if got != delivered:
+                yield f"{name}: {delivered} delivered, {got} taken"
+        if accounts[-1]["complete"] and not self.lines("fired"):
+            received = devices["bus"]["queues"][0]["received"]
+            if received != devices["bus"]["send"]["sent"]:
+                yield f"bus: {received} received of what was sent"
+
+
+def _end(process: subprocess.Popen, run: Run) -> None:
+    try:
+        run.stdout, run.stderr = process.communicate(timeout=DEADLINE_S)
+        return
+    except subprocess.TimeoutExpired:
+        run.hung = "stopped"
+        process.send_signal(signal.SIGTERM)
+    try:
+        run.stdout, run.stderr = process.communicate(timeout=GRACE_S)
+    except subprocess.TimeoutExpired:
+        run.hung = "killed"
+        process.kill()
+        run.stdout, run.stderr = process.communicate()
+
+
+def play(program: Path, folder: Path, number: int, **environment: str) -> Run:
+    """Runs it as the `number`-th of a session, which has an address for it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "lib").mkdir(parents=True)
+    (folder / "state").mkdir()
+    host = f"127.{1 + os.getpid() % 200}.{number // 250}.{1 + number % 250}"
+    (folder / "awaitd.yaml").write_text(CONFIG.format(host=host))
+    (folder / "drive.log").write_text(LOG)
+    for script in ("main.py", "other.py"):
+        shutil.copy(HERE / "scenario" / script, folder)
+    run = Run()
+    process = subprocess.Popen(
+        [program, "run", "-c", "awaitd.yaml", "--stats-json", "stats.json"],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        env=os.environ
+        | {
+            "AWAITD_SOCKET": str(folder / "socket"),
+            "AWAITD_FAULT_LOG": str(folder / "faults"),
+            "STATE_DIRECTORY": str(folder / "state"),
+            "PYTHONMALLOC": "malloc",
+            "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
+            "UBSAN_OPTIONS": "print_stacktrace=1",
+        }
+        | environment,
+    )
+    _end(process, run)
+    run.status = process.returncode
+    if (folder / "faults").exists():
+        run.log = (folder / "faults").read_text().splitlines()
+    if (folder / "stats.json").exists():
+        try:
+            run.stats = json.loads((folder / "stats.json").read_text())
+        except ValueError:
+            run.stats = None
+    return run

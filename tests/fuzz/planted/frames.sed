@@ -1,0 +1,2 @@
+# Data that begin beyond the block.
+s/ \|\| header->tp_mac > room\)/)/

@@ -1,0 +1,2 @@
+# A host that is longer than its place.
+s/length >= sizeof\(endpoint\.host\)/length > 80/
