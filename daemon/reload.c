@@ -11,8 +11,11 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "daemon/stack_text.h"
 #include "daemon/supervisor_state.h"
 #include "devices/queue/log.h"
+
+#define STACK_MOMENT_S 0.1 /* for a thread to write where it stands */
 
 /* After a reload, whatever came of it: one for all who asked meanwhile. */
 static void go_on(struct aw_supervised *script) AW_ON(main) AW_NO_GIL
@@ -35,6 +38,7 @@ void aw_reload_begin(struct aw_supervised *script, bool anyway)
 
     script->phase = AW_RELOAD_PREPARING;
     script->died.generation = 0;
+    script->asked = false;
     script->reverts = script->alive;
     ev_timer_stop(script->supervisor->loop, &script->backoff);
     aw_supervised_start(script,
@@ -139,15 +143,39 @@ void aw_reload_give_up(struct aw_supervised *script, int result,
     fail(script, result, text);
 }
 
+/* Where the new version stands, as FILE:LINE, or else its name: its thread was
+ * asked a moment ago. */
+static void find_place(struct aw_supervised *script, char *place, size_t size)
+    AW_ON(main) AW_NO_GIL
+{
+    struct aw_supervisor *supervisor = script->supervisor;
+    char stack[4096];
+
+    aw_host_read_stack(supervisor->host, script->index, script->candidate,
+                       stack, sizeof(stack));
+    aw_stack_text_place(stack,
+                        supervisor->host_config->scripts[script->index].path,
+                        place, size);
+    if (!place[0])
+        snprintf(place, size, "%.80s: ", aw_supervised_name(script));
+}
+
 void aw_reload_impatient(struct aw_supervised *script)
 {
-    char text[200];
+    struct aw_supervisor *supervisor = script->supervisor;
+    char place[320], text[AW_SCRIPT_ERROR_BYTES];
 
+    if (!script->asked &&
+        aw_host_ask_stack(supervisor->host, script->index, script->candidate)) {
+        script->asked = true;
+        aw_supervised_after(script, &script->patience, STACK_MOMENT_S);
+        return;
+    }
+    find_place(script, place, sizeof(place));
     snprintf(text, sizeof(text),
-             "%.80s: the new version has not come to its first queue(), send() "
-             "or await within %g s",
-             aw_supervised_name(script),
-             script->supervisor->config->start_timeout_s);
+             "%sthe new version has not come to its first queue(), send() or "
+             "await within %g s",
+             place, supervisor->config->start_timeout_s);
     aw_reload_give_up(script, -ETIMEDOUT, text);
     resume_old(script);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/stack_text.h"
 #include "devices/queue/clock.h"
 #include "devices/queue/log.h"
 
@@ -28,6 +29,7 @@ struct aw_stall_watch {
     struct aw_stall_config config;
     struct watched *scripts;
     size_t asked; /* the script whose stack is awaited, or NO_SCRIPT */
+    uint64_t asked_generation;
     unsigned looks;
     size_t length; /* of what has come of it */
     char stack[STACK_BYTES];
@@ -45,27 +47,11 @@ static const char *name_of(const struct aw_stall_watch *watch, size_t script)
 
 /* ---- telling ---- */
 
-/* The innermost line of the script itself, or else the innermost of all: as in
- * `  File "PATH", line 5 in NAME`. NULL if there is none. */
-static const char *find_place(const char *stack, const char *path)
-{
-    const char *base = strrchr(path, '/');
-    const char *first = strstr(stack, "  File \"");
-    char own[300];
-    const char *found;
-
-    snprintf(own, sizeof(own), "%s\", line ", base ? base : path);
-    found = strstr(stack, own);
-    while (found && found > stack && found[-1] != '\n')
-        found--;
-    return found ? found : first;
-}
-
 static void tell_place(const struct aw_stall_watch *watch, size_t script,
                        uint64_t blocked_ns)
 {
     const struct watched *own = &watch->scripts[script];
-    const char *place = find_place(
+    const char *place = aw_stack_text_find(
         watch->stack, watch->config.host_config->scripts[script].path);
     char more[60] = "";
 
@@ -100,9 +86,9 @@ static void take_answer(struct aw_stall_watch *watch, uint64_t now_ns)
 {
     size_t script = watch->asked;
     struct watched *own = &watch->scripts[script];
-    size_t more =
-        aw_host_read_stack(watch->config.host, watch->stack + watch->length,
-                           STACK_BYTES - watch->length);
+    size_t more = aw_host_read_stack(
+        watch->config.host, script, watch->asked_generation,
+        watch->stack + watch->length, STACK_BYTES - watch->length);
 
     watch->length += more;
     if ((more > 0 || watch->length == 0) && ++watch->looks < STACK_LOOKS)
@@ -133,8 +119,10 @@ static void find_stall(struct aw_stall_watch *watch, size_t script,
     own->told_ns = now_ns;
     watch->looks = 0;
     watch->length = 0;
-    if (aw_host_ask_stack(watch->config.host, script, turns->generation))
+    if (aw_host_ask_stack(watch->config.host, script, turns->generation)) {
         watch->asked = script;
+        watch->asked_generation = turns->generation;
+    }
 }
 
 /* How long an interruption has to help. A version that is not, or not yet, the

@@ -49,10 +49,11 @@ struct aw_supervised {
     bool held_off;        /* somebody stopped the script: the daemon goes on */
 
     enum aw_reload_phase phase;
-    uint64_t candidate;        /* the new version's generation, or 0 */
-    bool again;                /* another reload is wanted after this one, */
-    bool again_anyway;         /* whether there is a change or not */
-    bool reverts;              /* there is an old version to go back to */
+    uint64_t candidate; /* the new version's generation, or 0 */
+    bool asked;         /* it takes too long, and was asked where it is */
+    bool again;         /* another reload is wanted after this one, */
+    bool again_anyway;  /* whether there is a change or not */
+    bool reverts;       /* there is an old version to go back to */
     struct aw_host_event died; /* the old one's end while a new one prepares */
 
     double delay_s; /* before the next restart */

@@ -246,23 +246,7 @@ void aw_host_turns(struct aw_host *host, size_t script,
     pthread_mutex_unlock(&host->lock);
 }
 
-bool aw_host_ask_stack(struct aw_host *host, size_t script, uint64_t generation)
-{
-    bool asked = false;
-    char old[512];
-
-    while (aw_host_read_stack(host, old, sizeof(old)) > 0)
-        continue;
-    pthread_mutex_lock(&host->lock);
-    for (const struct aw_host_thread *own = host->threads; own && !asked;
-         own = own->next)
-        asked = own->script == script && own->generation == generation &&
-                signal_thread(own, aw_host_stack_signal());
-    pthread_mutex_unlock(&host->lock);
-    return asked;
-}
-
-size_t aw_host_read_stack(struct aw_host *host, char *buffer, size_t size)
+static size_t read_stack(struct aw_host *host, char *buffer, size_t size)
 {
     size_t length = 0;
 
@@ -276,6 +260,33 @@ size_t aw_host_read_stack(struct aw_host *host, char *buffer, size_t size)
     }
     buffer[length] = '\0';
     return length;
+}
+
+bool aw_host_ask_stack(struct aw_host *host, size_t script, uint64_t generation)
+{
+    bool asked = false;
+    char old[512];
+
+    while (read_stack(host, old, sizeof(old)) > 0)
+        continue;
+    host->stack_script = script;
+    host->stack_generation = generation;
+    pthread_mutex_lock(&host->lock);
+    for (const struct aw_host_thread *own = host->threads; own && !asked;
+         own = own->next)
+        asked = own->script == script && own->generation == generation &&
+                signal_thread(own, aw_host_stack_signal());
+    pthread_mutex_unlock(&host->lock);
+    return asked;
+}
+
+size_t aw_host_read_stack(struct aw_host *host, size_t script,
+                          uint64_t generation, char *buffer, size_t size)
+{
+    buffer[0] = '\0';
+    if (host->stack_script != script || host->stack_generation != generation)
+        return 0;
+    return read_stack(host, buffer, size);
 }
 
 /* ---- life ---- */

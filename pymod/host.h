@@ -180,13 +180,16 @@ void aw_host_turns(struct aw_host *host, size_t script,
 
 /* Has the thread of a generation write its Python stack, to be read by
  * aw_host_read_stack() a moment later; what was not yet read of another one is
- * thrown away. False if it does not run. */
+ * thrown away. False if it does not run. One is asked at a time: whoever asked
+ * before finds nothing. */
 bool aw_host_ask_stack(struct aw_host *host, size_t script, uint64_t generation)
     AW_ON(main) AW_NO_GIL;
 
-/* What was written since aw_host_ask_stack(), in faulthandler's form: at most
- * `size` - 1 bytes and a 0. Returns their number, 0 if there is nothing yet. */
-size_t aw_host_read_stack(struct aw_host *host, char *buffer, size_t size)
+/* What that generation has written since it was asked, in faulthandler's form:
+ * at most `size` - 1 bytes and a 0. Returns their number, 0 if there is nothing
+ * yet, or another one was asked since. */
+size_t aw_host_read_stack(struct aw_host *host, size_t script,
+                          uint64_t generation, char *buffer, size_t size)
     AW_ON(main) AW_NO_GIL;
 
 /* Raises KeyboardInterrupt in the thread of a generation, at its next line; no

@@ -66,6 +66,9 @@ struct aw_host {
     struct aw_turns *ended_turns;
     /* A pipe, neither end of which blocks, for the stack of one script. */
     int stack_read_fd, stack_write_fd;
+    /* Whose stack was asked for; main's alone. */
+    size_t stack_script;
+    uint64_t stack_generation;
 };
 
 /* What main has asked for since, oldest first: the caller's. */

@@ -245,7 +245,9 @@ def test_h35_import_that_hangs_is_given_up_and_the_old_version_goes_on(under):
     under.start(VERSION.format("one"), top="start_timeout_s: 0.3\n")
     under.process.line("version one began")
     under.reload("import threading\nthreading.Event().wait(60)\n")
-    assert "within 0.3 s" in under.log("reload failed")
+    said = under.log("reload failed")
+    assert "under.py:2: the new version has not come" in said
+    assert "within 0.3 s" in said
     under.reload(VERSION.format("three"))
     under.process.line("version three began")
 

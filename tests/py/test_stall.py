@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 import pytest
+from control import control  # noqa: F401
 from hosted import host  # noqa: F401
 from reloading import Reloading
 
@@ -352,3 +353,28 @@ def test_discarded_version_that_blocks_hides_no_stall_and_ends_nothing(under):
     assert under.process.finish() == 130
     assert "in old_blocks" in under.process.stderr
     assert "cannot be freed" not in under.process.stderr
+
+
+def test_stalls_are_counted_over_the_versions_of_a_script(control):
+    text = """
+        import asyncio, time
+        await asyncio.sleep(0)
+        time.sleep(0.2)
+        await asyncio.sleep(0)
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+    """
+    process = control.start(
+        text, config="reload_settle_s: 0.1\nstall_ms: 150\n"
+    )
+    client = control.connect()
+    counts = []
+    for _ in range(3):
+        (script,) = client.get("scripts")["scripts"]
+        turns = script["turns"]
+        counts.append(turns["stalls"])
+        assert turns["longest_ns"] >= 0.2e9
+        assert sum(it["count"] for it in turns["histogram"]) == turns["count"]
+        client.get("reload", script="script")
+        process.line("ready")
+    assert counts == [1, 2, 3]
