@@ -78,6 +78,7 @@ void aw_config_free(struct aw_config *config)
     free(config->control_read_group);
     free(config->control_admin_group);
     free(config->metrics_listen);
+    aw_index_free(config->index);
     free(config);
 }
 

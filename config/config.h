@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "config/index.h"
 #include "devices/device_config.h"
 #include "devices/queue/error.h"
 
@@ -68,13 +69,16 @@ struct aw_config {
     char *venv;                    /* a virtual environment, or NULL */
     char **environment;            /* NAME=VALUE, NULL at the end; or NULL */
     double stall_ms, stall_kill_s; /* of scripts that do not say */
+    struct aw_index *index; /* where it stands in files; NULL: there is none */
 };
 
 /* An empty configuration. Returns 0 or -ENOMEM. */
 int aw_config_new(struct aw_config **ret_config);
 
-/* Reads the file `path`, of at most 1 MiB. Relative paths in it, of scripts and
- * of devices, are relative to its folder. Blocks for as long as reading takes.
+/* Reads the file `path`, of at most 1 MiB, and over it those in the folder
+ * conf.d beside it whose names end in .yaml, in the order of their bytes: see
+ * merge.h. Relative paths in a file, of scripts and of devices, are relative to
+ * its folder. Blocks for as long as reading takes.
  * Returns 0, -EINVAL for its content, or a negative errno (-ENOENT, -EACCES, …)
  * if it cannot be read; the sentence names the file. */
 int aw_config_load(const char *path, struct aw_config **ret_config,

@@ -22,7 +22,7 @@ static int take_socket(const struct loader *loader, const char *text)
 
     if (!text || strcmp(text, "none") == 0)
         return take_text(loader, text, &config->control_socket);
-    config->control_socket = aw_loader_resolve(loader, text);
+    config->control_socket = aw_loader_resolve(loader, "control.socket", text);
     return config->control_socket ? 0 : aw_loader_refuse_memory(loader);
 }
 

@@ -11,7 +11,6 @@ struct walk {
     const char *file;
     yaml_document_t *document;
     struct aw_index *index;
-    size_t room; /* entries allocated */
     struct aw_error *error;
     char path[AW_INDEX_PATH_MAX]; /* of the node being visited */
 };
@@ -50,46 +49,67 @@ static bool is_empty(const yaml_node_t *node)
     return false;
 }
 
-static int grow(struct walk *walk)
+static int grow(struct aw_index *index)
 {
-    struct aw_index *index = walk->index;
-    size_t room = walk->room ? walk->room * 2 : 64;
+    size_t room = index->room ? index->room * 2 : 64;
     struct aw_index_entry *entries;
 
-    if (index->count < walk->room)
+    if (index->count < index->room)
         return 0;
     entries = reallocarray(index->entries, room, sizeof(*entries));
     if (!entries)
-        return refuse_memory(walk);
+        return -ENOMEM;
     index->entries = entries;
-    walk->room = room;
+    index->room = room;
     return 0;
+}
+
+int aw_index_add(struct aw_index *index, const struct aw_index_entry *entry,
+                 const char *path)
+{
+    struct aw_index_entry copy = *entry;
+
+    if (grow(index) < 0)
+        return -ENOMEM;
+    copy.path = strdup(path);
+    copy.text = entry->text ? strdup(entry->text) : NULL;
+    if (!copy.path || (entry->text && !copy.text)) {
+        free(copy.path);
+        free(copy.text);
+        return -ENOMEM;
+    }
+    index->entries[index->count++] = copy;
+    return 0;
+}
+
+static enum aw_index_kind kind_of(const yaml_node_t *node)
+{
+    if (node->type == YAML_MAPPING_NODE)
+        return AW_INDEX_KEYS;
+    return node->type == YAML_SEQUENCE_NODE ? AW_INDEX_LIST : AW_INDEX_VALUE;
 }
 
 /* Appends the node that walk->path leads to; `mark` is where its key is. */
 static int add_entry(struct walk *walk, const yaml_node_t *node,
-                     yaml_mark_t mark)
+                     yaml_mark_t mark, unsigned depth)
 {
     bool scalar = node->type == YAML_SCALAR_NODE;
-    struct aw_index_entry entry = {.line = line_of(mark)};
+    const struct aw_index_entry entry = {
+        .text = scalar ? (char *)node->data.scalar.value : NULL,
+        .file = walk->index->files[0],
+        .line = line_of(mark),
+        .depth = depth,
+        .kind = kind_of(node),
+        .empty = is_empty(node),
+    };
 
     if (walk->index->count == AW_INDEX_ENTRIES_MAX)
         return refuse(walk, mark, "too many entries for a configuration");
-    if (scalar &&
-        strlen((char *)node->data.scalar.value) != node->data.scalar.length)
+    if (scalar && strlen(entry.text) != node->data.scalar.length)
         return refuse(walk, mark, "a value must not contain a NUL");
-    if (grow(walk) < 0)
-        return -ENOMEM;
-    entry.path = strdup(walk->path);
-    entry.text = scalar ? strdup((char *)node->data.scalar.value) : NULL;
-    entry.empty = is_empty(node);
-    if (!entry.path || (scalar && !entry.text)) {
-        free(entry.path);
-        free(entry.text);
-        return refuse_memory(walk);
-    }
-    walk->index->entries[walk->index->count++] = entry;
-    return 0;
+    return aw_index_add(walk->index, &entry, walk->path) < 0
+               ? refuse_memory(walk)
+               : 0;
 }
 
 /* ---- the walk ---- */
@@ -168,7 +188,7 @@ static int visit(struct walk *walk, int id, yaml_mark_t mark, unsigned depth)
 
     if (depth > AW_INDEX_DEPTH_MAX)
         return refuse(walk, mark, "nested too deeply");
-    result = add_entry(walk, node, mark);
+    result = add_entry(walk, node, mark, depth);
     if (result < 0)
         return result;
     switch (node->type) {
@@ -213,11 +233,9 @@ static int walk_document(struct walk *walk)
 {
     const yaml_node_t *root = yaml_document_get_root_node(walk->document);
 
+    /* Whether a file may be empty is not for the index to say. */
     if (!root)
-        return aw_error_set(walk->error, EINVAL,
-                            "%s:1: the file is empty: it needs the keys "
-                            "devices and scripts",
-                            walk->file);
+        return 0;
     return visit(walk, 1, root->start_mark, 0);
 }
 
@@ -254,6 +272,31 @@ static int build(struct walk *walk, yaml_parser_t *parser, const char *content,
     return result < 0 ? result : refuse_second(walk, parser, content, length);
 }
 
+int aw_index_new_empty(struct aw_index **ret_index)
+{
+    *ret_index = calloc(1, sizeof(**ret_index));
+    return *ret_index ? 0 : -ENOMEM;
+}
+
+/* An index of one file, without entries so far. */
+static int new_of_file(const char *file, struct aw_index **ret_index)
+{
+    struct aw_index *index;
+
+    if (aw_index_new_empty(&index) < 0)
+        return -ENOMEM;
+    index->files = calloc(1, sizeof(*index->files));
+    if (index->files)
+        index->files[0] = strdup(file);
+    if (!index->files || !index->files[0]) {
+        aw_index_free(index);
+        return -ENOMEM;
+    }
+    index->file_count = 1;
+    *ret_index = index;
+    return 0;
+}
+
 int aw_index_new(const char *file, const char *content, size_t length,
                  struct aw_index **ret_index, struct aw_error *error)
 {
@@ -261,8 +304,7 @@ int aw_index_new(const char *file, const char *content, size_t length,
     yaml_parser_t parser;
     int result;
 
-    walk.index = calloc(1, sizeof(*walk.index));
-    if (!walk.index)
+    if (new_of_file(file, &walk.index) < 0)
         return refuse_memory(&walk);
     if (!yaml_parser_initialize(&parser)) {
         aw_index_free(walk.index);
@@ -287,6 +329,9 @@ void aw_index_free(struct aw_index *index)
         free(index->entries[i].path);
         free(index->entries[i].text);
     }
+    for (size_t i = 0; i < index->file_count; i++)
+        free(index->files[i]);
+    free(index->files);
     free(index->entries);
     free(index);
 }
@@ -314,7 +359,8 @@ static size_t around(const char *path)
     return length;
 }
 
-unsigned aw_index_line(const struct aw_index *index, const char *path)
+const struct aw_index_entry *aw_index_nearest(const struct aw_index *index,
+                                              const char *path)
 {
     const struct aw_index_entry *entry = aw_index_find(index, path);
     char part[AW_INDEX_PATH_MAX];
@@ -324,5 +370,12 @@ unsigned aw_index_line(const struct aw_index *index, const char *path)
         part[around(part)] = '\0';
         entry = aw_index_find(index, part);
     }
+    return entry;
+}
+
+unsigned aw_index_line(const struct aw_index *index, const char *path)
+{
+    const struct aw_index_entry *entry = aw_index_nearest(index, path);
+
     return entry ? entry->line : 1;
 }

@@ -3,9 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "config/keys.h"
 #include "config/loader.h"
 #include "devices/driver_load.h"
 
@@ -24,7 +22,13 @@ static void flatten(char *text)
     }
 }
 
-/* Fills in the error, with the line where `path` stands. Returns -EINVAL. */
+const char *aw_loader_file(const struct loader *loader, const char *path)
+{
+    const struct aw_index_entry *entry = aw_index_nearest(loader->index, path);
+
+    return entry ? entry->file : loader->file;
+}
+
 int aw_loader_refuse(const struct loader *loader, const char *path,
                      const char *format, ...)
 {
@@ -35,9 +39,9 @@ int aw_loader_refuse(const struct loader *loader, const char *path,
     vsnprintf(reason, sizeof(reason), format, values);
     va_end(values);
     flatten(reason);
-    return aw_error_set(loader->error, EINVAL, "%s:%u: %s%s%s", loader->file,
-                        aw_index_line(loader->index, path), path,
-                        path[0] ? ": " : "", reason);
+    return aw_error_set(
+        loader->error, EINVAL, "%s:%u: %s%s%s", aw_loader_file(loader, path),
+        aw_index_line(loader->index, path), path, path[0] ? ": " : "", reason);
 }
 
 /* Passes on why something failed, said about `path`. */
@@ -49,72 +53,38 @@ int aw_loader_pass_on(const struct loader *loader, const char *path, int result,
     return aw_loader_refuse(loader, path, "%s", reason->text);
 }
 
-/* ---- reading ---- */
-
-static int refuse_file(const struct loader *loader, int code)
+/* `text` relative to the folder of `file`: the caller's. */
+static char *resolve(const char *file, const char *text)
 {
-    return aw_error_set(loader->error, code, "%s: %s", loader->file,
-                        strerror(code));
-}
-
-/* Reads to the end, from a pipe as well. */
-static int read_all(struct loader *loader, FILE *stream)
-{
-    loader->content = malloc(AW_CONFIG_BYTES_MAX + 1);
-    if (!loader->content)
-        return aw_loader_refuse_memory(loader);
-    errno = 0;
-    loader->length = fread(loader->content, 1, AW_CONFIG_BYTES_MAX + 1, stream);
-    if (ferror(stream))
-        return refuse_file(loader, errno ? errno : EIO);
-    if (loader->length > AW_CONFIG_BYTES_MAX)
-        return aw_error_set(loader->error, EINVAL,
-                            "%s: larger than %u KiB, which is no "
-                            "configuration",
-                            loader->file, AW_CONFIG_BYTES_MAX / 1024);
-    return 0;
-}
-
-static int read_file(struct loader *loader)
-{
-    FILE *stream = fopen(loader->file, "re");
-    int result;
-
-    if (!stream)
-        return refuse_file(loader, errno);
-    result = read_all(loader, stream);
-    fclose(stream);
-    return result;
-}
-
-/* A path of the file, made relative to the file's folder. The caller's. */
-char *aw_loader_resolve(const struct loader *loader, const char *path)
-{
-    const char *slash = strrchr(loader->file, '/');
+    const char *slash = strrchr(file, '/');
     char *resolved;
 
-    if (path[0] == '/' || path[0] == '\0' || !slash)
-        return strdup(path);
-    if (asprintf(&resolved, "%.*s/%s", (int)(slash - loader->file),
-                 loader->file, path) < 0)
+    if (text[0] == '/' || text[0] == '\0' || !slash)
+        return strdup(text);
+    if (asprintf(&resolved, "%.*s/%s", (int)(slash - file), file, text) < 0)
         return NULL;
     return resolved;
 }
 
+char *aw_loader_resolve(const struct loader *loader, const char *path,
+                        const char *text)
+{
+    return resolve(aw_loader_file(loader, path), text);
+}
+
 /* ---- drivers ---- */
 
-/* What names a driver: a name, or a path as resolve() gives it. The caller's.
- */
-static char *resolve_driver(const struct loader *loader, const char *text)
+char *aw_loader_resolve_driver(const struct loader *loader, const char *path,
+                               const char *text)
 {
-    return aw_driver_is_path(text) ? aw_loader_resolve(loader, text)
+    return aw_driver_is_path(text) ? aw_loader_resolve(loader, path, text)
                                    : strdup(text);
 }
 
 static int load_driver(const struct loader *loader,
                        const struct aw_index_entry *entry)
 {
-    char *path = aw_loader_resolve(loader, entry->text);
+    char *path = resolve(entry->file, entry->text);
     const struct aw_driver *driver;
     struct aw_error reason = {""};
     int result = path ? aw_driver_load(path, &driver, &reason) : -ENOMEM;
@@ -148,135 +118,6 @@ static int load_drivers(const struct loader *loader)
     return result;
 }
 
-/* ---- shape ---- */
-
-static const char *suggest_own_key(const char *key)
-{
-    static const struct aw_option own[] = {{.name = "name"},
-                                           {.name = "driver"}};
-
-    return aw_options_suggest(own, sizeof(own) / sizeof(own[0]), key);
-}
-
-/* A loaded driver's own words are wanted whatever the key resembles. */
-static bool is_near_option(const char *driver, const char *key)
-{
-    const struct aw_driver *found = aw_driver_find(driver);
-
-    return aw_driver_is_path(driver) ||
-           (found &&
-            (aw_options_suggest(found->options, found->option_count, key) ||
-             aw_options_suggest(aw_common_options, AW_COMMON_COUNT, key)));
-}
-
-/* No driver has `key`. What else it might be, the device's own driver knows. */
-static int refuse_option(const struct loader *loader, const char *driver_path,
-                         const char *path, const char *key)
-{
-    const char *text = aw_index_find(loader->index, driver_path)->text;
-    char *driver = resolve_driver(loader, text);
-    struct aw_device_config *device;
-    struct aw_error reason = {""};
-    int result = -ENOMEM;
-
-    /* Whatever its name: the driver's own words about the key are wanted. */
-    if (driver)
-        result = aw_device_config_new("device", driver, &device, &reason);
-    free(driver);
-    if (result < 0)
-        return aw_loader_pass_on(loader, driver_path, result, &reason);
-    result = aw_device_config_set(device, key, "", &reason);
-    aw_device_config_free(device);
-    return aw_loader_pass_on(loader, path, result, &reason);
-}
-
-static int refuse_device_key(const struct loader *loader, const char *around,
-                             const char *path, const char *key)
-{
-    char driver_path[AW_INDEX_PATH_MAX + 8];
-    const char *meant = suggest_own_key(key);
-    const struct aw_index_entry *driver;
-
-    snprintf(driver_path, sizeof(driver_path), "%s.driver", around);
-    driver = aw_index_find(loader->index, driver_path);
-    if (driver && driver->text && (!meant || is_near_option(driver->text, key)))
-        return refuse_option(loader, driver_path, path, key);
-    if (meant)
-        return aw_loader_refuse(loader, path,
-                                "unknown key; did you mean \"%s\"?", meant);
-    return aw_loader_refuse(loader, around, "\"driver\" is missing");
-}
-
-/* What one might want for a script and only a process can have. */
-static bool is_of_the_process(const char *key)
-{
-    return strcmp(key, "environment") == 0 || strcmp(key, "cwd") == 0 ||
-           strcmp(key, "venv") == 0;
-}
-
-static int refuse_other_key(const struct loader *loader, const char *around,
-                            const char *path, const char *key)
-{
-    const char *meant = aw_keys_suggest(around, key);
-
-    if (aw_keys_are_scripts(around) && is_of_the_process(key))
-        return aw_loader_refuse(
-            loader, path,
-            "scripts of one daemon share its process, and so this: "
-            "set it for the daemon, at the top of the file, and give "
-            "the script a daemon of its own if it must differ");
-    if (meant)
-        return aw_loader_refuse(loader, path,
-                                "unknown key; did you mean \"%s\"?", meant);
-    return aw_loader_refuse(loader, path, "unknown key; there are %s",
-                            aw_keys_words(around));
-}
-
-static int refuse_key(const struct loader *loader, const char *around,
-                      const char *key)
-{
-    char path[AW_INDEX_PATH_MAX + 130];
-
-    snprintf(path, sizeof(path), "%s%s%s", around, around[0] ? "." : "", key);
-    if (strncmp(around, "devices[", strlen("devices[")) == 0)
-        return refuse_device_key(loader, around, path, key);
-    return refuse_other_key(loader, around, path, key);
-}
-
-static int refuse_shape(const struct loader *loader, const char *path,
-                        const char *expected)
-{
-    const struct aw_index_entry *entry = aw_index_find(loader->index, path);
-
-    if (entry && entry->empty)
-        return aw_loader_refuse(loader, path, "there is no value");
-    return aw_loader_refuse(loader, path, "should be a %s", expected);
-}
-
-static int refuse_document(const struct loader *loader,
-                           const struct aw_document_problem *problem)
-{
-    const char *path = problem->path;
-
-    switch (problem->fault) {
-    case AW_FAULT_UNKNOWN_KEY:
-        return refuse_key(loader, path, problem->detail);
-    case AW_FAULT_MISSING_KEY:
-        return aw_loader_refuse(loader, path, "\"%s\" is missing",
-                                problem->detail);
-    case AW_FAULT_TWICE:
-        return aw_loader_refuse(loader, path, "given twice");
-    case AW_FAULT_SHAPE:
-        return refuse_shape(loader, path, problem->detail);
-    case AW_FAULT_TOO_MANY:
-        return aw_loader_refuse(loader, path, "more than %s entries",
-                                problem->detail);
-    case AW_FAULT_OTHER:
-        break;
-    }
-    return aw_loader_refuse(loader, path, "%s", problem->detail);
-}
-
 /* A key with nothing behind it is a line that somebody did not finish. */
 static int refuse_empty(const struct loader *loader)
 {
@@ -292,11 +133,8 @@ static int refuse_empty(const struct loader *loader)
 static int load_document(struct loader *loader)
 {
     struct aw_document_problem problem;
-    int result = aw_index_new(loader->file, loader->content, loader->length,
-                              &loader->index, loader->error);
+    int result = load_drivers(loader);
 
-    if (result == 0)
-        result = load_drivers(loader);
     if (result < 0)
         return result;
     result = aw_document_new(loader->content, loader->length, &loader->document,
@@ -304,7 +142,7 @@ static int load_document(struct loader *loader)
     if (result == -ENOMEM)
         return aw_loader_refuse_memory(loader);
     if (result < 0)
-        return refuse_document(loader, &problem);
+        return aw_loader_refuse_document(loader, &problem);
     return refuse_empty(loader);
 }
 
@@ -368,14 +206,15 @@ static bool is_path(const struct aw_driver *driver, const char *key)
 
 static int set_option(const struct loader *loader,
                       struct aw_device_config *device, const char *key,
-                      const char *text, struct aw_error *error)
+                      const char *text, const char *path,
+                      struct aw_error *error)
 {
     char *resolved;
     int result;
 
     if (!is_path(device->driver, key))
         return aw_device_config_set(device, key, text, error);
-    resolved = aw_loader_resolve(loader, text);
+    resolved = aw_loader_resolve(loader, path, text);
     if (!resolved)
         return -ENOMEM;
     result = aw_device_config_set(device, key, resolved, error);
@@ -398,20 +237,22 @@ static int set_options(const struct loader *loader, char *const *row,
 
         if (!row[i])
             continue;
-        result = set_option(loader, device, key, row[i], reason);
-        if (result < 0) {
-            snprintf(path + length, AW_INDEX_PATH_MAX - length, ".%s", key);
+        snprintf(path + length, AW_INDEX_PATH_MAX - length, ".%s", key);
+        result = set_option(loader, device, key, row[i], path, reason);
+        if (result < 0)
             return result;
-        }
+        path[length] = '\0';
     }
     return aw_device_config_check(device, reason);
 }
 
 static int make_device(const struct loader *loader, char *const *row,
+                       const char *driver_path,
                        struct aw_device_config **ret_device,
                        struct aw_error *reason)
 {
-    char *driver = resolve_driver(loader, row[AW_DEVICE_KEY_DRIVER]);
+    char *driver = aw_loader_resolve_driver(loader, driver_path,
+                                            row[AW_DEVICE_KEY_DRIVER]);
     int result = -ENOMEM;
 
     if (driver)
@@ -432,11 +273,12 @@ static int take_device(struct loader *loader, size_t index)
     snprintf(path, sizeof(path), "devices[%zu]", index);
     snprintf(name_path, sizeof(name_path), "devices[%zu].name", index);
     snprintf(driver_path, sizeof(driver_path), "devices[%zu].driver", index);
-    result = make_device(loader, row, &device, &reason);
+    result = make_device(loader, row, driver_path, &device, &reason);
     if (result < 0)
         return aw_loader_pass_on(loader,
                                  result == -ENOENT ? driver_path : name_path,
                                  result, &reason);
+    device->place = (int)index;
     result = set_options(loader, row, device, path, &reason);
     if (result < 0) {
         aw_device_config_free(device);
@@ -452,7 +294,7 @@ static char *origin_of(const struct loader *loader, const char *path)
 {
     char *origin;
 
-    if (asprintf(&origin, "%s:%u: %s", loader->file,
+    if (asprintf(&origin, "%s:%u: %s", aw_loader_file(loader, path),
                  aw_index_line(loader->index, path), path) < 0)
         return NULL;
     return origin;
@@ -470,12 +312,15 @@ static char **borrow_arguments(const struct aw_document_script *given)
 
 /* The folders that a script adds to sys.path; the caller's. */
 static char **resolve_paths(const struct loader *loader,
-                            const struct aw_document_script *given)
+                            const struct aw_document_script *given,
+                            size_t index)
 {
     char **paths = calloc(given->path_count + 1, sizeof(*paths));
+    char path[40];
 
+    snprintf(path, sizeof(path), "scripts[%zu].paths", index);
     for (unsigned i = 0; paths && i < given->path_count; i++)
-        paths[i] = aw_loader_resolve(loader, given->paths[i]);
+        paths[i] = aw_loader_resolve(loader, path, given->paths[i]);
     return paths;
 }
 
@@ -544,8 +389,8 @@ static int put_script(struct loader *loader,
     if (result < 0)
         return result;
     snprintf(path, sizeof(path), "scripts[%zu].path", index);
-    script.paths = resolve_paths(loader, given);
-    script.path = aw_loader_resolve(loader, given->path);
+    script.paths = resolve_paths(loader, given, index);
+    script.path = aw_loader_resolve(loader, path, given->path);
     script.origin = origin_of(loader, path);
     script.arguments = borrow_arguments(given);
     if (!script.path || !script.origin || !script.arguments || !script.paths)
@@ -602,17 +447,18 @@ int aw_config_load(const char *path, struct aw_config **ret_config,
 
     if (result < 0)
         return aw_loader_refuse_memory(&loader);
-    result = read_file(&loader);
+    result = aw_loader_read(&loader);
     if (result == 0)
         result = load_document(&loader);
     if (result == 0)
         result = take_all(&loader);
+    /* For as long as somebody may ask where a value came from. */
+    loader.config->index = loader.index;
     if (result < 0)
         aw_config_free(loader.config);
     else
         *ret_config = loader.config;
     aw_document_free(loader.document);
-    aw_index_free(loader.index);
     free(loader.content);
     return result;
 }

@@ -1,5 +1,5 @@
-/* The loader's own: shared by loader.c, process.c and control.c, private to
- * config/. */
+/* The loader's own: shared by loader.c, sources.c, shape.c, process.c and
+ * control.c, private to config/. */
 #ifndef AW_LOADER_H
 #define AW_LOADER_H
 
@@ -7,13 +7,14 @@
 #include "config/document.h"
 #include "config/index.h"
 
-/* One file on its way to a configuration: its bytes, where things stand in
- * them, what libcyaml made of them, and what came out. */
+/* A file and its drop-ins on their way to a configuration: their bytes as one
+ * document, where things stand, what libcyaml made of them, and what came out.
+ */
 struct loader {
-    const char *file;
+    const char *file; /* the main one */
     char *content;
     size_t length;
-    struct aw_index *index;
+    struct aw_index *index; /* the configuration's, in the end */
     struct aw_document *document;
     struct aw_config *config;
     struct aw_error *error;
@@ -32,9 +33,25 @@ aw_loader_refuse(const struct loader *loader, const char *path,
 int aw_loader_pass_on(const struct loader *loader, const char *path, int result,
                       const struct aw_error *reason);
 
-/* A path of the file, made relative to the file's folder: the caller's, or NULL
- * without memory. */
-char *aw_loader_resolve(const struct loader *loader, const char *path);
+/* The file where `path` stands, or what is around it. */
+const char *aw_loader_file(const struct loader *loader, const char *path);
+
+/* The file name `text`, which stands at `path`, made relative to the folder of
+ * the file that it stands in: the caller's, or NULL without memory. */
+char *aw_loader_resolve(const struct loader *loader, const char *path,
+                        const char *text);
+
+/* The same for what names a driver, which may be no file at all. */
+char *aw_loader_resolve_driver(const struct loader *loader, const char *path,
+                               const char *text);
+
+/* Reads the file and its drop-ins (sources.c). 0, or a negative errno with a
+ * sentence. */
+int aw_loader_read(struct loader *loader);
+
+/* Says what the schema did not take (shape.c). Returns -EINVAL or -ENOMEM. */
+int aw_loader_refuse_document(const struct loader *loader,
+                              const struct aw_document_problem *problem);
 
 /* What holds for the whole process (process.c). 0, -EINVAL or -ENOMEM. */
 int aw_loader_take_process(struct loader *loader);

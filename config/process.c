@@ -15,9 +15,10 @@ static int take_folders(struct loader *loader)
     struct aw_config *config = loader->config;
 
     if (texts[AW_SETTING_CWD])
-        config->cwd = aw_loader_resolve(loader, texts[AW_SETTING_CWD]);
+        config->cwd = aw_loader_resolve(loader, "cwd", texts[AW_SETTING_CWD]);
     if (texts[AW_SETTING_VENV])
-        config->venv = aw_loader_resolve(loader, texts[AW_SETTING_VENV]);
+        config->venv =
+            aw_loader_resolve(loader, "venv", texts[AW_SETTING_VENV]);
     if ((texts[AW_SETTING_CWD] && !config->cwd) ||
         (texts[AW_SETTING_VENV] && !config->venv))
         return aw_loader_refuse_memory(loader);

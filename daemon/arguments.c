@@ -13,6 +13,7 @@ enum {
     OPTION_SERVICE,
     OPTION_SOCKET,
     OPTION_WATCH,
+    OPTION_PRINT_EFFECTIVE,
 };
 
 /* A leading '+' stops at the script: what follows is the script's. The colon
@@ -27,6 +28,7 @@ static const struct option long_options[] = {
     {"fail-on-drop", no_argument, NULL, OPTION_FAIL_ON_DROP},
     {"socket", required_argument, NULL, OPTION_SOCKET},
     {"watch", no_argument, NULL, OPTION_WATCH},
+    {"print-effective", no_argument, NULL, OPTION_PRINT_EFFECTIVE},
     {"service", optional_argument, NULL, OPTION_SERVICE},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -67,6 +69,9 @@ static void take_option(int found, struct aw_arguments *arguments)
         break;
     case OPTION_WATCH:
         arguments->watch = true;
+        break;
+    case OPTION_PRINT_EFFECTIVE:
+        arguments->command = AW_COMMAND_PRINT;
         break;
     case OPTION_SERVICE:
         arguments->service = true;
@@ -134,14 +139,29 @@ static int parse_run(int argc, char **argv, struct aw_arguments *arguments,
 static int parse_check(int argc, char **argv, struct aw_arguments *arguments,
                        struct aw_error *error)
 {
-    if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
-        arguments->command = AW_COMMAND_HELP;
-        return 0;
-    }
-    if (argc != 2)
-        return aw_error_set(error, EINVAL, "check takes one file");
+    static const struct option options[] = {
+        {"print-effective", no_argument, NULL, OPTION_PRINT_EFFECTIVE},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    int found;
+
     arguments->command = AW_COMMAND_CHECK;
-    arguments->config_path = argv[1];
+    opterr = 0;
+    optind = 0;
+    while ((found = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        if (found == '?' || found == ':')
+            return refuse_option(found, argv[optind - 1], error);
+        if (found == 'h')
+            arguments->command = AW_COMMAND_HELP;
+        else
+            arguments->print_effective = true;
+    }
+    if (arguments->command == AW_COMMAND_HELP)
+        return 0;
+    if (argc - optind != 1)
+        return aw_error_set(error, EINVAL, "check takes one file");
+    arguments->config_path = argv[optind];
     return 0;
 }
 

@@ -17,6 +17,7 @@ enum aw_command {
     AW_COMMAND_CHECK,
     AW_COMMAND_DEVICES,
     AW_COMMAND_RUN,
+    AW_COMMAND_PRINT, /* run --print-effective */
 };
 
 /* All strings belong to argv. */
@@ -33,6 +34,7 @@ struct aw_arguments {
     const char *stats_path;  /* --stats-json; "-" for stdout; or NULL */
     const char *root_path;   /* devices --root DIR; or NULL */
     bool json;               /* devices --json */
+    bool print_effective;    /* check --print-effective */
     bool quiet;
     bool watch; /* --watch */
     bool fail_on_drop;

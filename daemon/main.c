@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "daemon/arguments.h"
+#include "daemon/check.h"
 #include "daemon/exit_status.h"
 #include "daemon/help.h"
 #include "daemon/list.h"
@@ -78,6 +79,8 @@ static int dispatch(const struct aw_arguments *arguments) AW_ON(main) AW_NO_GIL
         return aw_run(arguments);
     case AW_COMMAND_CHECK:
         return aw_check(arguments);
+    case AW_COMMAND_PRINT:
+        return aw_print_effective(arguments);
     case AW_COMMAND_DEVICES:
         return list_devices(arguments);
     case AW_COMMAND_VERSION:

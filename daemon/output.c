@@ -30,8 +30,15 @@ struct aw_output {
      * consistent, with the ring's `put` looked at behind it: either the writer
      * sees the line or the other one sees that it sleeps. */
     atomic_bool asleep;
-    atomic_bool finish;         /* release by main, acquire by the writer */
-    atomic_bool broken[3];      /* nobody reads it; relaxed, a flag alone */
+    atomic_bool finish;    /* release by main, acquire by the writer */
+    atomic_bool broken[3]; /* nobody reads it; relaxed, a flag alone */
+    /* Lines, of each script and, the last one, of none. Relaxed: numbers alone.
+     */
+    _Atomic(uint64_t) *dropped;
+    /* Lines that came, and those that went, whatever became of them. The second
+     * with release by the writer, and acquire by those who compare the two: so
+     * that it is never the larger one. */
+    _Atomic(uint64_t) come, gone;
     uint64_t told, told_ns;     /* dropped lines, and when; the writer's */
     pthread_mutex_t lock;       /* for `idle` alone, held for nothing else */
     pthread_cond_t idle;        /* all is written, and the writer sleeps */
@@ -46,6 +53,14 @@ static void wake(struct aw_output *output)
     atomic_thread_fence(memory_order_seq_cst);
     if (atomic_exchange_explicit(&output->asleep, false, memory_order_seq_cst))
         aw_eventfd_ring(output->bell);
+}
+
+static void count_dropped(struct aw_output *output, size_t script)
+{
+    if (script > output->script_count)
+        script = output->script_count;
+    atomic_fetch_add_explicit(&output->dropped[script], 1,
+                              memory_order_relaxed);
 }
 
 /* Not in the middle of a character of UTF-8. */
@@ -76,7 +91,11 @@ static int put(void *context, const struct aw_host_line *line)
     if (atomic_load_explicit(&output->broken[head.stream],
                              memory_order_relaxed))
         return -EPIPE;
-    aw_output_ring_put(&output->ring, &head, file, line->text);
+    atomic_fetch_add_explicit(&output->come, 1, memory_order_relaxed);
+    if (!aw_output_ring_put(&output->ring, &head, file, line->text)) {
+        count_dropped(output, line->script);
+        atomic_fetch_add_explicit(&output->gone, 1, memory_order_release);
+    }
     wake(output);
     return 0;
 }
@@ -110,20 +129,20 @@ static const char *name_of(const struct aw_output *output, uint32_t script)
                                          : "awaitd";
 }
 
-static void write_journal(const struct aw_output *output,
-                          const struct aw_output_line *line, const char *cut)
+/* 0 or a negative errno: there is nobody behind the journal's socket. */
+static int write_journal(const struct aw_output *output,
+                         const struct aw_output_line *line, const char *cut)
 {
     const struct aw_output_head *head = &line->head;
 
     if (head->file_length == 0)
-        sd_journal_send("MESSAGE=%s%s", line->text, cut, "PRIORITY=%u",
-                        head->priority, "AWAITD_SCRIPT=%s",
-                        name_of(output, head->script), NULL);
-    else
-        sd_journal_send("MESSAGE=%s%s", line->text, cut, "PRIORITY=%u",
-                        head->priority, "AWAITD_SCRIPT=%s",
-                        name_of(output, head->script), "CODE_FILE=%s",
-                        line->file, "CODE_LINE=%u", head->line, NULL);
+        return sd_journal_send("MESSAGE=%s%s", line->text, cut, "PRIORITY=%u",
+                               head->priority, "AWAITD_SCRIPT=%s",
+                               name_of(output, head->script), NULL);
+    return sd_journal_send("MESSAGE=%s%s", line->text, cut, "PRIORITY=%u",
+                           head->priority, "AWAITD_SCRIPT=%s",
+                           name_of(output, head->script), "CODE_FILE=%s",
+                           line->file, "CODE_LINE=%u", head->line, NULL);
 }
 
 /* All of it, however long the reader takes. */
@@ -155,7 +174,8 @@ static void write_line(struct aw_output *output,
         snprintf(cut, sizeof(cut), " [awaitd: %llu more bytes, cut]",
                  (unsigned long long)line->head.cut);
     if (output->journal[line->head.stream]) {
-        write_journal(output, line, cut);
+        if (write_journal(output, line, cut) < 0)
+            count_dropped(output, line->head.script);
         return;
     }
     length = snprintf(whole, sizeof(whole) - 1,
@@ -167,24 +187,43 @@ static void write_line(struct aw_output *output,
     write_all(output, line->head.stream, whole, (size_t)length);
 }
 
-static uint64_t untold(const struct aw_output *output)
+static uint64_t dropped(void *context, size_t script)
 {
-    return atomic_load_explicit(&output->ring.dropped, memory_order_relaxed) -
-           output->told;
+    const struct aw_output *output = context;
+
+    return atomic_load_explicit(&output->dropped[script], memory_order_relaxed);
+}
+
+uint64_t aw_output_lost(struct aw_output *output, bool stuck)
+{
+    uint64_t gone = atomic_load_explicit(&output->gone, memory_order_acquire);
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i <= output->script_count; i++)
+        sum += dropped(output, i);
+    if (stuck)
+        sum += atomic_load_explicit(&output->come, memory_order_relaxed) - gone;
+    return sum;
+}
+
+static uint64_t untold(struct aw_output *output)
+{
+    return aw_output_lost(output, false) - output->told;
 }
 
 /* Once in TELL_AGAIN_NS, or at the end: or else it would be a flood itself. */
 static void tell_dropped(struct aw_output *output, bool now)
 {
-    uint64_t dropped = untold(output);
-    uint64_t now_ns = dropped > 0 ? aw_clock_monotonic_ns() : 0;
+    uint64_t count = untold(output);
+    uint64_t now_ns = count > 0 ? aw_clock_monotonic_ns() : 0;
 
-    if (dropped == 0 || (!now && now_ns - output->told_ns < TELL_AGAIN_NS))
+    if (count == 0 || (!now && now_ns - output->told_ns < TELL_AGAIN_NS))
         return;
     aw_log(AW_LOG_WARNING,
-           "%llu lines of output dropped: they came faster than they are read",
-           (unsigned long long)dropped);
-    output->told += dropped;
+           "%llu lines of output dropped: they came faster than they are read, "
+           "or nobody reads them",
+           (unsigned long long)count);
+    output->told += count;
     output->told_ns = now_ns;
 }
 
@@ -217,6 +256,7 @@ static void *writer_main(void *context)
 
         while (aw_output_ring_take(&output->ring, &output->line)) {
             write_line(output, &output->line);
+            atomic_fetch_add_explicit(&output->gone, 1, memory_order_release);
             tell_dropped(output, false);
         }
         tell_dropped(output, finish);
@@ -244,6 +284,7 @@ static void free_output(struct aw_output *output)
     aw_eventfd_close(output->bell);
     pthread_cond_destroy(&output->idle);
     pthread_mutex_destroy(&output->lock);
+    free(output->dropped);
     free(output);
 }
 
@@ -284,8 +325,11 @@ int aw_output_start(const struct aw_host_script *scripts, size_t script_count,
     output->journal[1] = aw_output_is_journal(STDOUT_FILENO);
     output->journal[2] = aw_output_is_journal(STDERR_FILENO);
     init_locks(output);
+    output->dropped = calloc(script_count + 1, sizeof(*output->dropped));
     output->bell = aw_eventfd_new();
-    result = output->bell < 0 ? output->bell : start_writer(output);
+    result = output->bell < 0 ? output->bell : -ENOMEM;
+    if (output->bell >= 0 && output->dropped)
+        result = start_writer(output);
     if (result < 0) {
         free_output(output);
         return result;
@@ -299,6 +343,7 @@ struct aw_host_output aw_output_for_host(struct aw_output *output)
     return (struct aw_host_output){
         .put = put,
         .drain = drain,
+        .dropped = dropped,
         .context = output,
         .located = output->journal[1] || output->journal[2],
     };

@@ -28,6 +28,10 @@ int aw_output_start(const struct aw_host_script *scripts, size_t script_count,
 /* The functions that take the lines of scripts, for aw_host_config.output. */
 struct aw_host_output aw_output_for_host(struct aw_output *output);
 
+/* Lines that were not written, of all scripts; `stuck`: with those that wait to
+ * be. Any thread. */
+uint64_t aw_output_lost(struct aw_output *output, bool stuck);
+
 /* Waits until all is written, but no longer than `timeout_s`. Frees the output,
  * unless the writer still stands, since nobody reads: then it is left behind,
  * and true is returned. No script may run any more. Accepts NULL. */

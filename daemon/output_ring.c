@@ -41,10 +41,8 @@ bool aw_output_ring_put(struct aw_output_ring *ring,
 
     assert(head->file_length <= AW_OUTPUT_FILE_MAX);
     assert(head->text_length <= AW_OUTPUT_TEXT_MAX);
-    if (AW_OUTPUT_RING_BYTES - (put - taken) < length) {
-        atomic_fetch_add_explicit(&ring->dropped, 1, memory_order_relaxed);
+    if (AW_OUTPUT_RING_BYTES - (put - taken) < length)
         return false;
-    }
     put = copy_in(ring, put, head, sizeof(*head));
     put = copy_in(ring, put, file, head->file_length);
     put = copy_in(ring, put, text, head->text_length);

@@ -2,8 +2,8 @@
  *
  * One thread puts at a time (the scripts', each while it holds the GIL) and one
  * takes (the writer's): neither waits for the other, and no lock is needed, so
- * that a child made by fork() finds none that is held. What finds no room is
- * counted as dropped, and so stays the order: a line is either there or not. */
+ * that a child made by fork() finds none that is held. A line that finds no
+ * room is dropped whole, so the order stays. */
 #ifndef AW_OUTPUT_RING_H
 #define AW_OUTPUT_RING_H
 
@@ -38,13 +38,11 @@ struct aw_output_ring {
     /* Bytes put and taken, ever. Each is stored with release by its own side
      * and loaded with acquire by the other one. */
     _Atomic(uint64_t) put, taken;
-    /* Lines; relaxed, a number alone. */
-    _Atomic(uint64_t) dropped;
     unsigned char bytes[AW_OUTPUT_RING_BYTES];
 };
 
 /* Copies a line: `head` with the lengths filled in, which must not exceed the
- * two maxima. False if there is no room: then it is counted. Never blocks. */
+ * two maxima. False if there is no room. Never blocks. */
 bool aw_output_ring_put(struct aw_output_ring *ring,
                         const struct aw_output_head *head, const char *file,
                         const char *text);

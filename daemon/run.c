@@ -1,12 +1,15 @@
 #include "daemon/run.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "config/config.h"
+#include "daemon/configure.h"
 #include "daemon/control.h"
 #include "daemon/drop_in.h"
 #include "daemon/exit_status.h"
@@ -23,7 +26,8 @@
 #include "devices/queue/clock.h"
 #include "devices/queue/log.h"
 
-#define OUTPUT_TIMEOUT_S 1.0 /* for the last lines of scripts */
+#define OUTPUT_TIMEOUT_S  1.0  /* for the last lines of scripts */
+#define LEDGER_TIMEOUT_MS 1000 /* for the reader of the ledger */
 
 struct run {
     const struct aw_arguments *arguments;
@@ -34,6 +38,7 @@ struct run {
     struct aw_log_ring *log;
     struct aw_control *control;
     struct aw_output *output;   /* NULL: scripts write for themselves */
+    uint64_t dropped_lines;     /* of theirs, known at the end */
     struct aw_device **devices; /* opened so far, in the order of config */
     size_t device_count;
     struct aw_host_script *scripts;
@@ -58,36 +63,16 @@ static int open_stats(struct run *run)
     return AW_EXIT_USAGE;
 }
 
-/* The file first, so that -d can replace its devices. Returns 0 or a negative
- * errno. */
-static int build_config(struct run *run, struct aw_error *error)
-{
-    const struct aw_arguments *arguments = run->arguments;
-    int result = arguments->config_path ? aw_config_load(arguments->config_path,
-                                                         &run->config, error)
-                                        : aw_config_new(&run->config);
-
-    for (size_t i = 0; result == 0 && i < arguments->device_count; i++)
-        result =
-            aw_config_add_device(run->config, arguments->devices[i], error);
-    for (size_t i = 0; result == 0 && i < arguments->script_count; i++)
-        result = aw_config_add_script(run->config, arguments->scripts[i], NULL,
-                                      error);
-    if (result == 0 && arguments->script)
-        result = aw_config_add_script(run->config, arguments->script[0],
-                                      arguments->script + 1, error);
-    if (result == 0)
-        result = aw_config_check(run->config, error);
-    if (result == 0 && run->config->script_count == 0)
-        result = aw_error_set(error, EINVAL, "%s: no scripts, nothing to run",
-                              arguments->config_path);
-    return result;
-}
-
 static int configure(struct run *run)
 {
     struct aw_error error = {.text = "not enough memory"};
-    int result = build_config(run, &error);
+    int result = aw_configure(run->arguments, &run->config, &error);
+
+    if (result == 0)
+        result = aw_config_check(run->config, &error);
+    if (result == 0 && run->config->script_count == 0)
+        result = aw_error_set(&error, EINVAL, "%s: no scripts, nothing to run",
+                              run->arguments->config_path);
 
     if (result == 0)
         return AW_EXIT_OK;
@@ -284,20 +269,12 @@ static int fill_runtime_config(struct run *run)
     return AW_EXIT_OK;
 }
 
-/* --socket, $AWAITD_SOCKET, the file, the default: the first that there is. */
-static const char *socket_path(const struct run *run)
-{
-    const char *path = run->arguments->socket_path;
-
-    if (!path)
-        path = getenv("AWAITD_SOCKET");
-    return path ? path : run->config->control_socket;
-}
-
 static int open_control(struct run *run) AW_ON(main) AW_NO_GIL
 {
+    const char *origin;
+    const char *flag = aw_configure_socket(run->arguments, &origin);
     const struct aw_control_config config = {
-        .path = socket_path(run),
+        .path = flag ? flag : run->config->control_socket,
         .read_group = run->config->control_read_group,
         .admin_group = run->config->control_admin_group,
         .metrics_listen = run->config->metrics_listen,
@@ -402,7 +379,24 @@ static void announce(const struct aw_config *config)
 
 /* ---- after ---- */
 
-/* In one write, so that the table stays whole. */
+/* In one write where that is possible, so that the table stays whole; and not
+ * for ever into a pipe that nobody reads: what poll() says has room takes
+ * PIPE_BUF bytes at once. */
+static void write_patiently(const char *text, size_t length)
+{
+    struct pollfd place = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    while (length > 0 && poll(&place, 1, LEDGER_TIMEOUT_MS) != 0) {
+        size_t most = length < PIPE_BUF ? length : PIPE_BUF;
+        ssize_t written = write(STDERR_FILENO, text, most);
+
+        if (written < 0 && errno != EINTR && errno != EAGAIN)
+            return;
+        text += written > 0 ? written : 0;
+        length -= written > 0 ? (size_t)written : 0;
+    }
+}
+
 static void print_ledger(const struct aw_report *report)
 {
     char *text = NULL;
@@ -414,7 +408,7 @@ static void print_ledger(const struct aw_report *report)
     fputs("awaitd: ledger\n", to);
     aw_ledger_table_write(report, to);
     fclose(to);
-    fwrite(text, 1, length, stderr);
+    write_patiently(text, length);
     free(text);
 }
 
@@ -427,6 +421,7 @@ static int settle(struct run *run, int status) AW_ON(main) AW_NO_GIL
         aw_log(AW_LOG_ERROR, "not enough memory for the ledger");
         return AW_EXIT_INTERNAL;
     }
+    report.dropped_lines = run->dropped_lines;
     if (status == AW_EXIT_OK && run->arguments->fail_on_drop &&
         !(aw_report_lossless(&report) && aw_report_exact(&report)))
         status = AW_EXIT_LOSS;
@@ -447,12 +442,16 @@ static int settle(struct run *run, int status) AW_ON(main) AW_NO_GIL
 static bool stop_output(struct run *run, bool abandoned)
 {
     struct aw_output *output = run->output;
+    const struct aw_host_output *host = &run->runtime_config.host.output;
+    bool stuck = output && !host->drain(host->context, OUTPUT_TIMEOUT_S);
 
-    if (output && abandoned) {
-        struct aw_host_output host = aw_output_for_host(output);
-
-        return !host.drain(host.context, OUTPUT_TIMEOUT_S);
-    }
+    if (output)
+        run->dropped_lines = aw_output_lost(output, stuck);
+    if (stuck)
+        aw_log(AW_LOG_WARNING, "%llu lines of output lost: nobody reads them",
+               (unsigned long long)run->dropped_lines);
+    if (stuck || abandoned)
+        return stuck;
     run->output = NULL;
     return aw_output_stop(output, OUTPUT_TIMEOUT_S);
 }
@@ -517,34 +516,5 @@ int aw_run(const struct aw_arguments *arguments)
     if (status == AW_EXIT_OK)
         status = execute(&run);
     clean_up(&run);
-    return status;
-}
-
-/* ---- check ---- */
-
-static const char *plural(size_t count)
-{
-    return count == 1 ? "" : "s";
-}
-
-int aw_check(const struct aw_arguments *arguments)
-{
-    struct aw_config *config = NULL;
-    struct aw_error error = {0};
-    int status = AW_EXIT_OK;
-
-    if (aw_config_load(arguments->config_path, &config, &error) < 0 ||
-        aw_config_check(config, &error) < 0) {
-        /* Bare, as compilers print it: editors jump to FILE:LINE. */
-        fprintf(stderr, "%s\n", error.text);
-        status = AW_EXIT_CONFIG;
-    } else {
-        printf("%s: ok, %zu device%s, %zu script%s\n", arguments->config_path,
-               config->device_count, plural(config->device_count),
-               config->script_count, plural(config->script_count));
-        if (fflush(stdout) != 0)
-            status = AW_EXIT_INTERNAL;
-    }
-    aw_config_free(config);
     return status;
 }

@@ -129,10 +129,11 @@ static json_t *report_json(const struct aw_report *report, int status)
             json_decref(devices);
             return NULL;
         }
-    return json_pack("{s:s, s:i, s:b, s:b, s:o}", "version", AW_VERSION,
+    return json_pack("{s:s, s:i, s:b, s:b, s:I, s:o}", "version", AW_VERSION,
                      "status", status, "exact", (int)aw_report_exact(report),
-                     "lossless", (int)aw_report_lossless(report), "devices",
-                     devices);
+                     "lossless", (int)aw_report_lossless(report),
+                     "dropped_lines", (json_int_t)report->dropped_lines,
+                     "devices", devices);
 }
 
 int aw_stats_json_write(const struct aw_report *report, int status, FILE *to)

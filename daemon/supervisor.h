@@ -63,10 +63,11 @@ struct aw_script_status {
     uint64_t restarts;   /* by its policy */
     uint64_t reloads;    /* that succeeded */
     uint64_t failed_reloads;
-    int exit_status;       /* of the last end, or -1: none yet */
-    double since_s;        /* seconds in this state */
-    double wait_s;         /* backing off: seconds left; else 0 */
-    struct aw_turns turns; /* of its loop */
+    int exit_status;        /* of the last end, or -1: none yet */
+    double since_s;         /* seconds in this state */
+    double wait_s;          /* backing off: seconds left; else 0 */
+    struct aw_turns turns;  /* of its loop */
+    uint64_t dropped_lines; /* of its output, by all its versions */
     const char
         *last_error; /* FILE:LINE: what the last end or reload said; "" */
 };

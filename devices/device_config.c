@@ -228,7 +228,8 @@ static int fill(struct aw_device_config *config, struct aw_error *error)
 
     /* One more than needed: a driver may have no options at all. */
     config->values = calloc(driver->option_count + 1, sizeof(*config->values));
-    if (!config->values)
+    config->given = calloc(driver->option_count + 1, sizeof(*config->given));
+    if (!config->values || !config->given)
         return aw_error_set(error, ENOMEM, "not enough memory");
     result = set_fallbacks(aw_common_options, AW_COMMON_COUNT, config->common,
                            error);
@@ -272,6 +273,7 @@ int aw_device_config_new(const char *name, const char *driver,
         return aw_error_set(error, ENOMEM, "not enough memory");
     snprintf(config->name, sizeof(config->name), "%s", name);
     config->driver = found;
+    config->place = -1;
     result = fill(config, error);
     if (result < 0) {
         aw_device_config_free(config);
@@ -290,7 +292,18 @@ void aw_device_config_free(struct aw_device_config *config)
     for (size_t i = 0; config->values && i < config->driver->option_count; i++)
         aw_value_deinit(&config->values[i]);
     free(config->values);
+    free(config->given);
     free(config);
+}
+
+/* Takes a value for an option that there is, and notes that it was given. */
+static int take(const struct aw_option *option, const char *text,
+                struct aw_value *value, bool *given, struct aw_error *error)
+{
+    int result = aw_option_parse(option, text, value, error);
+
+    *given = *given || result == 0;
+    return result;
 }
 
 int aw_device_config_set(struct aw_device_config *config, const char *key,
@@ -300,12 +313,12 @@ int aw_device_config_set(struct aw_device_config *config, const char *key,
     int index = aw_options_find(driver->options, driver->option_count, key);
 
     if (index >= 0)
-        return aw_option_parse(&driver->options[index], text,
-                               &config->values[index], error);
+        return take(&driver->options[index], text, &config->values[index],
+                    &config->given[index], error);
     index = aw_options_find(aw_common_options, AW_COMMON_COUNT, key);
     if (index >= 0)
-        return aw_option_parse(&aw_common_options[index], text,
-                               &config->common[index], error);
+        return take(&aw_common_options[index], text, &config->common[index],
+                    &config->common_given[index], error);
     return refuse_key(driver, key, error);
 }
 

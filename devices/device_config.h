@@ -39,6 +39,10 @@ struct aw_device_config {
     const struct aw_driver *driver;
     struct aw_value common[AW_COMMON_COUNT];
     struct aw_value *values; /* one for each of driver->options */
+    /* What aw_device_config_set() has set, and is no fallback. */
+    bool common_given[AW_COMMON_COUNT];
+    bool *given; /* one for each of driver->options */
+    int place;   /* in the list `devices` of a file, from 0; -1: in none */
 };
 
 /* True if `name` can be imported from awaitd.devices: a Python identifier of

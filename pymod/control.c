@@ -295,15 +295,17 @@ static int fill_host(struct aw_host *host, const struct aw_host_config *config)
     return aw_host_bridge_new(host);
 }
 
-/* A thread inherits its maker's signal mask: the bridge takes no signals. */
-static int start_bridge(struct aw_host *host)
+/* A thread inherits its maker's signal mask: those of Python's own take no
+ * signals. */
+static int start_thread(pthread_t *thread, void *(*entry)(void *),
+                        void *argument)
 {
     sigset_t all, before;
     int error;
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&host->thread, NULL, aw_host_bridge_main, host);
+    error = pthread_create(thread, NULL, entry, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return -error;
 }
@@ -322,7 +324,7 @@ int aw_host_start(const struct aw_host_config *config,
     pthread_mutex_init(&host->lock, NULL);
     result = fill_host(host, config);
     if (result == 0)
-        result = start_bridge(host);
+        result = start_thread(&host->thread, aw_host_bridge_main, host);
     if (result < 0) {
         free_host(host);
         return aw_error_set(error, -result, "cannot host Python: %s",
@@ -336,4 +338,18 @@ void aw_host_free(struct aw_host *host)
 {
     pthread_join(host->thread, NULL);
     free_host(host);
+}
+
+int aw_host_check_scripts(const struct aw_host_config *config, FILE *to)
+{
+    struct aw_host_check check = {.config = config, .to = to};
+    pthread_t thread;
+    int result = start_thread(&thread, aw_host_check_main, &check);
+
+    if (result < 0) {
+        fprintf(to, "cannot host Python: %s\n", strerror(-result));
+        return result;
+    }
+    pthread_join(thread, NULL);
+    return check.result;
 }

@@ -5,13 +5,13 @@
  * initialises Python, and so no script runs on what Python takes for its main
  * thread. */
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "pymod/bridge.h"
 #include "pymod/host_scripts.h"
+#include "pymod/interpreter.h"
 #include "pymod/module.h"
 
 struct host_bridge {
@@ -61,54 +61,6 @@ int aw_host_stack_signal(void)
     return SIGRTMIN + 8;
 }
 
-/* ---- the interpreter ---- */
-
-/* As python3 is configured, with its PYTHON* variables and folders, so that a
- * script finds what it finds there; but signals, the C streams and the locale
- * are the process's and are left alone, and text is UTF-8 whatever the locale.
- */
-static PyStatus configure(PyConfig *config, const char *executable)
-{
-    PyPreConfig pre;
-    PyStatus status;
-
-    PyPreConfig_InitPythonConfig(&pre);
-    pre.configure_locale = 0;
-    pre.coerce_c_locale = 0;
-    pre.utf8_mode = 1;
-    status = Py_PreInitialize(&pre);
-    if (PyStatus_Exception(status))
-        return status;
-    PyConfig_InitPythonConfig(config);
-    config->parse_argv = 0;
-    config->install_signal_handlers = 0;
-    config->configure_c_stdio = 0;
-    status = PyConfig_SetBytesString(config, &config->program_name, executable);
-    if (!PyStatus_Exception(status))
-        status =
-            PyConfig_SetBytesString(config, &config->executable, executable);
-    return status;
-}
-
-static PyStatus initialise(const char *venv)
-{
-    char executable[PATH_MAX] = AW_PYTHON_EXECUTABLE;
-    PyConfig config;
-    PyStatus status;
-
-    /* Python looks for pyvenv.cfg from where its program lies. */
-    if (venv)
-        snprintf(executable, sizeof(executable), "%s/bin/python3", venv);
-    status = PyImport_AppendInittab("_awaitd", PyInit__awaitd) < 0
-                 ? PyStatus_NoMemory()
-                 : configure(&config, executable);
-    if (PyStatus_Exception(status))
-        return status;
-    status = Py_InitializeFromConfig(&config);
-    PyConfig_Clear(&config);
-    return status;
-}
-
 /* ---- scripts ---- */
 
 /* Imports the Python half and hands it the scripts. 0, or -1 with an exception.
@@ -116,17 +68,12 @@ static PyStatus initialise(const char *venv)
 static int import_host(struct aw_host *host)
 {
     struct host_bridge *own = host->bridge;
-    PyObject *path = PySys_GetObject("path");
-    PyObject *folder = PyUnicode_DecodeFSDefault(host->config->package_path);
-    int result = -1;
 
-    if (path && folder && PyList_Insert(path, 0, folder) == 0)
+    if (aw_interpreter_add_path(host->config->package_path) == 0)
         own->module = PyImport_ImportModule("awaitd._host");
-    if (own->module)
-        result = aw_host_begin(host, own->module, aw_host_dump_signal(),
-                               aw_host_stack_signal());
-    Py_XDECREF(folder);
-    return result;
+    return own->module ? aw_host_begin(host, own->module, aw_host_dump_signal(),
+                                       aw_host_stack_signal())
+                       : -1;
 }
 
 /* ---- the bridge ---- */
@@ -187,7 +134,7 @@ void *aw_host_bridge_main(void *argument)
     aw_role_enter(AW_ROLE_BRIDGE);
     aw_role_assume(&aw_role_bridge);
     aw_module_set_hosted(&own->hosted);
-    status = initialise(host->config->venv);
+    status = aw_interpreter_init(host->config->venv);
     if (PyStatus_Exception(status)) {
         post_failure(host, "cannot initialise Python",
                      status.err_msg ? status.err_msg : "unknown");

@@ -4,14 +4,15 @@
  * a script, resolves waiting coroutines, and finalises Python. The main thread
  * never takes the GIL: what it asks for travels to the bridge as a message, and
  * what happened comes back as an event behind a file descriptor. Every function
- * here runs on the main thread, returns at once, and lives in an object that
- * uses no symbol of Python's (a test checks it). */
+ * here runs on the main thread, returns at once unless it says so, and lives in
+ * an object that uses no symbol of Python's (a test checks it). */
 #ifndef AW_HOST_H
 #define AW_HOST_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "devices/device.h"
 #include "devices/queue/error.h"
@@ -44,13 +45,16 @@ struct aw_host_line {
     size_t cut; /* bytes behind it that are left out */
 };
 
-/* Where the lines go. Both are called on scripts' threads and on the bridge. */
+/* Where the lines go. All are called on scripts' threads and on the bridge;
+ * `dropped` on any thread. */
 struct aw_host_output {
     /* Takes a copy; called with the GIL, and so by one thread at a time; must
      * not block. 0, or -EPIPE when nobody reads that stream any more. */
     int (*put)(void *context, const struct aw_host_line *line);
     /* Without the GIL: waits until all is written; false at the timeout. */
     bool (*drain)(void *context, double timeout_s);
+    /* Lines of that script that were not written, and will not be. */
+    uint64_t (*dropped)(void *context, size_t script);
     void *context;
     bool located; /* `file` and `line` are wanted */
 };
@@ -197,6 +201,14 @@ void aw_host_dump_stacks(struct aw_host *host) AW_ON(main) AW_NO_GIL;
  * it does not (a thread that a script left behind may prevent it), the process
  * must end by _exit(). */
 void aw_host_finish(struct aw_host *host) AW_ON(main) AW_NO_GIL;
+
+/* Compiles each script as it would be run, and does not run it: writes a line
+ * FILE:LINE:COLUMN: ERROR for each that has an error. Blocks until that is
+ * done. Of `config` it uses scripts, package_path and venv. Returns how many
+ * have one, or a negative errno with a line. Instead of aw_host_start(), and
+ * once in a process. */
+int aw_host_check_scripts(const struct aw_host_config *config, FILE *to)
+    AW_ON(main) AW_NO_GIL;
 
 /* Joins the bridge. Only after AW_HOST_FINISHED or AW_HOST_FAILED. */
 void aw_host_free(struct aw_host *host) AW_ON(main) AW_NO_GIL;

@@ -1,5 +1,6 @@
 #include "pymod/host_scripts.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,6 +87,38 @@ static PyObject *tell_held(PyObject *capsule, PyObject *arguments)
 static PyMethodDef tell_held_method = {"tell_held", tell_held, METH_VARARGS,
                                        NULL};
 
+/* The handlers that faulthandler has for the two signals. Written once, before
+ * a script runs and before anybody sends one of them. */
+static void (*dumpers[2])(int signal);
+
+/* faulthandler's leaves errno at 0, in whatever the script was at. */
+static void keep_errno(int signal)
+{
+    int before = errno;
+
+    dumpers[signal == aw_host_stack_signal()](signal);
+    errno = before;
+}
+
+static int wrap_dumper(int signal)
+{
+    struct sigaction action;
+
+    if (sigaction(signal, NULL, &action) < 0)
+        return -1;
+    dumpers[signal == aw_host_stack_signal()] = action.sa_handler;
+    action.sa_handler = keep_errno;
+    return sigaction(signal, &action, NULL);
+}
+
+static int wrap_dumpers(int dump_signal, int stack_signal)
+{
+    if (wrap_dumper(dump_signal) == 0 && wrap_dumper(stack_signal) == 0)
+        return 0;
+    PyErr_SetFromErrno(PyExc_OSError);
+    return -1;
+}
+
 int aw_host_begin(struct aw_host *host, PyObject *module, int dump_signal,
                   int stack_signal)
 {
@@ -105,7 +138,7 @@ int aw_host_begin(struct aw_host *host, PyObject *module, int dump_signal,
     Py_XDECREF(capsule);
     Py_XDECREF(scripts);
     Py_XDECREF(result);
-    return result ? 0 : -1;
+    return result ? wrap_dumpers(dump_signal, stack_signal) : -1;
 }
 
 /* ---- threads ---- */

@@ -87,4 +87,15 @@ int aw_host_dump_signal(void);
 /* The one whose handler writes the stack of its own thread to the pipe. */
 int aw_host_stack_signal(void);
 
+/* ---- check.c, for control.c ---- */
+
+struct aw_host_check {
+    const struct aw_host_config *config;
+    FILE *to;
+    int result; /* of aw_host_check_scripts() */
+};
+
+/* A thread's life: Python is initialised, used and finalised on it. */
+void *aw_host_check_main(void *check);
+
 #endif

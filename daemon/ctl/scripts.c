@@ -75,19 +75,20 @@ static void fill_row(struct aw_ctl_row *row, const json_t *line)
         aw_ctl_cell_count(row->cells[column++], aw_ctl_count(line, paths[i]));
     fill_exit(row->cells[column++], line);
     aw_ctl_cell_count(row->cells[column++], aw_ctl_count(line, "turns.stalls"));
-    aw_ctl_cell_time(row->cells[column],
+    aw_ctl_cell_time(row->cells[column++],
                      aw_ctl_count(line, "turns.longest_ns"));
+    aw_ctl_cell_count(row->cells[column], aw_ctl_count(line, "dropped_lines"));
 }
 
 void aw_ctl_scripts_table(const json_t *list, const json_t *then,
                           double seconds, int width, FILE *to)
 {
-    static const char *const heads[] = {"<script", "<state", "gen",  "restarts",
-                                        "reloads", "failed", "exit", "stalls",
-                                        "longest", "busy",   NULL};
+    static const char *const heads[] = {
+        "<script", "<state", "gen",     "restarts",   "reloads", "failed",
+        "exit",    "stalls", "longest", "lines lost", "busy",    NULL};
     static const char *const heads_once[] = {
-        "<script", "<state", "gen",    "restarts", "reloads",
-        "failed",  "exit",   "stalls", "longest",  NULL};
+        "<script", "<state", "gen",     "restarts",   "reloads", "failed",
+        "exit",    "stalls", "longest", "lines lost", NULL};
     struct aw_ctl_table table = {.heads = then ? heads : heads_once,
                                  .gap = then ? " " : NULL};
 
@@ -96,7 +97,7 @@ void aw_ctl_scripts_table(const json_t *list, const json_t *then,
         struct aw_ctl_row *row = aw_ctl_table_add(&table);
 
         fill_row(row, line);
-        fill_busy(row->cells[9], line, before(then, line), seconds);
+        fill_busy(row->cells[10], line, before(then, line), seconds);
     }
     aw_ctl_table_print(&table, width, to);
     aw_ctl_table_free(&table);

@@ -192,8 +192,9 @@ void aw_ctl_show_head(const json_t *result, FILE *to)
 void aw_ctl_show_status(const json_t *result)
 {
     aw_ctl_show_head(result, stdout);
-    printf("devices: %llu, open queues: %llu\n", number(result, "devices"),
-           number(result, "queues"));
+    printf("devices: %llu, open queues: %llu, scripts: %llu of %llu run\n",
+           number(result, "devices"), number(result, "queues"),
+           number(result, "running"), number(result, "scripts"));
     printf("socket: %s, clients: %llu, dropped: %llu\n",
            aw_ctl_text(result, "socket"), number(result, "clients"),
            number(result, "dropped_clients"));

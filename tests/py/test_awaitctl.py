@@ -106,7 +106,9 @@ def test_tables_show_the_ledger(control, awaitctl):
     assert (device["driver"], device["sent"]) == ("virtual", "6")
     (script,) = table(awaitctl("scripts").stdout)
     assert (script["script"], script["state"]) == ("script", "running")
-    assert "ledger exact, frames lost" in awaitctl("status").stdout
+    text = awaitctl("status").stdout
+    assert "ledger exact, frames lost" in text
+    assert "open queues: 1, scripts: 1 of 1 run\n" in text
 
 
 @pytest.mark.parametrize("command", ["status", "devices", "queues", "scripts"])
@@ -298,6 +300,34 @@ WAITS = """
     print("ready", flush=True)
     await asyncio.Event().wait()
 """
+
+
+def duration(ns: int) -> str:
+    value, unit = ns / 1e3, "us"
+    for bigger in ("ms", "s"):
+        if value >= 999.5:
+            value, unit = value / 1e3, bigger
+    if unit == "us" and value < 0.95:
+        return "<1us"
+    return f"{value:.1f}{unit}" if value < 9.95 else f"{value:.0f}{unit}"
+
+
+def test_top_tells_the_latency_of_the_last_round(control, awaitctl):
+    control.start(WAITS, devices=ECHO)
+    (queue,) = control.connect().get("queues")["queues"]
+    buckets = queue["latency"]["script"]["buckets"]
+    ends = [end for end, count in buckets for _ in range(count)]
+    text = awaitctl("top", "-n", "2", "-i", "0.01").stdout
+    rounds = [
+        table(it.strip().split("\n\n")[2])[0]
+        for it in text.split("awaitd 0.1.0")[1:]
+    ]
+    # The first is of all twenty frames; then none came.
+    assert rounds[0]["p50"] == duration(ends[9])
+    assert rounds[0]["p99"] == duration(ends[19])
+    assert (rounds[1]["p50"], rounds[1]["p99"]) == ("-", "-")
+    longest = duration(queue["latency"]["script"]["max_ns"])
+    assert [it["max"] for it in rounds] == [longest, longest]
 
 
 def test_top_shows_latency_and_stalls(control, awaitctl):

@@ -785,6 +785,13 @@ def test_stats_json_is_exact(awaitd, write, tmp_path):
         # How often a waiter had to be woken depends on the machine.
         assert queue.pop("wakes") >= 0
         assert 1 <= queue.pop("high_water") <= 10
+        latency = queue.pop("latency")
+        assert latency["ring"]["count"] == queue["delivered"]
+        assert 1 <= latency["script"]["count"] <= queue["delivered"]
+        for stage in latency.values():
+            counted = sum(count for _, count in stage["buckets"])
+            assert (counted, stage["unplaced"]) == (stage["count"], 0)
+            assert stage["p50_ns"] <= stage["p99_ns"] <= stage["max_ns"]
     nothing = {"kernel": 0, "overflow": 0, "cleared": 0, "closed": 0}
     common = {"open": False, "received": 10, "pending": 0}
     common |= {"dropped": nothing, "exact": True}

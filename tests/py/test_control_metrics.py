@@ -4,6 +4,7 @@ them."""
 from __future__ import annotations
 
 import http.client
+import math
 import os
 import re
 import shutil
@@ -12,7 +13,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from control import WAIT, control  # noqa: F401
+from control import WAIT, control, wait_until  # noqa: F401
 from hosted import host  # noqa: F401
 
 pytest.importorskip("prometheus_client")
@@ -189,6 +190,59 @@ def test_histograms_rise_from_range_to_range(control):
     for row in rows.values():
         assert row == sorted(row) and len({end for end, _ in row}) == len(row)
         assert [count for _, count in row] == sorted(c for _, c in row)
+
+
+def ranges(text: str, name: str, **labels) -> dict[float, float]:
+    """What a histogram has below each end, in nanoseconds."""
+    return {
+        float(it["le"]) * 1e9: count
+        for (sample, pairs), count in samples(
+            prometheus.text_string_to_metric_families(text)
+        ).items()
+        for it in [dict(pairs)]
+        if sample == f"awaitd_{name}_bucket"
+        and it == labels | {"le": it["le"]}
+    }
+
+
+def below(buckets: list, end_ns: float) -> int:
+    """The same of the protocol's."""
+    return sum(
+        count
+        for end, count in buckets
+        if (math.inf if end is None else end) <= end_ns * 1.000001
+    )
+
+
+@pytest.mark.parametrize("stage", ["ring", "script"])
+def test_metrics_have_frames_in_the_ranges_that_queues_tells(control, stage):
+    control.start(WAITS, devices=ECHO)
+    client = control.connect()
+    (queue,) = client.get("queues")["queues"]
+    buckets = queue["latency"][stage]["buckets"]
+    text = client.get("metrics")["text"]
+    found = ranges(text, "queue_latency_seconds", **LABELS, stage=stage)
+    assert len(found) == 26
+    for end_ns, count in found.items():
+        assert count == below(buckets, end_ns)
+
+
+def test_metrics_have_turns_in_the_ranges_that_scripts_tells(control):
+    control.start(WAITS, devices=ECHO)
+    client = control.connect()
+    # The last turn ends when the script waits.
+    wait_until(lambda: not turns_of(client)["now_s"])
+    buckets = turns_of(client)["buckets"]
+    found = ranges(
+        client.get("metrics")["text"], "script_turn_seconds", script="script"
+    )
+    assert len(found) == 25 and found[math.inf] > 0
+    for end_ns, count in found.items():
+        assert count == below(buckets, end_ns)
+
+
+def turns_of(client) -> dict:
+    return client.get("scripts")["scripts"][0]["turns"]
 
 
 def test_metrics_tell_of_scripts(control):

@@ -108,7 +108,7 @@ def begin_full(under, options: str = 'name="q"') -> None:
     ],
     ids=["same", "unnamed", "depth", "policy", "filter", "latest"],
 )
-def test_what_pends_is_passed_on(under, old, new, took, ledger):
+def test_h09_what_pends_is_passed_on(under, old, new, took, ledger):
     begin_full(under, old)
     under.reload(TAKE.format(options=new))
     assert under.process.line("took") == f"under: took {took}"

@@ -63,7 +63,7 @@ static void test_ring_keeps_lines_whole_around_its_end(void **state)
     }
 }
 
-static void test_ring_full_drops_the_newest_and_counts(void **state)
+static void test_ring_full_drops_the_newest(void **state)
 {
     struct aw_output_ring *ring = *state;
     static struct aw_output_line line;
@@ -75,7 +75,6 @@ static void test_ring_full_drops_the_newest_and_counts(void **state)
         kept += put(ring, "some/file.py", text);
     }
     assert_in_range(kept, 1000, 39999);
-    assert_int_equal(atomic_load(&ring->dropped), 40000 - kept);
     for (unsigned i = 0; i < kept; i++) {
         assert_true(aw_output_ring_take(ring, &line));
         assert_int_equal(atoi(line.text), i);
@@ -91,8 +90,8 @@ int main(void)
                                         make_ring, free_ring),
         cmocka_unit_test_setup_teardown(
             test_ring_keeps_lines_whole_around_its_end, make_ring, free_ring),
-        cmocka_unit_test_setup_teardown(
-            test_ring_full_drops_the_newest_and_counts, make_ring, free_ring),
+        cmocka_unit_test_setup_teardown(test_ring_full_drops_the_newest,
+                                        make_ring, free_ring),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

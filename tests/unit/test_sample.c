@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "config/document.h"
 #include "devices/device.h"
 #include "tests/support/config_fixture.h"
 
@@ -113,8 +114,25 @@ static bool is_stated(const char *text, const struct aw_option *option)
     return strstr(text, line) != NULL;
 }
 
+/* All keys of a table; those of `control` and `metrics` stand in one line. */
+static void assert_stated(const char *text, const struct aw_option *table,
+                          size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char inside[LINE_BYTES];
+
+        snprintf(inside, sizeof(inside), "{%s: ", table[i].name);
+        if (!is_stated(text, &table[i]) && !strstr(text, inside))
+            fail_msg("%s is not in the sample", table[i].name);
+    }
+}
+
 static void test_sample_states_every_key(void **state)
 {
+    static const struct aw_option lists[] = {
+        {.name = "control"}, {.name = "metrics"}, {.name = "environment"},
+        {.name = "name"},    {.name = "path"},    {.name = "args"},
+        {.name = "paths"}};
     static char text[65536];
     FILE *stream = fopen(AW_SAMPLE, "re");
 
@@ -122,12 +140,15 @@ static void test_sample_states_every_key(void **state)
     assert_non_null(stream);
     text[fread(text, 1, sizeof(text) - 1, stream)] = '\0';
     fclose(stream);
-    for (size_t i = 0; i < AW_COMMON_COUNT; i++)
-        assert_true(is_stated(text, &aw_common_options[i]));
-    for (size_t i = 0; aw_drivers[i]; i++) {
-        for (size_t j = 0; j < aw_drivers[i]->option_count; j++)
-            assert_true(is_stated(text, &aw_drivers[i]->options[j]));
-    }
+    assert_stated(text, aw_common_options, AW_COMMON_COUNT);
+    for (size_t i = 0; aw_drivers[i]; i++)
+        assert_stated(text, aw_drivers[i]->options,
+                      aw_drivers[i]->option_count);
+    assert_stated(text, aw_settings, AW_SETTING_COUNT);
+    assert_stated(text, aw_script_options, AW_SCRIPT_KEY_COUNT);
+    assert_stated(text, aw_control_keys, AW_CONTROL_KEY_COUNT);
+    assert_stated(text, aw_metrics_keys, AW_METRICS_KEY_COUNT);
+    assert_stated(text, lists, sizeof(lists) / sizeof(lists[0]));
     assert_non_null(strstr(text, "\n# stop_grace_s: 5\n"));
     assert_non_null(strstr(text, "\n# stop_timeout_s: 10\n"));
     assert_non_null(strstr(text, "\n# stall_ms: 1000\n"));

@@ -8,11 +8,14 @@ import logging
 import os
 import sys
 import threading
+import weakref
 from collections.abc import Callable
-from typing import Any, TextIO, Union
+from typing import TYPE_CHECKING, Any, TextIO, Union
 
 from awaitd._host.current import current
 
+if TYPE_CHECKING:
+    from awaitd._host.script import HostedScript
 
 # put(script, stream, priority, file, line, text, cut), drain(timeout_s), and
 # whether file and line are wanted: see pymod/output_object.h.
@@ -33,6 +36,15 @@ _WARNING = 4
 _PRIORITIES = {10: 7, 20: 6, 30: 4, 40: 3, 50: 2}
 
 
+class _Nobody:
+    """In place of a script, where none is running."""
+
+    index = -1
+
+
+_NOBODY = _Nobody()
+
+
 class _Buffered(io.TextIOBase):
     """A standard stream whose lines are written by the daemon's writer.
 
@@ -47,30 +59,32 @@ class _Buffered(io.TextIOBase):
         self._put, self._drain, self._located = writer
         # Reentrant: the collector may run a __del__ that prints, right here.
         self._lock = threading.RLock()
-        # What each script has left without a line end, and the bytes cut.
-        self._partial: dict[int, tuple[str, int]] = {}
+        # What each version of a script, and _NOBODY, has left without a line
+        # end, and the bytes cut.
+        self._partial: weakref.WeakKeyDictionary[Any, tuple[str, int]] = (
+            weakref.WeakKeyDictionary()
+        )
 
     def write(self, text: str) -> int:
         if not isinstance(text, str):
             raise TypeError(f"write() takes str, not {type(text).__name__}")
-        script = current()
-        index = -1 if script is None else script.index
+        script = current() or _NOBODY
         with self._lock:
             first, end, more = text.partition("\n")
-            self._append(index, first)
+            self._append(script, first)
             if end:
                 lines, end, rest = more.rpartition("\n")
-                kept, cut = self._partial.pop(index)
-                self._append(index, rest)
-                self._put_lines(index, f"{kept}\n{lines}{end}", cut)
+                kept, cut = self._partial.pop(script)
+                self._append(script, rest)
+                self._put_lines(script.index, f"{kept}\n{lines}{end}", cut)
         return len(text)
 
-    def _append(self, index: int, text: str) -> None:
-        kept, cut = self._partial.get(index, ("", 0))
+    def _append(self, script: HostedScript | _Nobody, text: str) -> None:
+        kept, cut = self._partial.get(script, ("", 0))
         room = _PARTIAL_MAX - len(kept)
         if len(text) > room:
             cut += len(text[room:].encode("utf-8", "backslashreplace"))
-        self._partial[index] = kept + text[:room], cut
+        self._partial[script] = kept + text[:room], cut
 
     def _put_lines(self, index: int, lines: str, cut: int) -> None:
         priority = _WARNING if self._number == 2 else _INFO
@@ -82,13 +96,15 @@ class _Buffered(io.TextIOBase):
     def flush(self) -> None:
         """Nothing: complete lines are on their way."""
 
-    def finish(self, index: int) -> None:
-        """Hand over what the script has left without a line end."""
+    def finish(self, script: HostedScript) -> None:
+        """Hand over what this version has left without a line end."""
         with self._lock:
-            rest, cut = self._partial.pop(index, ("", 0))
+            rest, cut = self._partial.pop(script, ("", 0))
             if rest:
-                self._put_lines(index, rest, cut)
-        self._drain(_DRAIN_S)
+                self._put_lines(script.index, rest, cut)
+        # Another version waits for the end of this one, and not for a reader.
+        if script.stopping not in ("reload", "restart"):
+            self._drain(_DRAIN_S)
 
     def close(self) -> None:
         """Nothing: the stream is every script's."""
@@ -149,12 +165,12 @@ def install(writer: Writer | None) -> None:
     os.register_at_fork(after_in_child=leave_writer)
 
 
-def finish(index: int) -> None:
+def finish(script: HostedScript) -> None:
     """A script has ended: nothing of its output may stay in a buffer."""
     for stream in (sys.stdout, sys.stderr):
         try:
             if isinstance(stream, _Buffered):
-                stream.finish(index)
+                stream.finish(script)
             elif stream is not None:
                 stream.flush()
         except (OSError, ValueError):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import atexit
 import builtins
+import contextlib
 import importlib.machinery
 import inspect
 import os
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import _awaitd
 from awaitd import _registry, _traceback
 from awaitd._host import errors, modules, output, threads
+from awaitd._host.check import compile_script
 from awaitd._host.current import enter
 from awaitd._host.gate import Discarded, Gate, Unchanged
 from awaitd._host.slot import Slot
@@ -186,14 +187,7 @@ class HostedScript(ScriptInfo):
         self._loaded = source, time.time_ns()
         if self.start_reason != "start":
             self._purged = modules.purge(self.folder)
-        code: types.CodeType = compile(
-            source,
-            self.path,
-            "exec",
-            flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
-            dont_inherit=True,
-        )
-        return code
+        return compile_script(source, self.path)
 
     def _read(self) -> bytes:
         try:
@@ -211,8 +205,11 @@ class HostedScript(ScriptInfo):
 
     def _report(self, error: BaseException) -> None:
         """Print the traceback, without awaitd's own frames."""
-        _traceback.trim(error, self.path)
-        self._failure = errors.locate(error, self.path)
+        # Of an endless recursion it may need what there is not.
+        with contextlib.suppress(MemoryError):
+            _traceback.trim(error, self.path)
+        with contextlib.suppress(MemoryError):
+            self._failure = errors.locate(error, self.path)
         self.excepthook(type(error), error, error.__traceback__)
 
     def _end(self, status: int) -> None:
@@ -220,7 +217,7 @@ class HostedScript(ScriptInfo):
         if os.getpid() != self._process:
             # A child made by os.fork has come to its end, and is no daemon.
             atexit._run_exitfuncs()
-            output.finish(self.index)
+            output.finish(self)
             os._exit(status)
         self._ended = True
         for periodic in list(self._periodic):
@@ -237,7 +234,7 @@ class HostedScript(ScriptInfo):
         self._kept.clear()
         self._slot.save_state()
         release_held(self._slots)
-        output.finish(self.index)
+        output.finish(self)
 
     def forget(self) -> None:
         """The version has ended: nothing keeps its code and data alive."""
