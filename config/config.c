@@ -29,16 +29,20 @@ int aw_config_new(struct aw_config **ret_config)
     config->stop_timeout_s = AW_STOP_TIMEOUT_S;
     config->start_timeout_s = AW_START_TIMEOUT_S;
     config->reload_settle_s = AW_RELOAD_SETTLE_S;
+    config->stall_ms = AW_STALL_MS;
     *ret_config = config;
     return 0;
 }
 
-void aw_config_default_supervision(struct aw_config_supervision *ret)
+void aw_config_default_supervision(const struct aw_config *config,
+                                   struct aw_config_supervision *ret)
 {
     *ret = (struct aw_config_supervision){.restart = AW_CONFIG_RESTART_NO,
                                           .delay_s = 0.5,
                                           .interval_s = 60,
-                                          .limit = 5};
+                                          .limit = 5,
+                                          .stall_ms = config->stall_ms,
+                                          .stall_kill_s = config->stall_kill_s};
 }
 
 static void free_texts(char **texts)
@@ -294,7 +298,7 @@ int aw_config_add_script(struct aw_config *config, const char *path,
     };
     int result;
 
-    aw_config_default_supervision(&script.supervision);
+    aw_config_default_supervision(config, &script.supervision);
 
     if (!script.name || !script.path || !script.arguments)
         result = refuse_memory(error);

@@ -18,6 +18,7 @@
 
 #define AW_STOP_GRACE_S   5.0
 #define AW_STOP_TIMEOUT_S 10.0
+#define AW_STALL_MS       1000.0
 
 #define AW_START_TIMEOUT_S 10.0
 #define AW_RELOAD_SETTLE_S 2.0
@@ -35,6 +36,9 @@ struct aw_config_supervision {
     unsigned limit;
     bool flush;   /* on_restart: without the frames that pend */
     bool persist; /* state: beyond the daemon's end */
+    /* A loop that does not come back for so long is told of, and, where
+     * stall_kill_s is not 0, is interrupted. 0: never. */
+    double stall_ms, stall_kill_s;
 };
 
 struct aw_config_script {
@@ -61,9 +65,10 @@ struct aw_config {
     /* Of a reload: for the new version to come to its first await, and in which
      * an error of it brings the old one back. */
     double start_timeout_s, reload_settle_s;
-    char *cwd;              /* that scripts run in, or NULL */
-    char *venv;             /* a virtual environment, or NULL */
-    char **environment;     /* NAME=VALUE, NULL at the end; or NULL */
+    char *cwd;                     /* that scripts run in, or NULL */
+    char *venv;                    /* a virtual environment, or NULL */
+    char **environment;            /* NAME=VALUE, NULL at the end; or NULL */
+    double stall_ms, stall_kill_s; /* of scripts that do not say */
     struct aw_index *index; /* where it stands in files; NULL: there is none */
 };
 
@@ -86,7 +91,8 @@ int aw_config_add_device(struct aw_config *config, const char *short_form,
                          struct aw_error *error);
 
 /* What a script has whose configuration says nothing of it. */
-void aw_config_default_supervision(struct aw_config_supervision *ret);
+void aw_config_default_supervision(const struct aw_config *config,
+                                   struct aw_config_supervision *ret);
 
 /* Adds a script with copies of its `arguments` (NULL: none), named like its
  * file; `-2`, `-3`, … is appended to a name that is taken. Returns 0, -EINVAL

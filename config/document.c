@@ -40,6 +40,20 @@ const struct aw_option aw_settings[AW_SETTING_COUNT] = {
             .maximum = 3600,
             .help = "seconds in which an error brings the old version back",
         },
+    [AW_SETTING_STALL] =
+        {
+            .name = "stall_ms",
+            .type = AW_OPTION_NUMBER,
+            .maximum = 3600000,
+            .help = "milliseconds that a loop may be blocked unmentioned",
+        },
+    [AW_SETTING_STALL_KILL] =
+        {
+            .name = "stall_kill_s",
+            .type = AW_OPTION_NUMBER,
+            .maximum = 3600,
+            .help = "seconds after which a blocked loop is interrupted",
+        },
     [AW_SETTING_CWD] = {.name = "cwd",
                         .type = AW_OPTION_PATH,
                         .help = "the folder that scripts run in"},
@@ -86,6 +100,16 @@ const struct aw_option aw_script_options[AW_SCRIPT_KEY_COUNT] = {
                              .fallback = "keep",
                              .choices = states,
                              .help = "how long awaitd.script.state lives"},
+    [AW_SCRIPT_KEY_STALL] = {.name = "stall_ms",
+                             .type = AW_OPTION_NUMBER,
+                             .maximum = 3600000,
+                             .help = "milliseconds that its loop may be "
+                                     "blocked unmentioned"},
+    [AW_SCRIPT_KEY_STALL_KILL] = {.name = "stall_kill_s",
+                                  .type = AW_OPTION_NUMBER,
+                                  .maximum = 3600,
+                                  .help = "seconds after which its loop, "
+                                          "blocked, is interrupted"},
 };
 
 const struct aw_option aw_control_keys[AW_CONTROL_KEY_COUNT] = {

@@ -25,12 +25,15 @@ enum aw_setting {
     AW_SETTING_RELOAD_SETTLE,
     AW_SETTING_CWD,
     AW_SETTING_VENV,
+    AW_SETTING_STALL,
+    AW_SETTING_STALL_KILL,
     AW_SETTING_COUNT,
 };
 
 extern const struct aw_option aw_settings[AW_SETTING_COUNT];
 
-/* Keys of a script that hold one value, and have a fallback. */
+/* Keys of a script that hold one value, and have a fallback; that of the last
+ * two is the file's key of the same name. */
 enum aw_script_key {
     AW_SCRIPT_KEY_RESTART,
     AW_SCRIPT_KEY_RESTART_DELAY,
@@ -38,6 +41,8 @@ enum aw_script_key {
     AW_SCRIPT_KEY_RESTART_INTERVAL,
     AW_SCRIPT_KEY_ON_RESTART,
     AW_SCRIPT_KEY_STATE,
+    AW_SCRIPT_KEY_STALL,
+    AW_SCRIPT_KEY_STALL_KILL,
     AW_SCRIPT_KEY_COUNT,
 };
 

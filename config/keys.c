@@ -19,6 +19,8 @@ static const struct keys *keys_at(const char *around)
                                                  {.name = "stop_timeout_s"},
                                                  {.name = "start_timeout_s"},
                                                  {.name = "reload_settle_s"},
+                                                 {.name = "stall_ms"},
+                                                 {.name = "stall_kill_s"},
                                                  {.name = "environment"},
                                                  {.name = "cwd"},
                                                  {.name = "venv"},
@@ -29,13 +31,14 @@ static const struct keys *keys_at(const char *around)
                                                    {.name = "args"},
                                                    {.name = "paths"}};
     static const struct keys root = {
-        root_keys, 11,
+        root_keys, 13,
         "devices, scripts, stop_grace_s, stop_timeout_s, start_timeout_s, "
-        "reload_settle_s, environment, cwd, venv, control and metrics"};
+        "reload_settle_s, stall_ms, stall_kill_s, environment, cwd, venv, "
+        "control and metrics"};
     static const struct keys script = {
         script_keys, 4,
         "name, path, args, paths, restart, restart_delay_s, restart_limit, "
-        "restart_interval_s, on_restart and state"};
+        "restart_interval_s, on_restart, state, stall_ms and stall_kill_s"};
     static const struct keys control = {aw_control_keys, AW_CONTROL_KEY_COUNT,
                                         "socket, read_group and admin_group"};
     static const struct keys metrics = {aw_metrics_keys, AW_METRICS_KEY_COUNT,

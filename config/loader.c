@@ -157,6 +157,8 @@ static int take_settings(struct loader *loader)
         [AW_SETTING_STOP_TIMEOUT] = &config->stop_timeout_s,
         [AW_SETTING_START_TIMEOUT] = &config->start_timeout_s,
         [AW_SETTING_RELOAD_SETTLE] = &config->reload_settle_s,
+        [AW_SETTING_STALL] = &config->stall_ms,
+        [AW_SETTING_STALL_KILL] = &config->stall_kill_s,
     };
 
     for (size_t i = 0; i < AW_SETTING_COUNT; i++) {
@@ -329,9 +331,13 @@ static void free_paths(char **paths)
     free(paths);
 }
 
-static void take_supervision(const struct aw_value *values,
+static void take_supervision(const struct aw_config *config,
+                             const struct aw_value *values,
                              struct aw_config_supervision *ret)
 {
+    const struct aw_value *stall = &values[AW_SCRIPT_KEY_STALL];
+    const struct aw_value *kill = &values[AW_SCRIPT_KEY_STALL_KILL];
+
     *ret = (struct aw_config_supervision){
         .restart =
             (enum aw_config_restart)values[AW_SCRIPT_KEY_RESTART].integer,
@@ -340,6 +346,8 @@ static void take_supervision(const struct aw_value *values,
         .limit = (unsigned)values[AW_SCRIPT_KEY_RESTART_LIMIT].integer,
         .flush = values[AW_SCRIPT_KEY_ON_RESTART].integer == 1,
         .persist = values[AW_SCRIPT_KEY_STATE].integer == 1,
+        .stall_ms = stall->set ? stall->number : config->stall_ms,
+        .stall_kill_s = kill->set ? kill->number : config->stall_kill_s,
     };
 }
 
@@ -352,17 +360,19 @@ static int parse_supervision(const struct loader *loader, size_t index,
 
     for (size_t i = 0; result == 0 && i < AW_SCRIPT_KEY_COUNT; i++) {
         const struct aw_option *option = &aw_script_options[i];
+        const char *text = texts[i] ? texts[i] : option->fallback;
         struct aw_error reason = {""};
         char path[80];
 
+        if (!text)
+            continue;
         snprintf(path, sizeof(path), "scripts[%zu].%s", index, option->name);
-        result = aw_option_parse(option, texts[i] ? texts[i] : option->fallback,
-                                 &values[i], &reason);
+        result = aw_option_parse(option, text, &values[i], &reason);
         if (result < 0)
             result = aw_loader_pass_on(loader, path, result, &reason);
     }
     if (result == 0)
-        take_supervision(values, ret);
+        take_supervision(loader->config, values, ret);
     for (size_t i = 0; i < AW_SCRIPT_KEY_COUNT; i++)
         aw_value_deinit(&values[i]);
     return result;

@@ -36,10 +36,10 @@ struct aw_arguments {
     bool json;               /* devices --json */
     bool print_effective;    /* check --print-effective */
     bool quiet;
-    bool watch;       /* --watch */
-    bool service;     /* --service: started by a unit like ours, */
-    const char *unit; /* of this name, or NULL */
+    bool watch; /* --watch */
     bool fail_on_drop;
+    bool service;     /* --service: nobody sits in front of it; started */
+    const char *unit; /* by this unit, or NULL */
 };
 
 /* Returns 0, -EINVAL with a sentence, or -ENOMEM. One thread at a time: getopt

@@ -123,6 +123,22 @@ const char *aw_control_text(struct aw_control_request *request, const char *key)
     return NULL;
 }
 
+/* Says which there are, as far as a line goes. */
+static void refuse_device(const struct aw_control_request *request,
+                          const char *name)
+{
+    const struct aw_control_config *config = &request->control->config;
+    char names[160] = "";
+    size_t length = 0;
+
+    for (size_t i = 0; i < config->device_count && length < sizeof(names); i++)
+        length += (size_t)snprintf(names + length, sizeof(names) - length,
+                                   "%s%s", i > 0 ? ", " : ": there are ",
+                                   aw_device_name(config->devices[i]));
+    aw_control_refuse(request->client, request->id, "no-such-device",
+                      "there is no device \"%.80s\"%s", name, names);
+}
+
 struct aw_device *aw_control_device(struct aw_control_request *request)
 {
     const struct aw_control_config *config = &request->control->config;
@@ -133,8 +149,7 @@ struct aw_device *aw_control_device(struct aw_control_request *request)
     for (size_t i = 0; i < config->device_count; i++)
         if (!strcmp(aw_device_name(config->devices[i]), name))
             return config->devices[i];
-    aw_control_refuse(request->client, request->id, "no-such-device",
-                      "there is no device \"%.80s\"", name);
+    refuse_device(request, name);
     return NULL;
 }
 

@@ -3,12 +3,15 @@
  * The supervisor answers when something is done, which may be seconds later,
  * once for each script. The answers are collected, and told to the client that
  * asked, if it is still there. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/control_internal.h"
 #include "daemon/json_text.h"
+#include "daemon/latency_json.h"
 #include "daemon/supervisor.h"
+#include "devices/queue/clock.h"
 
 #define ASKINGS_MAX 64
 
@@ -36,7 +39,8 @@ supervisor_of(const struct aw_control_request *request) AW_ON(main)
 static json_t *status_json(const struct aw_script_status *status)
 {
     return json_pack(
-        "{s:o, s:o, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:i, s:f, s:f, s:o}",
+        "{s:o, s:o, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:i, s:f, s:f, s:o,"
+        " s:I, s:o}",
         "name", aw_json_text(status->name), "path", aw_json_text(status->path),
         "state", aw_script_state_name(status->state), "reloading",
         (int)status->reloading, "stopping", (int)status->stopping, "generation",
@@ -44,7 +48,9 @@ static json_t *status_json(const struct aw_script_status *status)
         (json_int_t)status->restarts, "reloads", (json_int_t)status->reloads,
         "failed_reloads", (json_int_t)status->failed_reloads, "exit_status",
         status->exit_status, "since_s", status->since_s, "wait_s",
-        status->wait_s, "last_error", aw_json_text(status->last_error));
+        status->wait_s, "last_error", aw_json_text(status->last_error),
+        "dropped_lines", (json_int_t)status->dropped_lines, "turns",
+        aw_turns_json(&status->turns, aw_clock_monotonic_ns()));
 }
 
 void aw_control_scripts(struct aw_control_request *request)
@@ -126,6 +132,26 @@ new_asking(const struct aw_control_request *request)
     return asking;
 }
 
+/* Says which there are, as far as a line goes. */
+static void refuse_script(const struct aw_control_request *request,
+                          const struct aw_supervisor *supervisor,
+                          const char *name) AW_ON(main)
+{
+    size_t count = aw_supervisor_count(supervisor), length = 0;
+    char names[160] = "";
+
+    for (size_t i = 0; i < count && length < sizeof(names); i++) {
+        struct aw_script_status status;
+
+        aw_supervisor_status(supervisor, i, &status);
+        length +=
+            (size_t)snprintf(names + length, sizeof(names) - length, "%s%s",
+                             i > 0 ? ", " : ": there are ", status.name);
+    }
+    aw_control_refuse(request->client, request->id, "no-such-script",
+                      "there is no script \"%.80s\"%s", name, names);
+}
+
 /* The script that is meant; AW_SCRIPT_ALL where none is named. */
 static bool find_script(struct aw_control_request *request,
                         const struct aw_supervisor *supervisor,
@@ -142,8 +168,7 @@ static bool find_script(struct aw_control_request *request,
         return false;
     found = aw_supervisor_find(supervisor, name);
     if (found < 0) {
-        aw_control_refuse(request->client, request->id, "no-such-script",
-                          "there is no script \"%.80s\"", name);
+        refuse_script(request, supervisor, name);
         return false;
     }
     *ret_script = (size_t)found;

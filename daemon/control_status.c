@@ -33,17 +33,37 @@ static size_t count_queues(const struct aw_report *report)
     return count;
 }
 
+/* None once the last has ended. */
+static void count_scripts(const struct aw_control *control, size_t *ret_scripts,
+                          size_t *ret_running) AW_ON(main)
+{
+    const struct aw_supervisor *supervisor =
+        aw_runtime_supervisor(control->config.runtime);
+
+    *ret_scripts = supervisor ? aw_supervisor_count(supervisor) : 0;
+    *ret_running = 0;
+    for (size_t i = 0; i < *ret_scripts; i++) {
+        struct aw_script_status status;
+
+        aw_supervisor_status(supervisor, i, &status);
+        *ret_running += status.state == AW_SCRIPT_RUNNING;
+    }
+}
+
 void aw_control_status(struct aw_control_request *request)
 {
     const struct aw_control *control = request->control;
     double up_s = ev_now(control->config.loop) - control->begun_s;
+    size_t scripts, running;
     struct aw_report report;
 
     if (!collect(request, &report))
         return;
+    count_scripts(control, &scripts, &running);
     aw_control_answer(
         request->client, request->id,
-        json_pack("{s:i, s:s, s:i, s:f, s:o, s:I, s:I, s:b, s:b, s:I, s:I}",
+        json_pack("{s:i, s:s, s:i, s:f, s:o, s:I, s:I, s:b, s:b, s:I, s:I,"
+                  " s:I, s:I}",
                   "protocol", AW_CONTROL_PROTOCOL, "version", AW_VERSION, "pid",
                   (int)getpid(), "up_s", up_s > 0 ? up_s : 0., "socket",
                   aw_json_text(control->path), "devices",
@@ -52,7 +72,8 @@ void aw_control_status(struct aw_control_request *request)
                   (int)aw_report_exact(&report), "lossless",
                   (int)aw_report_lossless(&report), "clients",
                   (json_int_t)control->client_count, "dropped_clients",
-                  (json_int_t)control->dropped_clients));
+                  (json_int_t)control->dropped_clients, "scripts",
+                  (json_int_t)scripts, "running", (json_int_t)running));
     aw_report_deinit(&report);
 }
 
@@ -61,6 +82,8 @@ void aw_control_status(struct aw_control_request *request)
 void aw_control_metrics(struct aw_control_request *request)
 {
     const struct aw_control_config *config = &request->control->config;
+    const struct aw_metrics_source source = {
+        config->devices, config->device_count, config->runtime};
     json_t *wanted = json_object_get(request->object, "openmetrics");
     bool openmetrics = json_is_true(wanted);
     size_t length;
@@ -71,8 +94,7 @@ void aw_control_metrics(struct aw_control_request *request)
                           "\"openmetrics\" is true or false");
         return;
     }
-    if (aw_metrics_text(config->devices, config->device_count, openmetrics,
-                        &text, &length) < 0) {
+    if (aw_metrics_text(&source, openmetrics, &text, &length) < 0) {
         aw_control_refuse(request->client, request->id, "no-memory",
                           "not enough memory for the metrics");
         return;

@@ -61,9 +61,11 @@ static const char run_options[] =
     "and end\n"
     "      --socket PATH        where awaitctl finds this awaitd; `none`: "
     "nowhere\n"
-    "      --service[=UNIT]     started by its systemd unit: name a drop-in "
-    "that a\n"
-    "                           device lacks\n"
+    "      --service[=UNIT]     as a unit of systemd runs it: a missing device "
+    "is\n"
+    "                           waited for, unless it says `required: yes`; "
+    "one\n"
+    "                           that the unit keeps out names its drop-in\n"
     "  -h, --help               this\n";
 
 static const char run_endings[] =
@@ -71,7 +73,8 @@ static const char run_endings[] =
     "Exit status: the script's own (with several, that of the first one that "
     "failed)\n"
     "    0  after SIGTERM too\n"
-    "    1  an uncaught exception; or a script did not stop and was abandoned\n"
+    "    1  an uncaught exception; or a script did not stop, or blocked\n"
+    "       for twice stall_kill_s, and was abandoned\n"
     "   64  the command line is wrong\n"
     "   69  a device is missing or refused\n"
     "   70  an error in awaitd itself\n"

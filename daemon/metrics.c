@@ -1,12 +1,12 @@
 #include "daemon/metrics.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/json_text.h"
+#include "daemon/metrics_scripts.h"
+#include "daemon/metrics_text.h"
 #include "daemon/report.h"
 
 /* A queue's line, or several of the same name, added up. */
@@ -17,27 +17,11 @@ struct row {
 };
 
 struct page {
-    FILE *to;
-    bool openmetrics;
-    struct aw_device *const *devices;
+    struct aw_metrics_page text;
+    const struct aw_metrics_source *from;
     struct aw_report report;
     struct row *rows;
     size_t row_count;
-};
-
-/* One series of a family: the value of its label, and where its number is. */
-struct series {
-    const char *label_value;
-    size_t offset;
-};
-
-struct family {
-    const char *name; /* counters: without _total */
-    const char *type;
-    const char *help;
-    const char *label; /* NULL: one series */
-    double scale;      /* 0: a plain count */
-    struct series series[6];
 };
 
 /* ---- rows ---- */
@@ -70,6 +54,8 @@ static void add_up(struct row *row, const struct aw_queue_report *queue)
         to[i] += from[i];
     sum->high_water = high_water;
     row->queue.depth = queue->depth; /* of the latest */
+    for (size_t i = 0; i < AW_LATENCY_STAGES; i++)
+        aw_latency_merge(&row->queue.latency[i], &queue->latency[i]);
 }
 
 static void add_queue(struct page *page, const char *device,
@@ -105,79 +91,16 @@ static int make_rows(struct page *page)
     return 0;
 }
 
-/* ---- text ---- */
-
-static void put_label(FILE *to, const char *name, const char *value)
-{
-    json_t *text = aw_json_text(value);
-    const char *letter = text ? json_string_value(text) : "";
-
-    fprintf(to, "%s=\"", name);
-    for (; *letter; letter++) {
-        if (*letter == '\n')
-            fputs("\\n", to);
-        else if (*letter == '\\' || *letter == '"')
-            fprintf(to, "\\%c", *letter);
-        else
-            fputc(*letter, to);
-    }
-    fputc('"', to);
-    json_decref(text);
-}
-
-static bool is_counter(const struct family *family)
-{
-    return !strcmp(family->type, "counter");
-}
-
-/* OpenMetrics names the family of a counter without _total. */
-static void put_head(const struct page *page, const struct family *family)
-{
-    const char *end = is_counter(family) && !page->openmetrics ? "_total" : "";
-
-    fprintf(page->to, "# HELP awaitd_%s%s %s\n# TYPE awaitd_%s%s %s\n",
-            family->name, end, family->help, family->name, end, family->type);
-}
-
-static void put_value(FILE *to, const struct family *family, uint64_t value)
-{
-    if (family->scale > 0)
-        fprintf(to, "} %.9f\n", (double)value * family->scale);
-    else
-        fprintf(to, "} %" PRIu64 "\n", value);
-}
-
-/* The series of one row, all of them from `base` on. `put_labels` begins. */
-static void put_series(const struct page *page, const struct family *family,
-                       const void *base,
-                       void (*put_labels)(FILE *to, const void *base))
-{
-    const char *total = is_counter(family) ? "_total" : "";
-
-    for (size_t i = 0; i < 6; i++) {
-        const struct series *series = &family->series[i];
-        uint64_t value;
-
-        if (i > 0 && !series->label_value)
-            break;
-        fprintf(page->to, "awaitd_%s%s{", family->name, total);
-        put_labels(page->to, base);
-        if (family->label) {
-            fputc(',', page->to);
-            put_label(page->to, family->label, series->label_value);
-        }
-        memcpy(&value, (const char *)base + series->offset, sizeof(value));
-        put_value(page->to, family, value);
-    }
-}
-
 /* ---- queues ---- */
 
 #define STATS(field)                                                           \
     (offsetof(struct row, queue) + offsetof(struct aw_queue_report, stats) +   \
      offsetof(struct aw_stats, field))
+#define UNPLACED(stage)                                                        \
+    (offsetof(struct row, queue) +                                             \
+     offsetof(struct aw_queue_report, latency[stage].unplaced))
 
-static const struct family queue_families[] = {
+static const struct aw_metrics_family queue_families[] = {
     {"queue_received_frames",
      "counter",
      "Frames that reached the reader, or were lost before.",
@@ -248,17 +171,74 @@ static const struct family queue_families[] = {
      NULL,
      1e-9,
      {{NULL, STATS(stalled_ns)}}},
+    {"queue_unplaced_frames",
+     "counter",
+     "Frames whose age nobody knows, by where they were looked at.",
+     "stage",
+     0,
+     {{"ring", UNPLACED(AW_LATENCY_RING)},
+      {"script", UNPLACED(AW_LATENCY_SCRIPT)}}},
 };
 
 static void put_queue_labels(FILE *to, const void *base)
 {
     const struct row *row = base;
 
-    put_label(to, "device", row->device);
+    aw_metrics_put_label(to, "device", row->device);
     fputc(',', to);
-    put_label(to, "queue", row->queue.name);
+    aw_metrics_put_label(to, "queue", row->queue.name);
     fputc(',', to);
-    put_label(to, "script", row->queue.owner);
+    aw_metrics_put_label(to, "script", row->queue.owner);
+}
+
+/* ---- how long frames took ---- */
+
+/* Ranges of the histogram: up to 1 us, and to 17 s by twos; the rest. */
+#define RANGES       26u
+#define FIRST_OCTAVE 10u
+
+static const char *const stage_names[AW_LATENCY_STAGES] = {
+    [AW_LATENCY_RING] = "ring", [AW_LATENCY_SCRIPT] = "script"};
+
+static const struct aw_metrics_family latency_family = {
+    .name = "queue_latency_seconds",
+    .type = "histogram",
+    .help = "How old frames were in the ring, and when the script had them."};
+
+static double range_end_s(size_t index)
+{
+    return (double)(UINT64_C(1) << (FIRST_OCTAVE + index)) / 1e9;
+}
+
+/* Two buckets make an octave. */
+static size_t range_of(size_t bucket)
+{
+    size_t octave = bucket / 2;
+
+    if (octave < FIRST_OCTAVE)
+        return 0;
+    octave -= FIRST_OCTAVE - 1;
+    return octave < RANGES ? octave : RANGES - 1;
+}
+
+static void put_latency(const struct page *page, const struct row *row)
+{
+    for (size_t stage = 0; stage < AW_LATENCY_STAGES; stage++) {
+        const struct aw_latency_counts *latency = &row->queue.latency[stage];
+        uint64_t counts[RANGES] = {0};
+
+        for (size_t i = 0; i < AW_LATENCY_BUCKETS; i++)
+            counts[range_of(i)] += latency->counts[i];
+        aw_metrics_put_histogram(&page->text, &latency_family,
+                                 &(struct aw_metrics_histogram){
+                                     .label = "stage",
+                                     .label_value = stage_names[stage],
+                                     .count = RANGES,
+                                     .end_s = range_end_s,
+                                     .counts = counts,
+                                     .sum_s = (double)latency->sum_ns / 1e9},
+                                 row, put_queue_labels);
+    }
 }
 
 static void put_queues(const struct page *page)
@@ -266,11 +246,15 @@ static void put_queues(const struct page *page)
     size_t count = sizeof(queue_families) / sizeof(queue_families[0]);
 
     for (size_t i = 0; page->row_count > 0 && i < count; i++) {
-        put_head(page, &queue_families[i]);
+        aw_metrics_put_head(&page->text, &queue_families[i]);
         for (size_t j = 0; j < page->row_count; j++)
-            put_series(page, &queue_families[i], &page->rows[j],
-                       put_queue_labels);
+            aw_metrics_put_series(&page->text, &queue_families[i],
+                                  &page->rows[j], put_queue_labels);
     }
+    if (page->row_count > 0)
+        aw_metrics_put_head(&page->text, &latency_family);
+    for (size_t j = 0; j < page->row_count; j++)
+        put_latency(page, &page->rows[j]);
 }
 
 /* ---- devices ---- */
@@ -284,7 +268,7 @@ struct device_row {
 #define SEND(field)                                                            \
     (offsetof(struct device_row, send) + offsetof(struct aw_send_stats, field))
 
-static const struct family device_families[] = {
+static const struct aw_metrics_family device_families[] = {
     {"device_up",
      "gauge",
      "1 if the device can carry frames, as far as it knows.",
@@ -336,9 +320,9 @@ static void put_device_labels(FILE *to, const void *base)
 {
     const struct device_row *row = base;
 
-    put_label(to, "device", row->name);
+    aw_metrics_put_label(to, "device", row->name);
     fputc(',', to);
-    put_label(to, "driver", row->driver);
+    aw_metrics_put_label(to, "driver", row->driver);
 }
 
 static struct device_row device_row(const struct page *page, size_t index)
@@ -346,7 +330,7 @@ static struct device_row device_row(const struct page *page, size_t index)
     const struct aw_device_report *report = &page->report.devices[index];
     struct aw_link_status status;
 
-    aw_device_status(page->devices[index], &status);
+    aw_device_status(page->from->devices[index], &status);
     return (struct device_row){
         .name = report->name,
         .driver = report->driver,
@@ -363,11 +347,12 @@ static void put_devices(const struct page *page)
     size_t count = sizeof(device_families) / sizeof(device_families[0]);
 
     for (size_t i = 0; page->report.device_count > 0 && i < count; i++) {
-        put_head(page, &device_families[i]);
+        aw_metrics_put_head(&page->text, &device_families[i]);
         for (size_t j = 0; j < page->report.device_count; j++) {
             struct device_row row = device_row(page, j);
 
-            put_series(page, &device_families[i], &row, put_device_labels);
+            aw_metrics_put_series(&page->text, &device_families[i], &row,
+                                  put_device_labels);
         }
     }
 }
@@ -376,22 +361,24 @@ static void put_devices(const struct page *page)
 
 static void put_daemon(const struct page *page)
 {
-    static const struct family build = {
+    static const struct aw_metrics_family build = {
         .name = "build_info", .type = "gauge", .help = "Which awaitd this is."};
-    static const struct family exact = {
+    static const struct aw_metrics_family exact = {
         .name = "ledger_exact",
         .type = "gauge",
         .help = "1 if every frame is accounted for."};
 
-    put_head(page, &build);
-    fprintf(page->to, "awaitd_build_info{version=\"" AW_VERSION "\"} 1\n");
-    put_head(page, &exact);
-    fprintf(page->to, "awaitd_ledger_exact %d\n",
+    aw_metrics_put_head(&page->text, &build);
+    fprintf(page->text.to, "awaitd_build_info{version=\"" AW_VERSION "\"} 1\n");
+    aw_metrics_put_head(&page->text, &exact);
+    fprintf(page->text.to, "awaitd_ledger_exact %d\n",
             aw_report_exact(&page->report));
 }
 
-static int put_page(struct page *page)
+static int put_page(struct page *page) AW_ON(main)
 {
+    struct aw_supervisor *supervisor =
+        page->from->runtime ? aw_runtime_supervisor(page->from->runtime) : NULL;
     int result = make_rows(page);
 
     if (result < 0)
@@ -399,25 +386,28 @@ static int put_page(struct page *page)
     put_daemon(page);
     put_devices(page);
     put_queues(page);
-    if (page->openmetrics)
-        fputs("# EOF\n", page->to);
+    if (supervisor)
+        aw_metrics_put_scripts(&page->text, supervisor);
+    if (page->text.openmetrics)
+        fputs("# EOF\n", page->text.to);
     return 0;
 }
 
-int aw_metrics_text(struct aw_device *const *devices, size_t count,
-                    bool openmetrics, char **ret_text, size_t *ret_length)
+int aw_metrics_text(const struct aw_metrics_source *from, bool openmetrics,
+                    char **ret_text, size_t *ret_length)
 {
-    struct page page = {.openmetrics = openmetrics, .devices = devices};
+    struct page page = {.text.openmetrics = openmetrics, .from = from};
     char *text = NULL;
     size_t length = 0;
-    int result = aw_report_collect(devices, count, &page.report);
+    int result =
+        aw_report_collect(from->devices, from->device_count, &page.report);
 
     AW_ASSERT_ROLE(MAIN);
     if (result < 0)
         return result;
-    page.to = open_memstream(&text, &length);
-    result = page.to ? put_page(&page) : -ENOMEM;
-    if (page.to && fclose(page.to) != 0)
+    page.text.to = open_memstream(&text, &length);
+    result = page.text.to ? put_page(&page) : -ENOMEM;
+    if (page.text.to && fclose(page.text.to) != 0)
         result = -ENOMEM;
     free(page.rows);
     aw_report_deinit(&page.report);

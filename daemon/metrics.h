@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "daemon/runtime.h"
 #include "devices/device.h"
 #include "devices/queue/roles.h"
 
@@ -16,10 +17,16 @@
 #define AW_METRICS_TYPE_OPEN                                                   \
     "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
+/* What is told of. Scripts are while the runtime has them; it may be NULL. */
+struct aw_metrics_source {
+    struct aw_device *const *devices;
+    size_t device_count;
+    const struct aw_runtime *runtime;
+};
+
 /* Writes the exposition: Prometheus's text format, or OpenMetrics. `*ret_text`
  * is the caller's, for free(). Returns 0 or -ENOMEM. */
-int aw_metrics_text(struct aw_device *const *devices, size_t count,
-                    bool openmetrics, char **ret_text, size_t *ret_length)
-    AW_ON(main) AW_NO_GIL;
+int aw_metrics_text(const struct aw_metrics_source *from, bool openmetrics,
+                    char **ret_text, size_t *ret_length) AW_ON(main) AW_NO_GIL;
 
 #endif

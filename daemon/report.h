@@ -23,6 +23,7 @@ struct aw_device_report {
 struct aw_report {
     struct aw_device_report *devices;
     size_t device_count;
+    uint64_t dropped_lines; /* of scripts' output; whoever collects, adds it */
 };
 
 /* Collects it. The devices must outlive the report. Returns 0 or -ENOMEM. */

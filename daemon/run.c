@@ -1,6 +1,8 @@
 #include "daemon/run.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,7 @@
 #include "daemon/exit_status.h"
 #include "daemon/ledger_table.h"
 #include "daemon/log_ring.h"
+#include "daemon/output.h"
 #include "daemon/package_path.h"
 #include "daemon/report.h"
 #include "daemon/runtime.h"
@@ -20,7 +23,11 @@
 #include "daemon/stats_json.h"
 #include "devices/device.h"
 #include "devices/device_config.h"
+#include "devices/queue/clock.h"
 #include "devices/queue/log.h"
+
+#define OUTPUT_TIMEOUT_S  1.0  /* for the last lines of scripts */
+#define LEDGER_TIMEOUT_MS 1000 /* for the reader of the ledger */
 
 struct run {
     const struct aw_arguments *arguments;
@@ -30,6 +37,8 @@ struct run {
     struct aw_service *service; /* or NULL: nobody wants to be told */
     struct aw_log_ring *log;
     struct aw_control *control;
+    struct aw_output *output;   /* NULL: scripts write for themselves */
+    uint64_t dropped_lines;     /* of theirs, known at the end */
     struct aw_device **devices; /* opened so far, in the order of config */
     size_t device_count;
     struct aw_host_script *scripts;
@@ -107,10 +116,29 @@ static int start_service(struct run *run) AW_ON(main) AW_NO_GIL
                                                        : AW_EXIT_OK;
 }
 
+/* Who starts a program by hand is there to be told that a device is missing. A
+ * service starts with the machine, and may well be the first. Returns 0 or
+ * -ENOMEM. */
+static int wait_for_missing(const struct aw_config *config)
+{
+    struct aw_error error;
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < config->device_count; i++) {
+        struct aw_device_config *device = config->devices[i];
+
+        if (!device->common[AW_COMMON_REQUIRED].set)
+            result = aw_device_config_set(device, "required", "no", &error);
+    }
+    return result;
+}
+
 static int open_devices(struct run *run)
 {
     const struct aw_config *config = run->config;
 
+    if (run->arguments->service && wait_for_missing(config) < 0)
+        return AW_EXIT_INTERNAL;
     run->devices = calloc(config->device_count + 1, sizeof(*run->devices));
     if (!run->devices)
         return AW_EXIT_INTERNAL;
@@ -165,12 +193,14 @@ static int fill_script(const struct aw_config_script *script,
         .keeps_queues = given->restart != AW_CONFIG_RESTART_NO,
         .flush_backlog = given->flush,
         .state_path = path,
+        .stall_ns = (uint64_t)(given->stall_ms * (double)AW_NS_PER_MS),
     };
     *ret_supervision = (struct aw_supervision){
         .restart = (enum aw_restart)given->restart,
         .delay_s = given->delay_s,
         .limit = given->limit,
         .interval_s = given->interval_s,
+        .stall_kill_ns = (uint64_t)(given->stall_kill_s * (double)AW_NS_PER_S),
     };
     return status;
 }
@@ -191,6 +221,18 @@ static int fill_scripts(struct run *run)
     return status;
 }
 
+/* One script in the foreground prints as in python3, so that its output can be
+ * piped whole. */
+static int start_output(struct run *run)
+{
+    size_t count = run->config->script_count;
+
+    if (count == 1 && !aw_output_is_journal(STDOUT_FILENO) &&
+        !aw_output_is_journal(STDERR_FILENO))
+        return 0;
+    return aw_output_start(run->scripts, count, &run->output);
+}
+
 static int fill_runtime_config(struct run *run)
 {
     const struct aw_config *config = run->config;
@@ -199,6 +241,8 @@ static int fill_runtime_config(struct run *run)
 
     if (status != AW_EXIT_OK)
         return status;
+    if (start_output(run) < 0)
+        return AW_EXIT_INTERNAL;
     aw_package_path(run->package_path);
     run->runtime_config = (struct aw_runtime_config){
         .host = {.devices = run->devices,
@@ -208,7 +252,8 @@ static int fill_runtime_config(struct run *run)
                  .package_path = run->package_path,
                  .cwd = config->cwd,
                  .venv = config->venv,
-                 .prefix_output = config->script_count > 1,
+                 .output = run->output ? aw_output_for_host(run->output)
+                                       : (struct aw_host_output){0},
                  /* After a `finally` that took all of the grace there is still
                   * time for it before the forced end. */
                  .executor_timeout_s = rest_s > 0 ? rest_s : 0},
@@ -334,7 +379,24 @@ static void announce(const struct aw_config *config)
 
 /* ---- after ---- */
 
-/* In one write, so that the table stays whole. */
+/* In one write where that is possible, so that the table stays whole; and not
+ * for ever into a pipe that nobody reads: what poll() says has room takes
+ * PIPE_BUF bytes at once. */
+static void write_patiently(const char *text, size_t length)
+{
+    struct pollfd place = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    while (length > 0 && poll(&place, 1, LEDGER_TIMEOUT_MS) != 0) {
+        size_t most = length < PIPE_BUF ? length : PIPE_BUF;
+        ssize_t written = write(STDERR_FILENO, text, most);
+
+        if (written < 0 && errno != EINTR && errno != EAGAIN)
+            return;
+        text += written > 0 ? written : 0;
+        length -= written > 0 ? (size_t)written : 0;
+    }
+}
+
 static void print_ledger(const struct aw_report *report)
 {
     char *text = NULL;
@@ -346,7 +408,7 @@ static void print_ledger(const struct aw_report *report)
     fputs("awaitd: ledger\n", to);
     aw_ledger_table_write(report, to);
     fclose(to);
-    fwrite(text, 1, length, stderr);
+    write_patiently(text, length);
     free(text);
 }
 
@@ -359,6 +421,7 @@ static int settle(struct run *run, int status) AW_ON(main) AW_NO_GIL
         aw_log(AW_LOG_ERROR, "not enough memory for the ledger");
         return AW_EXIT_INTERNAL;
     }
+    report.dropped_lines = run->dropped_lines;
     if (status == AW_EXIT_OK && run->arguments->fail_on_drop &&
         !(aw_report_lossless(&report) && aw_report_exact(&report)))
         status = AW_EXIT_LOSS;
@@ -373,11 +436,32 @@ static int settle(struct run *run, int status) AW_ON(main) AW_NO_GIL
     return status;
 }
 
+/* What scripts have printed comes before the ledger, which ends all. True if
+ * nobody reads it. Scripts that were abandoned may print on: then the writer
+ * stays, and only gets the time to write what is there. */
+static bool stop_output(struct run *run, bool abandoned)
+{
+    struct aw_output *output = run->output;
+    const struct aw_host_output *host = &run->runtime_config.host.output;
+    bool stuck = output && !host->drain(host->context, OUTPUT_TIMEOUT_S);
+
+    if (output)
+        run->dropped_lines = aw_output_lost(output, stuck);
+    if (stuck)
+        aw_log(AW_LOG_WARNING, "%llu lines of output lost: nobody reads them",
+               (unsigned long long)run->dropped_lines);
+    if (stuck || abandoned)
+        return stuck;
+    run->output = NULL;
+    return aw_output_stop(output, OUTPUT_TIMEOUT_S);
+}
+
 static int execute(struct run *run) AW_ON(main) AW_NO_GIL
 {
     struct aw_outcome outcome = {0};
     struct aw_error error = {0};
     int result;
+    bool stuck;
 
     announce(run->config);
     result =
@@ -389,15 +473,20 @@ static int execute(struct run *run) AW_ON(main) AW_NO_GIL
         aw_log(AW_LOG_ERROR, "%s", error.text);
         return AW_EXIT_INTERNAL;
     }
+    stuck = stop_output(run, outcome.abandoned);
     outcome.status = settle(run, outcome.status);
-    if (outcome.abandoned)
-        _exit(outcome.status); /* Threads still use what we would free. */
+    /* Threads still use what we would free. */
+    if (outcome.abandoned || stuck)
+        _exit(outcome.status);
     return outcome.status;
 }
 
 /* The runtime last: as long as it lives, a signal does not cut this short. */
 static void clean_up(struct run *run) AW_ON(main) AW_NO_GIL
 {
+    /* Only after a failure; a writer that stands uses what we would free. */
+    if (aw_output_stop(run->output, OUTPUT_TIMEOUT_S))
+        return;
     for (size_t i = 0; i < run->device_count; i++)
         aw_device_close(run->devices[i]);
     aw_control_free(run->control);

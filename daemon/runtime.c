@@ -4,9 +4,10 @@
  *     or else its main task is cancelled. Its `finally` may await and send.
  *  2. stop_grace_s after that, or at a second Ctrl-C: each script still running
  *     is cancelled whatever it did with the first request.
- *  3. stop_timeout_s after the signal, or at a third Ctrl-C: the stack of every
- *     thread is printed, and a moment later the scripts are abandoned: on with
- *     4 and 7, then _exit(1).
+ *  3. stop_timeout_s after the signal, or at a third Ctrl-C, or when a script
+ * is blocked past all of stall_kill_s (stall.c): the stack of every thread is
+ * printed, and a moment later the scripts are abandoned: on with 4 and 7, then
+ * _exit(1).
  *  4. No script runs any more. Each device is closed in turn: what was accepted
  *     for sending is flushed (for send_timeout_s at most, in which the loop
  *     stands still), its queues end with `stopped`, its reader ends.
@@ -27,9 +28,11 @@
 #include <string.h>
 
 #include "daemon/exit_status.h"
+#include "daemon/stall.h"
 #include "daemon/supervisor.h"
 #include "daemon/watch.h"
 #include "devices/device.h"
+#include "devices/queue/clock.h"
 #include "devices/queue/log.h"
 
 #define FINISH_TIMEOUT_S 2.0
@@ -60,7 +63,8 @@ struct aw_runtime {
     struct aw_error error;
     ev_io events;
     ev_signal terminate, interrupt, hangup;
-    ev_timer grace, deadline, moment, watchdog;
+    ev_timer grace, deadline, moment, watchdog, look;
+    struct aw_stall_watch *stalls; /* NULL: not watched */
 };
 
 /* ---- the stop ---- */
@@ -99,6 +103,7 @@ static void stop_force(struct aw_runtime *runtime) AW_ON(main) AW_NO_GIL
     runtime->phase = PHASE_DUMPED;
     ev_timer_stop(runtime->loop, &runtime->grace);
     ev_timer_stop(runtime->loop, &runtime->deadline);
+    ev_timer_stop(runtime->loop, &runtime->look);
     aw_supervisor_warn_running(runtime->supervisor,
                                "abandoned, here is where it stands");
     aw_host_dump_stacks(runtime->host);
@@ -124,6 +129,7 @@ static void finish(struct aw_runtime *runtime) AW_ON(main) AW_NO_GIL
     runtime->phase = PHASE_FINISHING;
     ev_timer_stop(runtime->loop, &runtime->grace);
     ev_timer_stop(runtime->loop, &runtime->deadline);
+    ev_timer_stop(runtime->loop, &runtime->look);
     close_devices(runtime);
     aw_host_finish(runtime->host);
     start_timer(runtime, &runtime->watchdog, FINISH_TIMEOUT_S);
@@ -243,6 +249,19 @@ static void on_deadline(struct ev_loop *loop, ev_timer *watcher, int events)
     stop_force(watcher->data);
 }
 
+/* A stop has deadlines of its own. */
+static void on_look(struct ev_loop *loop, ev_timer *watcher, int events)
+    AW_ON(main) AW_NO_GIL
+{
+    struct aw_runtime *runtime = watcher->data;
+
+    (void)loop;
+    (void)events;
+    if (aw_stall_watch_look(runtime->stalls, aw_clock_monotonic_ns()) &&
+        runtime->phase == PHASE_RUNNING)
+        stop_force(runtime);
+}
+
 static void on_moment(struct ev_loop *loop, ev_timer *watcher, int events)
 {
     struct aw_runtime *runtime = watcher->data;
@@ -282,6 +301,8 @@ static void init_watchers(struct aw_runtime *runtime)
     ev_timer_init(&runtime->deadline, on_deadline, 0., 0.);
     ev_timer_init(&runtime->moment, on_moment, 0., 0.);
     ev_timer_init(&runtime->watchdog, on_watchdog, 0., 0.);
+    ev_timer_init(&runtime->look, on_look, 0., 0.);
+    runtime->look.data = runtime;
     runtime->grace.data = runtime;
     runtime->deadline.data = runtime;
     runtime->moment.data = runtime;
@@ -310,13 +331,33 @@ int aw_runtime_new(struct aw_runtime **ret_runtime)
     return 0;
 }
 
+/* Without it scripts run all the same. */
+static void start_looking(struct aw_runtime *runtime)
+{
+    const struct aw_stall_config config = {
+        .host_config = &runtime->config->host,
+        .supervisor_config = &runtime->config->supervisor,
+        .host = runtime->host,
+        .supervisor = runtime->supervisor,
+    };
+    double interval_s;
+
+    if (aw_stall_watch_new(&config, &runtime->stalls) <= 0)
+        return;
+    interval_s = aw_stall_watch_interval_s(runtime->stalls);
+    ev_timer_set(&runtime->look, interval_s, interval_s);
+    ev_timer_start(runtime->loop, &runtime->look);
+}
+
 /* The host is up: waits for its end. Only an abandoned host is not freed. */
 static void run_loop(struct aw_runtime *runtime) AW_ON(main) AW_NO_GIL
 {
     ev_io_init(&runtime->events, on_host, aw_host_fd(runtime->host), EV_READ);
     runtime->events.data = runtime;
     ev_io_start(runtime->loop, &runtime->events);
+    start_looking(runtime);
     ev_run(runtime->loop, 0);
+    ev_timer_stop(runtime->loop, &runtime->look);
     ev_io_stop(runtime->loop, &runtime->events);
     if (!runtime->abandoned)
         aw_host_free(runtime->host);
@@ -411,5 +452,6 @@ void aw_runtime_free(struct aw_runtime *runtime)
     aw_watch_free(runtime->watch);
     aw_supervisor_free(runtime->supervisor);
     ev_loop_destroy(runtime->loop);
+    aw_stall_watch_free(runtime->stalls);
     free(runtime);
 }

@@ -4,6 +4,7 @@
 #include <jansson.h>
 
 #include "daemon/json_text.h"
+#include "daemon/latency_json.h"
 
 json_t *aw_stats_json_queue(const struct aw_queue_report *queue)
 {
@@ -11,7 +12,7 @@ json_t *aw_stats_json_queue(const struct aw_queue_report *queue)
 
     json_t *object = json_pack(
         "{s:o, s:o, s:b, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I}, s:I, s:I, s:I,"
-        " s:b}",
+        " s:b, s:o}",
         "name", aw_json_text(queue->name), "script", aw_json_text(queue->owner),
         "open", (int)queue->open, "received", (json_int_t)stats->received,
         "filtered", (json_int_t)stats->filtered, "delivered",
@@ -21,7 +22,8 @@ json_t *aw_stats_json_queue(const struct aw_queue_report *queue)
         (json_int_t)stats->dropped_cleared, "closed",
         (json_int_t)stats->dropped_closed, "pending",
         (json_int_t)stats->pending, "high_water", (json_int_t)stats->high_water,
-        "wakes", (json_int_t)stats->wakes, "exact", (int)aw_stats_exact(stats));
+        "wakes", (json_int_t)stats->wakes, "exact", (int)aw_stats_exact(stats),
+        "latency", aw_latency_json(queue->latency));
 
     /* Only a queue that blocks stalls. A failure to add is one of the whole. */
     if (object && stats->stalls > 0 &&
@@ -127,10 +129,11 @@ static json_t *report_json(const struct aw_report *report, int status)
             json_decref(devices);
             return NULL;
         }
-    return json_pack("{s:s, s:i, s:b, s:b, s:o}", "version", AW_VERSION,
+    return json_pack("{s:s, s:i, s:b, s:b, s:I, s:o}", "version", AW_VERSION,
                      "status", status, "exact", (int)aw_report_exact(report),
-                     "lossless", (int)aw_report_lossless(report), "devices",
-                     devices);
+                     "lossless", (int)aw_report_lossless(report),
+                     "dropped_lines", (json_int_t)report->dropped_lines,
+                     "devices", devices);
 }
 
 int aw_stats_json_write(const struct aw_report *report, int status, FILE *to)

@@ -40,6 +40,7 @@ void aw_supervisor_status(const struct aw_supervisor *supervisor, size_t index,
                           struct aw_script_status *ret_status)
 {
     const struct aw_supervised *script = &supervisor->scripts[index];
+    const struct aw_host_output *output = &supervisor->host_config->output;
 
     *ret_status = (struct aw_script_status){
         .name = supervisor->host_config->scripts[index].name,
@@ -54,7 +55,10 @@ void aw_supervisor_status(const struct aw_supervisor *supervisor, size_t index,
         .exit_status = script->exit_status,
         .since_s = ev_now(supervisor->loop) - script->since_s,
         .last_error = script->last_error,
+        .dropped_lines =
+            output->dropped ? output->dropped(output->context, index) : 0,
     };
+    aw_host_turns(supervisor->host, index, &ret_status->turns);
     if (script->state == AW_SCRIPT_BACKING_OFF &&
         ev_is_active(&script->backoff))
         ret_status->wait_s = ev_timer_remaining(

@@ -30,6 +30,9 @@ struct aw_supervision {
     double delay_s;    /* before the first restart; then twice as long */
     unsigned limit;    /* restarts in `interval_s`; one more: failed. 0: none */
     double interval_s; /* a run as long as this forgets what was before it */
+    /* A loop that is blocked for so long is interrupted; after as long again
+     * the process ends, with status 1. 0: never. */
+    uint64_t stall_kill_ns;
 };
 
 struct aw_supervisor_config {
@@ -60,9 +63,11 @@ struct aw_script_status {
     uint64_t restarts;   /* by its policy */
     uint64_t reloads;    /* that succeeded */
     uint64_t failed_reloads;
-    int exit_status; /* of the last end, or -1: none yet */
-    double since_s;  /* seconds in this state */
-    double wait_s;   /* backing off: seconds left; else 0 */
+    int exit_status;        /* of the last end, or -1: none yet */
+    double since_s;         /* seconds in this state */
+    double wait_s;          /* backing off: seconds left; else 0 */
+    struct aw_turns turns;  /* of its loop */
+    uint64_t dropped_lines; /* of its output, by all its versions */
     const char
         *last_error; /* FILE:LINE: what the last end or reload said; "" */
 };

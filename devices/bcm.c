@@ -65,7 +65,7 @@ static void describe(struct aw_link *link, const struct aw_value *values)
 static int connect_socket(const struct bcm *bcm)
 {
     union aw_socket_address address = {
-        .can = {.can_family = AF_CAN, .can_ifindex = bcm->net.index}};
+        .can = {.can_family = AF_CAN, .can_ifindex = bcm->net.watch.index}};
 
     return connect(bcm->socket->fd, &address.any, sizeof(address.can)) < 0
                ? -errno
@@ -129,7 +129,7 @@ static int open_bcm(struct aw_link *link, const struct aw_value *values,
     if (!bcm)
         return aw_error_set(error, ENOMEM, "device %s: out of memory",
                             link->name);
-    bcm->net.watch_fd = -1;
+    bcm->net.watch.fd = -1;
     bcm->watch_count =
         aw_bcm_watches_parse(values[WATCH].text, bcm->watches, error);
     result = bcm->watch_count;

@@ -487,6 +487,7 @@ const struct aw_driver aw_can_driver = {
     .name = "can",
     .main_option = "interface",
     .help = "a CAN bus, by SocketCAN",
+    .late_advice = "see whether anyone on the bus acknowledges",
     .options = options,
     .option_count = AW_CAN_OPTIONS,
     .check = check,

@@ -1,18 +1,14 @@
 /* What the drivers of CAN's other protocols share (bcm, isotp, j1939): their
- * socket, the interface as can_find.h has it, and its link, watched.
- *
- * The link is watched by rtnetlink, which serves as a bell alone: whenever it
- * says anything, the interface itself is asked. So a link that goes down and
- * up again between two looks is no event; one that is removed and made anew
- * has another index, and is lost. */
+ * socket, the interface as can_find.h has it, and its link, watched. An
+ * interface that is removed and made anew has another index: it is lost. */
 #ifndef AW_CAN_NET_H
 #define AW_CAN_NET_H
 
 #include <net/if.h>
-#include <stdbool.h>
 #include <sys/types.h>
 
 #include "devices/device.h"
+#include "devices/link_watch.h"
 #include "devices/socket.h"
 
 /* The options of all of them that mean the same. */
@@ -24,10 +20,8 @@
 
 struct aw_can_net {
     char interface[IFNAMSIZ];
-    int index;
-    int watch_fd; /* readable when some interface has changed; -1: none */
-    bool up;      /* as last seen */
-    int reported; /* the error of a transfer last told, or 0 */
+    struct aw_link_watch watch; /* of the interface; its fd -1: none */
+    int reported;               /* the error of a transfer last told, or 0 */
 };
 
 /* Can `interface` be one, as aw_can_find_check() has it, and not `any`? Returns
@@ -45,11 +39,11 @@ int aw_can_net_socket(const char *device, int protocol, const char *module,
 int aw_can_net_open(struct aw_can_net *net, struct aw_link *link,
                     const char *interface, struct aw_error *error);
 
-/* Harmless on one that is not open, but has watch_fd -1. */
+/* Harmless on one that is not open, but has watch.fd -1. */
 void aw_can_net_close(struct aw_can_net *net);
 
 /* What a driver's aux() does: takes the link's state into link->status, and
- * adds an event if it has changed. Returns 0, or -ENODEV: it is gone. */
+ * adds an event for each change. Returns 0, or -ENODEV: it is gone. */
 int aw_can_net_aux(struct aw_can_net *net, struct aw_link *link,
                    struct aw_batch *batch) AW_ON(reader);
 

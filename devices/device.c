@@ -57,6 +57,21 @@ static bool is_missing(int result)
            result == -EADDRNOTAVAIL;
 }
 
+/* The driver's sentence, without the name that most begin with. */
+static const char *reason(const char *name, int result,
+                          const struct aw_error *error)
+{
+    static const char word[] = "device ";
+    const char *text = error->text;
+    size_t length = strlen(name);
+
+    if (strncmp(text, word, sizeof(word) - 1) == 0 &&
+        strncmp(text + sizeof(word) - 1, name, length) == 0 &&
+        strncmp(text + sizeof(word) - 1 + length, ": ", 2) == 0)
+        text += sizeof(word) - 1 + length + 2;
+    return *text ? text : strerror(-result);
+}
+
 /* A missing device is waited for if it may be, and if its driver knows what
  * queues of it need. */
 static int open_or_wait(struct aw_device *device,
@@ -65,8 +80,10 @@ static int open_or_wait(struct aw_device *device,
 {
     const struct aw_value *required = &config->common[AW_COMMON_REQUIRED];
     struct aw_reader *reader = &device->reader;
-    int result = config->driver->open(&reader->link, device->values, error);
+    int result;
 
+    error->text[0] = '\0';
+    result = config->driver->open(&reader->link, device->values, error);
     if (result == 0) {
         result = aw_driver_check_link(config->driver, &reader->link, error);
         if (result < 0)
@@ -77,7 +94,7 @@ static int open_or_wait(struct aw_device *device,
         !config->driver->describe)
         return result;
     aw_log(AW_LOG_WARNING, "device %s is waited for: %s", device->name,
-           strerror(-result));
+           reason(device->name, result, error));
     config->driver->describe(&reader->link, device->values);
     aw_reopen_init(reader, -result);
     return 0;

@@ -191,6 +191,9 @@ struct aw_driver {
     const char *name;        /* "can"; in the configuration `driver: can` */
     const char *main_option; /* what follows the colon in the short form */
     const char *help;        /* one line */
+    /* What to see to when a frame was not sent in time, in a few words after
+     * which others may follow; NULL: nothing in particular. */
+    const char *late_advice;
     const struct aw_option *options;
     size_t option_count;
 
@@ -321,6 +324,7 @@ struct aw_queue_report {
     enum aw_overflow overflow; /* its policy */
     uint64_t depth;            /* frames it holds at most; "(earlier)": 0 */
     struct aw_stats stats;
+    struct aw_latency_counts latency[AW_LATENCY_STAGES];
 };
 
 /* Opens a device and starts its reader, with one reference. `config` is only

@@ -18,8 +18,8 @@ enum aw_common_option {
     AW_COMMON_ALLOW_BLOCK,  /* scripts may hold each other up (block) */
     AW_COMMON_WAKEUP,       /* how a queue wakes its loop by default */
     AW_COMMON_ON_LOSS,      /* enum aw_on_loss */
-    AW_COMMON_REQUIRED,     /* a missing device fails the start; not set: the
-                               host decides, and as it stands it does */
+    AW_COMMON_REQUIRED,     /* a missing device fails the start; not set: it
+                               does, unless the host sets it (--service) */
     AW_COMMON_SEND_DEPTH,   /* frames that may wait to be sent */
     AW_COMMON_COUNT,
 };

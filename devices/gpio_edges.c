@@ -12,6 +12,11 @@
 
 #define CHIP_PATH_BYTES 64
 
+/* How to become one who may open it. */
+#define JOIN                                                                   \
+    "; join it by `adduser USER GROUP`, or by SupplementaryGroups= of the "    \
+    "systemd unit"
+
 /* Chips that are searched for a name. */
 #define CHIPS_MAX 64u
 
@@ -114,7 +119,7 @@ static int find_line(const char *name, const char *text, struct place *place,
                             "device %s: this user may not open %u of the GPIO "
                             "chips, and the others have no line \"%s\": `ls "
                             "-l /dev/gpiochip*` names the group that may "
-                            "(often gpio)",
+                            "(often gpio)" JOIN,
                             name, (unsigned)search.refused, text);
     return aw_error_set(error, ENOENT,
                         "device %s: there is no GPIO line \"%s\": `gpioinfo` "
@@ -213,7 +218,7 @@ static int explain_chip(const char *name, const char *path, int code,
     if (code == EACCES || code == EPERM)
         return aw_error_set(error, code,
                             "device %s: this user may not open %s: `ls -l %s` "
-                            "names the group that may (often gpio)",
+                            "names the group that may (often gpio)" JOIN,
                             name, path, path);
     return aw_error_set(error, code, "device %s: cannot open %s: %s", name,
                         path, strerror(code));

@@ -12,6 +12,7 @@ set(headers
   queue/filter.h
   queue/frame.h
   queue/key.h
+  queue/latency.h
   queue/latest.h
   queue/ledger.h
   queue/log.h

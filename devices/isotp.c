@@ -270,7 +270,7 @@ static int bind_ids(const struct isotp *isotp, const struct aw_value *values)
                         : tx > CAN_SFF_MASK || rx > CAN_SFF_MASK;
     canid_t format = extended ? CAN_EFF_FLAG : 0;
     union aw_socket_address address = {
-        .can = {.can_family = AF_CAN, .can_ifindex = isotp->net.index}};
+        .can = {.can_family = AF_CAN, .can_ifindex = isotp->net.watch.index}};
 
     address.can.can_addr.tp.tx_id = tx | format;
     address.can.can_addr.tp.rx_id = rx | format;
@@ -321,7 +321,7 @@ static int open_isotp(struct aw_link *link, const struct aw_value *values,
     if (!isotp)
         return aw_error_set(error, ENOMEM, "device %s: out of memory",
                             link->name);
-    isotp->net.watch_fd = -1;
+    isotp->net.watch.fd = -1;
     isotp->max_payload = (uint32_t)values[MAX_PAYLOAD].integer;
     result = aw_can_net_socket(link->name, CAN_ISOTP, "can-isotp",
                                &isotp->socket, error);
@@ -397,7 +397,7 @@ static int send_isotp(struct aw_link *link, struct aw_send *send) AW_ON(reader)
 
     if (frame->kind != AW_KIND_BYTES)
         return -EINVAL;
-    if (!isotp->net.up)
+    if (link->status.state != AW_LINK_UP)
         return -ENETDOWN;
     taken = aw_can_net_send(&isotp->net, link, isotp->socket->fd,
                             frame->payload, frame->length, NULL);
@@ -434,6 +434,8 @@ const struct aw_driver aw_isotp_driver = {
     .name = "isotp",
     .main_option = "interface",
     .help = "messages of ISO-TP (ISO 15765-2) over CAN",
+    .late_advice = "see whether the other side answers: a message waits "
+                   "until the one before it is through",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .check = check,

@@ -17,8 +17,13 @@
 #include "devices/can_net.h"
 #include "devices/drivers.h"
 #include "devices/j1939.h"
+#include "devices/queue/log.h"
 
 #define HEAD_BYTES ((uint32_t)sizeof(struct aw_j1939_head))
+
+#define PRIORITY_NEEDS                                                         \
+    "0 and 1 take CAP_NET_ADMIN (AmbientCapabilities= under systemd), 2 to 7 " \
+    "nothing"
 
 enum option {
     INTERFACE,
@@ -84,6 +89,7 @@ struct j1939 {
     uint8_t destination;
     uint8_t send_priority; /* where a message does not say it */
     int set_priority;      /* the socket's; -1: not set */
+    bool priority_refused; /* and said so */
     bool bound;
 
     /* A long message of which the kernel has a part: which one (its address
@@ -183,6 +189,19 @@ static int choose_pgn(const struct j1939 *j1939, const struct aw_value *pgn)
                : 0;
 }
 
+/* A priority belongs to the socket, so to the messages after it is set. */
+static int choose_priority(struct j1939 *j1939, uint8_t wanted)
+{
+    int priority = wanted == AW_J1939_DEFAULT ? j1939->send_priority : wanted;
+    int result = 0;
+
+    if (priority != j1939->set_priority)
+        result = set_option(j1939, SOL_CAN_J1939, SO_J1939_SEND_PRIO, priority);
+    if (result == 0)
+        j1939->set_priority = priority;
+    return result;
+}
+
 static int set_up(struct j1939 *j1939, const struct aw_link *link,
                   const struct aw_value *values, struct aw_error *error)
 {
@@ -192,6 +211,13 @@ static int set_up(struct j1939 *j1939, const struct aw_link *link,
         result = set_option(j1939, SOL_CAN_J1939, SO_J1939_PROMISC, 1);
     if (result == 0)
         result = choose_pgn(j1939, &values[PGN]);
+    /* Not only with the first message, so that a refusal is told at once. */
+    if (result == 0)
+        result = choose_priority(j1939, AW_J1939_DEFAULT);
+    if (result == -EPERM)
+        return aw_error_set(error, EPERM,
+                            "device %s: send_priority %u: " PRIORITY_NEEDS,
+                            link->name, j1939->send_priority);
     if (result == 0)
         result = aw_socket_set_buffer(j1939->socket, link->name,
                                       (int)values[RECEIVE_BUFFER].integer);
@@ -213,7 +239,7 @@ static void read_values(struct j1939 *j1939, const struct aw_value *values)
     j1939->send_priority = (uint8_t)values[SEND_PRIORITY].integer;
     j1939->set_priority = -1;
     own->can_family = AF_CAN;
-    own->can_ifindex = j1939->net.index;
+    own->can_ifindex = j1939->net.watch.index;
     own->can_addr.j1939.name = J1939_NO_NAME;
     own->can_addr.j1939.addr = J1939_NO_ADDR;
     own->can_addr.j1939.pgn = J1939_NO_PGN;
@@ -243,7 +269,7 @@ static int open_j1939(struct aw_link *link, const struct aw_value *values,
     if (!j1939)
         return aw_error_set(error, ENOMEM, "device %s: out of memory",
                             link->name);
-    j1939->net.watch_fd = -1;
+    j1939->net.watch.fd = -1;
     result = aw_can_net_socket(link->name, CAN_J1939, "can-j1939",
                                &j1939->socket, error);
     if (result == 0)
@@ -363,31 +389,18 @@ static int aux_j1939(struct aw_link *link, struct aw_batch *batch) AW_ON(reader)
     struct j1939 *j1939 = link->state;
     int result = aw_can_net_aux(&j1939->net, link, batch);
 
-    if (result == 0 && j1939->net.up && !j1939->bound)
+    if (result == 0 && link->status.state == AW_LINK_UP && !j1939->bound)
         result = bind_own(j1939);
     return result;
 }
 
 /* ---- sending ---- */
 
-/* A priority belongs to the socket, so to the messages after it is set. */
-static int choose_priority(struct j1939 *j1939, uint8_t wanted)
-{
-    int priority = wanted == AW_J1939_DEFAULT ? j1939->send_priority : wanted;
-    int result = 0;
-
-    if (priority != j1939->set_priority)
-        result = set_option(j1939, SOL_CAN_J1939, SO_J1939_SEND_PRIO, priority);
-    if (result == 0)
-        j1939->set_priority = priority;
-    return result;
-}
-
 static union aw_socket_address destination_of(const struct j1939 *j1939,
                                               const struct aw_j1939_head *head)
 {
     union aw_socket_address address = {
-        .can = {.can_family = AF_CAN, .can_ifindex = j1939->net.index}};
+        .can = {.can_family = AF_CAN, .can_ifindex = j1939->net.watch.index}};
 
     address.can.can_addr.j1939.name = head->destination_name;
     address.can.can_addr.j1939.pgn = head->pgn;
@@ -444,10 +457,17 @@ static int send_j1939(struct aw_link *link, struct aw_send *send) AW_ON(reader)
 
     if (frame->kind != AW_KIND_J1939 || frame->length < HEAD_BYTES)
         return -EINVAL;
-    if (!j1939->net.up || !j1939->bound)
+    if (link->status.state != AW_LINK_UP || !j1939->bound)
         return -ENETDOWN;
     memcpy(&head, frame->payload, sizeof(head));
     result = choose_priority(j1939, head.priority);
+    if (result == -EPERM && !j1939->priority_refused) {
+        aw_log(
+            AW_LOG_WARNING,
+            "device %s: a message of priority %u was refused: " PRIORITY_NEEDS,
+            link->name, head.priority);
+        j1939->priority_refused = true;
+    }
     return result < 0 ? result : transmit(j1939, link, send, &head);
 }
 
@@ -468,6 +488,8 @@ const struct aw_driver aw_j1939_driver = {
     .name = "j1939",
     .main_option = "interface",
     .help = "messages of SAE J1939 over CAN",
+    .late_advice = "see whether anyone on the bus acknowledges, and whether "
+                   "the other side takes the message before this one",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .check = check,

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "devices/queue/queue_latency.h"
+
 /* Retired queues that keep a line of their own. */
 #define RETIRED_MAX 256
 
@@ -177,6 +179,8 @@ static void fold_oldest(struct aw_ledger_book *book)
     while (oldest->queue)
         oldest++;
     add_stats(&book->earlier.stats, &oldest->report.stats);
+    for (int i = 0; i < AW_LATENCY_STAGES; i++)
+        aw_latency_merge(&book->earlier.latency[i], &oldest->report.latency[i]);
     book->folded = true;
     remove_entry(book, oldest);
     book->retired--;
@@ -190,6 +194,7 @@ static void refresh(struct aw_book_entry *entry)
         return;
     entry->report.open = aw_queue_state(entry->queue) == AW_QUEUE_OPEN;
     (void)aw_queue_stats(entry->queue, &entry->report.stats);
+    aw_queue_latency(entry->queue, entry->report.latency);
 }
 
 /* An observer leaves no line behind. */

@@ -348,7 +348,9 @@ static int watch(struct packet *packet, struct aw_link *link, const char *name,
 
     if (result < 0)
         return aw_error_set(error, -result,
-                            "device %s: cannot watch interface %s: %s",
+                            "device %s: cannot watch interface %s: %s (under "
+                            "systemd, RestrictAddressFamilies= must allow "
+                            "AF_NETLINK)",
                             link->name, name, strerror(-result));
     if (link->status.state == AW_LINK_DOWN)
         aw_log(AW_LOG_WARNING,
@@ -513,6 +515,9 @@ const struct aw_driver aw_packet_driver = {
     .name = "packet",
     .main_option = "interface",
     .help = "Ethernet frames of an interface, by AF_PACKET",
+    .late_advice =
+        "send more slowly: the interface takes no more from its send "
+        "buffer (`ip -s link` shows what it does)",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .check = check,

@@ -10,6 +10,7 @@
 #include "devices/queue/clock.h"
 #include "devices/queue/eventfd.h"
 #include "devices/queue/log.h"
+#include "devices/queue/queue_latency.h"
 #include "devices/schedule.h"
 
 /* Batches read before the mailbox is looked at again. */
@@ -70,7 +71,7 @@ static void number_batch(struct aw_reader *reader, struct aw_batch *batch)
 }
 
 static void offer_batch(const struct aw_reader *reader, struct aw_queue *queue,
-                        struct aw_batch *batch) AW_ON(reader)
+                        struct aw_batch *batch, uint64_t now_ns) AW_ON(reader)
 {
     uint64_t lost = reader->placed;
 
@@ -84,7 +85,7 @@ static void offer_batch(const struct aw_reader *reader, struct aw_queue *queue,
         if (batch->marks[i] & AW_MARK_HIDDEN)
             continue;
         if (!exclude || !exclude[0] || strcmp(exclude, queue->owner) != 0)
-            aw_queue_offer(queue, frame);
+            aw_queue_offer_at(queue, frame, now_ns);
     }
     aw_queue_publish(queue);
 }
@@ -92,14 +93,17 @@ static void offer_batch(const struct aw_reader *reader, struct aw_queue *queue,
 void aw_reader_distribute(struct aw_reader *reader)
 {
     struct aw_batch *batch = &reader->batch;
+    uint64_t now_ns = aw_clock_monotonic_ns();
 
+    if (aw_stamps_check(&reader->stamps, batch, now_ns))
+        now_ns = 0;
     /* Who is told of a change by an event finds it in the status. */
     aw_status_publish(reader);
     number_batch(reader, batch);
     if (reader->confirms)
         aw_confirm_batch(reader, batch);
     for (size_t i = 0; i < reader->queue_count; i++)
-        offer_batch(reader, reader->queues[i], batch);
+        offer_batch(reader, reader->queues[i], batch, now_ns);
     for (uint32_t i = 0; i < batch->count; i++)
         reader->placed += aw_batch_at(batch, i)->lost_before;
 }

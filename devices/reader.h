@@ -22,6 +22,7 @@
 #include "devices/device_config.h"
 #include "devices/mailbox.h"
 #include "devices/queue/ledger.h"
+#include "devices/stamps.h"
 
 struct aw_reader {
     /* Set before the thread starts. */
@@ -50,6 +51,7 @@ struct aw_reader {
     enum aw_queue_state state; /* OPEN, or why no frame will come */
     int failure;               /* positive errno where state is LOST */
     bool started;
+    struct aw_stamp_watch stamps;
 
     /* Losing the device and opening it again (reopen.c). */
     const struct aw_value *values; /* the device's copy, for open() */

@@ -61,8 +61,12 @@ static int log_open(struct log_file *log, const char *path,
     struct stat status;
 
     if (fd < 0)
-        return aw_error_set(error, errno, "cannot open the log %s: %s", path,
-                            strerror(errno));
+        return aw_error_set(error, errno, "cannot open the log %s: %s%s", path,
+                            strerror(errno),
+                            errno == EACCES ? ": its owner can let others read "
+                                              "it (`chmod`, and the folders "
+                                              "above it)"
+                                            : "");
     if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode)) {
         close(fd);
         return aw_error_set(error, ENOENT, "the log %s is no regular file",

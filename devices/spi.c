@@ -492,6 +492,8 @@ const struct aw_driver aw_spi_driver = {
     .name = "spi",
     .main_option = "path",
     .help = "a chip on an SPI bus: transfers and samples, by spidev",
+    .late_advice = "see how long the transfers before it take: one is made at "
+                   "a time",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .check = check,

@@ -32,7 +32,9 @@ static int explain_open(const char *name, const char *path, int code,
     case EPERM:
         return aw_error_set(error, code,
                             "device %s: this user may not open %s: `ls -l %s` "
-                            "names the group that may (often spi)",
+                            "names the group that may (often spi); join it by "
+                            "`adduser USER GROUP`, or by "
+                            "SupplementaryGroups= of the systemd unit",
                             name, path, path);
     case EBUSY:
         return aw_error_set(error, code,

@@ -250,8 +250,11 @@ static int explain_bind(const struct aw_link *link, const char *bind_text,
     else if (code == ENODEV)
         remedy = ": there is no such `interface` (`ip link` lists them)";
     else if (code == EAFNOSUPPORT)
-        remedy = ": this machine has no IPv6, or RestrictAddressFamilies= "
-                 "does not allow it";
+        remedy = ": under systemd, RestrictAddressFamilies= must allow "
+                 "AF_INET, and AF_INET6 for IPv6, which this machine may lack";
+    else if (code == EPERM)
+        remedy = ": a security module or a seccomp filter refuses (no "
+                 "capability is needed for it)";
     return aw_error_set(error, code, "device %s: cannot bind %s: %s%s",
                         link->name, bind_text, strerror(code), remedy);
 }
@@ -389,6 +392,14 @@ static void free_udp(struct udp *udp)
     free(udp);
 }
 
+static void describe(struct aw_link *link, const struct aw_value *values)
+{
+    link->payload_bytes = HEAD_BYTES + (uint32_t)values[MAX_PAYLOAD].integer;
+    link->kind = AW_KIND_DATAGRAM;
+    link->start = AW_START_OPEN;
+    link->can_send = true;
+}
+
 static int open_udp(struct aw_link *link, const struct aw_value *values,
                     struct aw_error *error)
 {
@@ -408,13 +419,10 @@ static int open_udp(struct aw_link *link, const struct aw_value *values,
         free_udp(udp);
         return result;
     }
+    describe(link, values);
     link->state = udp;
     link->fd = udp->socket->fd;
     link->kept_frames = udp->socket->kept_frames;
-    link->payload_bytes = HEAD_BYTES + udp->max_payload;
-    link->kind = AW_KIND_DATAGRAM;
-    link->start = AW_START_OPEN;
-    link->can_send = true;
     return 0;
 }
 
@@ -546,9 +554,13 @@ const struct aw_driver aw_udp_driver = {
     .name = "udp",
     .main_option = "bind",
     .help = "datagrams, by UDP over IPv4 or IPv6",
+    .late_advice =
+        "send more slowly: the interface takes no more from its send "
+        "buffer (`ip -s link` shows what it does)",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .check = check,
+    .describe = describe,
     .open = open_udp,
     .read = read_udp,
     .send = send_udp,

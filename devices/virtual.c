@@ -215,6 +215,7 @@ const struct aw_driver aw_virtual_driver = {
     .name = "virtual",
     .main_option = "kind",
     .help = "a bus in memory: what one script sends the others get",
+    .late_advice = "see whether a queue with overflow=\"block\" is full",
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .check = check,

@@ -143,8 +143,10 @@ PyObject *aw_batch_take(QueueObject *queue, Py_ssize_t limit,
         Py_DECREF(self);
         return NULL;
     }
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count; i++) {
+        aw_queue_given(queue, &claims[i]);
         aw_queue_release(queue->queue, &claims[i]);
+    }
     return (PyObject *)self;
 }
 

@@ -8,7 +8,7 @@
 #include "pymod/coroutine/completion_wait.h"
 #include "pymod/coroutine/inbox.h"
 #include "pymod/queue.h"
-#include "pymod/send.h"
+#include "pymod/waiter.h"
 
 int aw_bridge_init(struct aw_bridge *bridge)
 {
@@ -32,6 +32,14 @@ void aw_bridge_deinit(struct aw_bridge *bridge)
 
 /* ---- serving, with the GIL ---- */
 
+void aw_bridge_wake(struct aw_bridge *bridge, PyObject *waiter)
+{
+    if (waiter && aw_waiter_resolve(waiter, AW_WAKE_THREADSAFE) < 0) {
+        PyErr_Clear();
+        bridge->closed_loops++;
+    }
+}
+
 static void finish_sends(struct aw_bridge *bridge) AW_WITH_GIL
 {
     /* Acquire: partner of aw_bridge_complete(). */
@@ -50,10 +58,7 @@ static void finish_sends(struct aw_bridge *bridge) AW_WITH_GIL
         struct aw_send *next = oldest->next;
         const struct aw_pending_send *pending = oldest->user;
 
-        if (pending->finish)
-            pending->finish(bridge, oldest);
-        else
-            aw_send_finish(bridge, oldest);
+        pending->finish(bridge, oldest);
         oldest = next;
     }
 }

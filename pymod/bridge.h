@@ -22,6 +22,10 @@ void aw_bridge_run(struct aw_bridge *bridge) AW_WITH_GIL;
  * NULL with an exception if it cannot be. */
 struct aw_bridge *aw_bridge_get(struct aw_module *module) AW_WITH_GIL;
 
+/* Wakes the task that waits on `waiter` (NULL: there is none), from the bridge.
+ * Where that fails, its loop was closed meanwhile: this is counted. */
+void aw_bridge_wake(struct aw_bridge *bridge, PyObject *waiter) AW_WITH_GIL;
+
 /* Nothing is handed to Python any more. Outside the daemon: ends the thread,
  * waiting for it without the GIL. For atexit, before the interpreter goes. */
 void aw_bridge_shutdown(struct aw_module *module) AW_WITH_GIL;

@@ -36,11 +36,11 @@ typedef void aw_bridge_finish(struct aw_bridge *bridge, struct aw_send *send);
 /* What aw_send.user points to, as long as the reader or the bridge has it. */
 struct aw_pending_send {
     struct aw_bridge *bridge;
-    void *awaitable; /* a SendObject's reference, dropped by the bridge */
+    void *awaitable; /* a reference, dropped by `finish` */
     int result;      /* written by the reader, then read by the bridge */
     size_t *left;    /* how many that belong together are not settled, the
                         reader's; NULL: it is alone */
-    aw_bridge_finish *finish; /* NULL: aw_send_finish() */
+    aw_bridge_finish *finish;
 };
 
 /* Ends aw_bridge_run(). Any thread; does not wait. */

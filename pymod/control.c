@@ -1,6 +1,7 @@
 /* The main thread's half of the host: messages to the bridge, events from it.
  * No Python in this file, nor in anything it calls. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,10 +141,28 @@ void aw_host_cancel(struct aw_host *host, size_t script, uint64_t generation,
                                             .again = again});
 }
 
+void aw_host_interrupt(struct aw_host *host, size_t script, uint64_t generation)
+{
+    request(host, &(struct aw_host_request){.kind = AW_REQUEST_INTERRUPT,
+                                            .script = script,
+                                            .generation = generation});
+}
+
 void aw_host_finish(struct aw_host *host)
 {
     atomic_store_explicit(&host->finish, true, memory_order_release);
     aw_eventfd_ring(host->bell);
+}
+
+/* ---- stacks and stalls ---- */
+
+/* With the host's lock, so that the thread is not freed meanwhile. */
+static bool signal_thread(const struct aw_host_thread *own, int signal)
+{
+    /* Acquire: partner of script_main(), though it orders nothing else. */
+    int tid = atomic_load_explicit(&own->tid, memory_order_acquire);
+
+    return tid != 0 && syscall(SYS_tgkill, getpid(), tid, signal) == 0;
 }
 
 void aw_host_dump_stacks(struct aw_host *host)
@@ -151,16 +170,64 @@ void aw_host_dump_stacks(struct aw_host *host)
     bool dumped = false;
 
     pthread_mutex_lock(&host->lock);
-    for (struct aw_host_thread *own = host->threads; own && !dumped;
+    /* One thread's handler writes the stacks of all. */
+    for (const struct aw_host_thread *own = host->threads; own && !dumped;
          own = own->next) {
-        /* Acquire: partner of script_main(), though it orders nothing else. */
-        int tid = atomic_load_explicit(&own->tid, memory_order_acquire);
-
-        /* One thread's handler writes the stacks of all. */
-        dumped = tid != 0 &&
-                 syscall(SYS_tgkill, getpid(), tid, aw_host_dump_signal()) == 0;
+        dumped = signal_thread(own, aw_host_dump_signal());
     }
     pthread_mutex_unlock(&host->lock);
+}
+
+void aw_host_turns(struct aw_host *host, size_t script,
+                   struct aw_turns *ret_turns)
+{
+    pthread_mutex_lock(&host->lock);
+    *ret_turns = host->ended_turns[script];
+    for (const struct aw_host_thread *own = host->threads; own;
+         own = own->next) {
+        struct aw_turns before = *ret_turns;
+
+        if (own->script != script)
+            continue;
+        aw_heartbeat_add(own->heartbeat, own->generation, ret_turns);
+        if (own->discarded) {
+            ret_turns->began_ns = before.began_ns;
+            ret_turns->generation = before.generation;
+        }
+    }
+    pthread_mutex_unlock(&host->lock);
+}
+
+bool aw_host_ask_stack(struct aw_host *host, size_t script, uint64_t generation)
+{
+    bool asked = false;
+    char old[512];
+
+    while (aw_host_read_stack(host, old, sizeof(old)) > 0)
+        continue;
+    pthread_mutex_lock(&host->lock);
+    for (const struct aw_host_thread *own = host->threads; own && !asked;
+         own = own->next)
+        asked = own->script == script && own->generation == generation &&
+                signal_thread(own, aw_host_stack_signal());
+    pthread_mutex_unlock(&host->lock);
+    return asked;
+}
+
+size_t aw_host_read_stack(struct aw_host *host, char *buffer, size_t size)
+{
+    size_t length = 0;
+
+    while (length < size - 1) {
+        ssize_t got =
+            read(host->stack_read_fd, buffer + length, size - 1 - length);
+
+        if (got <= 0)
+            break;
+        length += (size_t)got;
+    }
+    buffer[length] = '\0';
+    return length;
 }
 
 /* ---- life ---- */
@@ -177,23 +244,54 @@ static void free_requests(struct aw_host *host)
     }
 }
 
+/* Neither end blocks: not main, and not a handler in a script's thread. */
+static int open_pipe(struct aw_host *host)
+{
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+        return -errno;
+    host->stack_read_fd = ends[0];
+    host->stack_write_fd = ends[1];
+    return 0;
+}
+
+static void close_pipe(struct aw_host *host)
+{
+    if (host->stack_read_fd < 0)
+        return;
+    close(host->stack_read_fd);
+    close(host->stack_write_fd);
+}
+
 static void free_host(struct aw_host *host)
 {
     if (host->bridge)
         aw_host_bridge_free(host);
     free_requests(host);
     aw_eventfd_close(host->event_fd);
+    close_pipe(host);
     pthread_mutex_destroy(&host->lock);
     free(host->events);
+    free(host->ended_turns);
     free(host);
 }
 
 static int fill_host(struct aw_host *host, const struct aw_host_config *config)
 {
+    int result;
+
     host->config = config;
+    host->ended_turns =
+        calloc(config->script_count + 1, sizeof(*host->ended_turns));
+    if (!host->ended_turns)
+        return -ENOMEM;
     host->event_fd = aw_eventfd_new();
     if (host->event_fd < 0)
         return host->event_fd;
+    result = open_pipe(host);
+    if (result < 0)
+        return result;
     return aw_host_bridge_new(host);
 }
 
@@ -222,6 +320,7 @@ int aw_host_start(const struct aw_host_config *config,
         return aw_error_set(error, ENOMEM, "cannot host Python: no memory");
     host->event_fd = -1;
     host->requests_end = &host->requests;
+    host->stack_read_fd = -1;
     pthread_mutex_init(&host->lock, NULL);
     result = fill_host(host, config);
     if (result == 0)

@@ -180,9 +180,7 @@ static const struct meaning meanings[] = {
      "see what there is (ip link, ls /dev); after an adapter was plugged in "
      "again, open the device anew; with on_loss: wait awaitd does that"},
     {ENXIO, KEPT(device_error), NULL, "see what there is (ip link, ls /dev)"},
-    {ETIMEDOUT, KEPT(send_timeout), "a frame was not sent in time",
-     "see whether anyone on the bus acknowledges; timeout=, or "
-     "send_timeout_s, is how long to wait"},
+    {ETIMEDOUT, KEPT(send_timeout), AW_TEXT_LATE, AW_ADVICE_LATE},
     {ENOBUFS, KEPT(send_queue_full), "too many frames wait to be sent",
      "await each send, or send more slowly"},
     {ECANCELED, KEPT(send_expired), "a frame was too old to be sent",

@@ -7,6 +7,10 @@
 #include "devices/queue/error.h"
 #include "devices/queue/queue.h"
 
+/* What a SendTimeout says, whatever was late. */
+#define AW_TEXT_LATE   "a frame was not sent in time"
+#define AW_ADVICE_LATE "timeout=, or send_timeout_s, is how long to wait"
+
 /* Raises what `code` (a positive errno) means for `device` (its name, or NULL
  * where it is about a configuration): DeviceError with errno, device and
  * `error`'s sentence (or, without, the errno's and what to do); SendTimeout for

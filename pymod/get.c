@@ -8,6 +8,7 @@
 
 #include <structmember.h>
 
+#include "devices/queue/probes.h"
 #include "pymod/batch.h"
 #include "pymod/errors.h"
 #include "pymod/lease.h"
@@ -183,6 +184,13 @@ static int begin_wait(GetObject *self)
     return aw_queue_settle(self->queue);
 }
 
+static void tell_resumed(QueueObject *queue)
+{
+    queue->resumed = true;
+    AW_PROBE3(resume, queue->queue->device, queue->queue->name,
+              queue->queue->owner);
+}
+
 static PySendResult get_send(PyObject *object, PyObject *value,
                              PyObject **ret_value)
 {
@@ -211,8 +219,10 @@ static PySendResult get_send(PyObject *object, PyObject *value,
                 return step;
             if (step == PYGEN_ERROR)
                 break;
+            tell_resumed(self->queue);
         }
         *ret_value = outcome(self);
+        self->queue->resumed = false;
         if (*ret_value || PyErr_Occurred())
             break;
         if (begin_wait(self) < 0)

@@ -56,6 +56,11 @@ int aw_host_dump_signal(void)
     return SIGRTMIN + 7;
 }
 
+int aw_host_stack_signal(void)
+{
+    return SIGRTMIN + 8;
+}
+
 /* ---- scripts ---- */
 
 /* Imports the Python half and hands it the scripts. 0, or -1 with an exception.
@@ -66,7 +71,8 @@ static int import_host(struct aw_host *host)
 
     if (aw_interpreter_add_path(host->config->package_path) == 0)
         own->module = PyImport_ImportModule("awaitd._host");
-    return own->module ? aw_host_begin(host, own->module, aw_host_dump_signal())
+    return own->module ? aw_host_begin(host, own->module, aw_host_dump_signal(),
+                                       aw_host_stack_signal())
                        : -1;
 }
 

@@ -29,6 +29,34 @@ struct aw_host_script {
     bool flush_backlog; /* started again, it finds them empty */
     /* The file that keeps awaitd.script.state, or NULL. */
     const char *state_path;
+    /* A turn of its loop that is as long as this is a stall; 0: none. */
+    uint64_t stall_ns;
+};
+
+/* A line of a script's output. */
+struct aw_host_line {
+    size_t script;    /* index; SIZE_MAX: of no script */
+    int stream;       /* 1 or 2, as the descriptor */
+    int priority;     /* as syslog's */
+    const char *file; /* of the code that wrote it, or NULL */
+    unsigned line;
+    const char *text; /* of `length` bytes, without a line end */
+    size_t length;
+    size_t cut; /* bytes behind it that are left out */
+};
+
+/* Where the lines go. All are called on scripts' threads and on the bridge;
+ * `dropped` on any thread. */
+struct aw_host_output {
+    /* Takes a copy; called with the GIL, and so by one thread at a time; must
+     * not block. 0, or -EPIPE when nobody reads that stream any more. */
+    int (*put)(void *context, const struct aw_host_line *line);
+    /* Without the GIL: waits until all is written; false at the timeout. */
+    bool (*drain)(void *context, double timeout_s);
+    /* Lines of that script that were not written, and will not be. */
+    uint64_t (*dropped)(void *context, size_t script);
+    void *context;
+    bool located; /* `file` and `line` are wanted */
 };
 
 struct aw_host_config {
@@ -40,8 +68,8 @@ struct aw_host_config {
     const char *package_path;
     const char *cwd;  /* that scripts run in, or NULL: this one */
     const char *venv; /* the virtual environment, or NULL */
-    /* Put "NAME: " before each line that a script prints. */
-    bool prefix_output;
+    /* Takes what scripts print; `put` NULL: they print as python3 does. */
+    struct aw_host_output output;
     /* Seconds that a script's default executor gets to finish its work when
      * the script's runner closes. */
     double executor_timeout_s;
@@ -81,6 +109,22 @@ enum aw_host_start {
 /* Why a script is to end: its awaitd.script.stopping. After all but a stop its
  * queues stay, as with keeps_queues. */
 enum aw_host_why { AW_HOST_WHY_STOP, AW_HOST_WHY_RELOAD, AW_HOST_WHY_RESTART };
+
+/* The turns of a script's loop, from one wait for events to the next, over all
+ * its generations.
+ * buckets[i] counts those of 2^i to 2^(i+1) microseconds; the first one has the
+ * shorter ones, too, and the last one the longer ones. */
+#define AW_TURN_BUCKETS 32
+
+struct aw_turns {
+    uint64_t began_ns;   /* of the present turn, CLOCK_MONOTONIC; 0: it waits */
+    uint64_t generation; /* whose turn that is */
+    uint64_t turns;      /* those that have ended, as all below */
+    uint64_t stalls;     /* of stall_ns or longer */
+    uint64_t longest_ns;
+    uint64_t busy_ns; /* of all of them together */
+    uint64_t buckets[AW_TURN_BUCKETS];
+};
 
 struct aw_host;
 
@@ -125,6 +169,29 @@ void aw_host_drop_queues(struct aw_host *host, size_t script)
  * has ended. */
 void aw_host_cancel(struct aw_host *host, size_t script, uint64_t generation,
                     enum aw_host_why why, int signal, bool again)
+    AW_ON(main) AW_NO_GIL;
+
+/* What the loop of a script has done, whoever holds the GIL. Loops of other
+ * threads are not in it; of those that cannot be seen to wait (uvloop's) the
+ * turns are what a timer was late by. The present turn is the oldest one of its
+ * generations; of one that was discarded it does not count. */
+void aw_host_turns(struct aw_host *host, size_t script,
+                   struct aw_turns *ret_turns) AW_ON(main) AW_NO_GIL;
+
+/* Has the thread of a generation write its Python stack, to be read by
+ * aw_host_read_stack() a moment later; what was not yet read of another one is
+ * thrown away. False if it does not run. */
+bool aw_host_ask_stack(struct aw_host *host, size_t script, uint64_t generation)
+    AW_ON(main) AW_NO_GIL;
+
+/* What was written since aw_host_ask_stack(), in faulthandler's form: at most
+ * `size` - 1 bytes and a 0. Returns their number, 0 if there is nothing yet. */
+size_t aw_host_read_stack(struct aw_host *host, char *buffer, size_t size)
+    AW_ON(main) AW_NO_GIL;
+
+/* Raises KeyboardInterrupt in the thread of a generation, at its next line; no
+ * effect inside C code that does not return, and on one that has ended. */
+void aw_host_interrupt(struct aw_host *host, size_t script, uint64_t generation)
     AW_ON(main) AW_NO_GIL;
 
 /* Writes the Python stack of every thread to stderr, whoever holds the GIL. */

@@ -1,5 +1,6 @@
 #include "pymod/host_scripts.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,9 @@
 #include <unistd.h>
 
 #include "devices/queue/log.h"
+#include "pymod/heartbeat_object.h"
+#include "pymod/host_threads.h"
+#include "pymod/output_object.h"
 
 static const char *const start_names[] = {
     [AW_HOST_START] = "start",   [AW_HOST_RESTART] = "restart",
@@ -83,7 +87,40 @@ static PyObject *tell_held(PyObject *capsule, PyObject *arguments)
 static PyMethodDef tell_held_method = {"tell_held", tell_held, METH_VARARGS,
                                        NULL};
 
-int aw_host_begin(struct aw_host *host, PyObject *module, int dump_signal)
+/* The handlers that faulthandler has for the two signals. Written once, before
+ * a script runs and before anybody sends one of them. */
+static void (*dumpers[2])(int signal);
+
+/* faulthandler's leaves errno at 0, in whatever the script was at. */
+static void keep_errno(int signal)
+{
+    int before = errno;
+
+    dumpers[signal == aw_host_stack_signal()](signal);
+    errno = before;
+}
+
+static int wrap_dumper(int signal)
+{
+    struct sigaction action;
+
+    if (sigaction(signal, NULL, &action) < 0)
+        return -1;
+    dumpers[signal == aw_host_stack_signal()] = action.sa_handler;
+    action.sa_handler = keep_errno;
+    return sigaction(signal, &action, NULL);
+}
+
+static int wrap_dumpers(int dump_signal, int stack_signal)
+{
+    if (wrap_dumper(dump_signal) == 0 && wrap_dumper(stack_signal) == 0)
+        return 0;
+    PyErr_SetFromErrno(PyExc_OSError);
+    return -1;
+}
+
+int aw_host_begin(struct aw_host *host, PyObject *module, int dump_signal,
+                  int stack_signal)
 {
     const struct aw_host_config *config = host->config;
     PyObject *scripts = describe_scripts(config);
@@ -93,15 +130,15 @@ int aw_host_begin(struct aw_host *host, PyObject *module, int dump_signal)
     PyObject *result = NULL;
 
     if (scripts && tell)
-        result = PyObject_CallMethod(module, "start", "OOdiOz", scripts,
-                                     config->prefix_output ? Py_True : Py_False,
-                                     config->executor_timeout_s, dump_signal,
-                                     tell, config->cwd);
+        result = PyObject_CallMethod(
+            module, "start", "ONdiiiOz", scripts,
+            aw_output_callables(&config->output), config->executor_timeout_s,
+            dump_signal, stack_signal, host->stack_write_fd, tell, config->cwd);
     Py_XDECREF(tell);
     Py_XDECREF(capsule);
     Py_XDECREF(scripts);
     Py_XDECREF(result);
-    return result ? 0 : -1;
+    return result ? wrap_dumpers(dump_signal, stack_signal) : -1;
 }
 
 /* ---- threads ---- */
@@ -138,6 +175,7 @@ static void *script_main(void *argument)
     sigset_t none;
 
     aw_role_enter(AW_ROLE_SCRIPT);
+    aw_heartbeat_own(own->heartbeat);
     /* The children of a script inherit its mask, and a child that blocks
      * SIGTERM cannot be terminated. */
     sigemptyset(&none);
@@ -152,6 +190,8 @@ static void *script_main(void *argument)
     Py_XDECREF(result);
     Py_XDECREF(module);
     PyGILState_Release(state);
+    /* An exception may have come between a loop's end and the word of it. */
+    (void)aw_heartbeat_asleep(own->heartbeat);
     atomic_store_explicit(&own->tid, 0, memory_order_release);
     aw_host_post(host, &event);
     /* Release: the last use of `own`. Partner: is_over(). */
@@ -159,70 +199,22 @@ static void *script_main(void *argument)
     return NULL;
 }
 
-static bool is_over(const struct aw_host_thread *own)
+/* Makes the generation known to Python, and starts its thread. 0 or a positive
+ * errno, then with what went wrong in Python told. */
+static int start_thread(struct aw_host_thread *own, PyObject *module,
+                        enum aw_host_start how)
 {
-    /* Acquire: nothing of it is used any more. Partner: script_main(). */
-    return !own->created ||
-           atomic_load_explicit(&own->ended, memory_order_acquire);
-}
+    PyObject *made = PyObject_CallMethod(
+        module, "create", "nKsN", (Py_ssize_t)own->script,
+        (unsigned long long)own->generation, start_names[how],
+        aw_heartbeat_callables(own->heartbeat));
 
-/* Frees the threads that have ended: their number is that of the scripts, and
- * of what was given up and is blocked. */
-static void sweep_threads(struct aw_host *host)
-{
-    struct aw_host_thread *over = NULL, **place = &host->threads;
-
-    pthread_mutex_lock(&host->lock);
-    while (*place) {
-        struct aw_host_thread *own = *place;
-
-        if (!is_over(own)) {
-            place = &own->next;
-            continue;
-        }
-        *place = own->next;
-        own->next = over;
-        over = own;
-    }
-    pthread_mutex_unlock(&host->lock);
-    while (over) {
-        struct aw_host_thread *next = over->next;
-
-        if (over->created)
-            pthread_join(over->thread, NULL);
-        free(over);
-        over = next;
-    }
-}
-
-static void add_thread(struct aw_host *host, struct aw_host_thread *own)
-{
-    pthread_mutex_lock(&host->lock);
-    own->next = host->threads;
-    host->threads = own;
-    pthread_mutex_unlock(&host->lock);
-}
-
-/* Returns 0 or a positive errno. */
-static int start_thread(struct aw_host *host, size_t script,
-                        uint64_t generation)
-{
-    struct aw_host_thread *own = calloc(1, sizeof(*own));
-    int error;
-
-    if (!own)
+    if (!made) {
+        PyErr_WriteUnraisable(module);
         return ENOMEM;
-    own->host = host;
-    own->script = script;
-    own->generation = generation;
-    error = pthread_create(&own->thread, NULL, script_main, own);
-    if (error != 0) {
-        free(own);
-        return error;
     }
-    own->created = true;
-    add_thread(host, own);
-    return 0;
+    Py_DECREF(made);
+    return pthread_create(&own->thread, NULL, script_main, own);
 }
 
 void aw_host_run_script(struct aw_host *host, PyObject *module, size_t script,
@@ -232,19 +224,18 @@ void aw_host_run_script(struct aw_host *host, PyObject *module, size_t script,
                                   .script = script,
                                   .generation = generation,
                                   .status = 70};
-    PyObject *made =
-        PyObject_CallMethod(module, "create", "nKs", (Py_ssize_t)script,
-                            (unsigned long long)generation, start_names[how]);
-    int error = ENOMEM;
+    struct aw_host_thread *own;
+    int error;
 
-    sweep_threads(host);
-    if (made)
-        error = start_thread(host, script, generation);
-    else
-        PyErr_WriteUnraisable(module);
-    Py_XDECREF(made);
-    if (error == 0)
+    aw_host_threads_sweep(host);
+    own = aw_host_thread_new(host, script, generation);
+    error = own ? start_thread(own, module, how) : ENOMEM;
+    if (error == 0) {
+        aw_host_threads_add(own);
         return;
+    }
+    if (own)
+        aw_host_thread_free(own);
     aw_log(AW_LOG_ERROR, "script %s: cannot start its thread: %s",
            host->config->scripts[script].name, strerror(error));
     snprintf(ended.text, sizeof(ended.text), "cannot start its thread: %s",
@@ -255,20 +246,24 @@ void aw_host_run_script(struct aw_host *host, PyObject *module, size_t script,
 void aw_host_join_scripts(struct aw_host *host)
 {
     Py_BEGIN_ALLOW_THREADS
-    while (host->threads) {
-        struct aw_host_thread *own = host->threads;
-
-        if (own->created)
-            pthread_join(own->thread, NULL);
-        pthread_mutex_lock(&host->lock);
-        host->threads = own->next;
-        pthread_mutex_unlock(&host->lock);
-        free(own);
-    }
+    aw_host_threads_join(host);
     Py_END_ALLOW_THREADS
 }
 
 /* ---- what main asks for ---- */
+
+/* What is not wanted may be blocked for ever, and is nobody's stall: since this
+ * thread has the GIL, it does not hold it. */
+static void mark_discarded(struct aw_host *host,
+                           const struct aw_host_request *request)
+{
+    pthread_mutex_lock(&host->lock);
+    for (struct aw_host_thread *own = host->threads; own; own = own->next)
+        if (own->script == request->script &&
+            own->generation == request->generation)
+            own->discarded = true;
+    pthread_mutex_unlock(&host->lock);
+}
 
 static PyObject *serve(const struct aw_host_request *request, PyObject *module)
 {
@@ -289,6 +284,9 @@ static PyObject *serve(const struct aw_host_request *request, PyObject *module)
                                    generation, why_names[request->why],
                                    request->signal,
                                    request->again ? Py_True : Py_False);
+    case AW_REQUEST_INTERRUPT:
+        return PyObject_CallMethod(module, "interrupt", "nK", script,
+                                   generation);
     }
     return Py_NewRef(Py_None);
 }
@@ -304,6 +302,8 @@ void aw_host_serve_requests(struct aw_host *host, PyObject *module)
         if (!result)
             PyErr_WriteUnraisable(module);
         Py_XDECREF(result);
+        if (request->kind == AW_REQUEST_DISCARD)
+            mark_discarded(host, request);
         if (request->kind == AW_REQUEST_START)
             aw_host_run_script(host, module, request->script,
                                request->generation, request->start);

@@ -8,8 +8,8 @@
 
 /* Hands Python what the configuration says of the scripts. 0, or -1 with an
  * exception. */
-int aw_host_begin(struct aw_host *host, PyObject *module,
-                  int dump_signal) AW_WITH_GIL;
+int aw_host_begin(struct aw_host *host, PyObject *module, int dump_signal,
+                  int stack_signal) AW_WITH_GIL;
 
 /* Starts a generation of a script on a thread of its own. Where that fails, it
  * has ended. */

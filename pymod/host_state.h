@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "devices/queue/waker.h"
+#include "pymod/heartbeat.h"
 #include "pymod/host.h"
 
 /* What main asks of the bridge. */
@@ -17,6 +18,7 @@ enum aw_request_kind {
     AW_REQUEST_DISCARD,
     AW_REQUEST_DROP,
     AW_REQUEST_CANCEL,
+    AW_REQUEST_INTERRUPT,
 };
 
 struct aw_host_request {
@@ -37,9 +39,10 @@ struct aw_host_thread {
     size_t script;
     uint64_t generation;
     pthread_t thread;
-    bool created;      /* the bridge's */
+    bool discarded;    /* with the host's lock: it is not wanted */
     _Atomic(int) tid;  /* while it runs; for its stack dump */
     atomic_bool ended; /* it may be joined, and that does not wait */
+    struct aw_heartbeat *heartbeat; /* a reference */
 };
 
 struct aw_host {
@@ -57,6 +60,10 @@ struct aw_host {
     struct aw_host_event *events; /* for main, oldest first */
     size_t event_count, event_capacity;
     int event_fd;
+    /* Of each script, what its freed threads have counted. */
+    struct aw_turns *ended_turns;
+    /* A pipe, neither end of which blocks, for the stack of one script. */
+    int stack_read_fd, stack_write_fd;
 };
 
 /* What main has asked for since, oldest first: the caller's to free(). */
@@ -76,6 +83,9 @@ void *aw_host_bridge_main(void *host);
 
 /* The signal whose handler dumps all Python stacks. */
 int aw_host_dump_signal(void);
+
+/* The one whose handler writes the stack of its own thread to the pipe. */
+int aw_host_stack_signal(void);
 
 /* ---- check.c, for control.c ---- */
 

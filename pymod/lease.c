@@ -45,6 +45,7 @@ PyObject *aw_lease_take(PyObject *object)
         return NULL;
     frames = aw_queue_list(self->queue, &claim);
     if (frames) {
+        aw_queue_given(self->queue, &claim);
         self->claim = claim;
         self->state = LEASE_HELD;
     } else {

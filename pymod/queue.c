@@ -85,10 +85,12 @@ static PyObject *list_with_gaps(QueueObject *self, const struct aw_claim *claim)
 static PyObject *settle_claim(QueueObject *self, const struct aw_claim *claim,
                               PyObject *taken)
 {
-    if (taken)
+    if (taken) {
+        aw_queue_given(self, claim);
         aw_queue_release(self->queue, claim);
-    else
+    } else {
         aw_queue_return(self->queue, claim);
+    }
     return taken;
 }
 

@@ -12,7 +12,7 @@
 #include "pymod/module.h"
 #include "pymod/wait.h"
 
-#include "devices/queue/queue.h"
+#include "devices/queue/queue_latency.h"
 
 struct get_object;
 
@@ -32,6 +32,7 @@ typedef struct queue_object {
     bool gap_given; /* that of the frame which is next, as known by these: */
     uint64_t gap_seq, gap_ns; /* its seq and monotonic_ns */
     bool unnamed;             /* its name is the number that it was given */
+    bool resumed;    /* a task that slept for it takes frames: see get_send() */
     bool yield_once; /* the next step of a get() is to let the loop turn */
     struct queue_object *next_receiver;
     PyObject *weak_references;
@@ -95,6 +96,15 @@ PyObject *aw_queue_take(QueueObject *self) AW_WITH_GIL;
 /* At most `limit` frames as a list, in one step, besides the Gap objects before
  * them; NULL without an exception if there is none. */
 PyObject *aw_queue_take_many(QueueObject *self, Py_ssize_t limit) AW_WITH_GIL;
+
+/* The claimed frames, of which objects have been made, are the script's: notes
+ * how long they took. Before they are released. */
+static inline void aw_queue_given(QueueObject *self,
+                                  const struct aw_claim *claim)
+{
+    aw_queue_note_given(self->queue, claim, self->resumed);
+    self->resumed = false;
+}
 
 /* A claimed frame as an object, and all of a claim as a list. NULL with an
  * exception; the claim stands either way. */

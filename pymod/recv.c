@@ -156,6 +156,7 @@ static PyObject *wait_for_frame(QueueObject *self, uint64_t deadline_ns)
             return aw_raise_closed(aw_module_of_type(Py_TYPE(self)),
                                    self->queue);
         more = sleep_once(self, deadline_ns);
+        self->resumed = more > 0;
         if (more < 0)
             return NULL;
         if (more == 0)

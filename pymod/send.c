@@ -24,7 +24,8 @@ typedef struct {
 
 /* ---- from the reader, by way of the bridge ---- */
 
-void aw_send_finish(struct aw_bridge *bridge, struct aw_send *send)
+/* All the parts that `send` is of are settled. */
+static void finish(struct aw_bridge *bridge, struct aw_send *send) AW_WITH_GIL
 {
     struct aw_pending_send *pending = send->user;
     PyObject *awaitable = pending->awaitable;
@@ -34,30 +35,11 @@ void aw_send_finish(struct aw_bridge *bridge, struct aw_send *send)
     /* Nobody asks for them any more. */
     if (self->finished)
         aw_send_parts_clear(&self->parts);
-    /* It fails where the loop was closed while the frame was on its way. */
-    if (self->waiter &&
-        aw_waiter_resolve(self->waiter, AW_WAKE_THREADSAFE) < 0) {
-        PyErr_Clear();
-        bridge->closed_loops++;
-    }
+    aw_bridge_wake(bridge, self->waiter);
     Py_DECREF(awaitable);
 }
 
 /* ---- steps ---- */
-
-static int make_waiter(SendObject *self, struct aw_module *module)
-{
-    PyObject *loop;
-
-    if (aw_module_pass_gate(module) < 0)
-        return -1;
-    loop = aw_module_running_loop(module);
-    if (!loop)
-        return -1;
-    self->waiter = aw_waiter_new(module, loop);
-    Py_DECREF(loop);
-    return self->waiter ? 0 : -1;
-}
 
 /* Links the parts in the order in which they are to be sent. */
 static void prepare(SendObject *self, struct aw_bridge *bridge)
@@ -72,6 +54,7 @@ static void prepare(SendObject *self, struct aw_bridge *bridge)
             .bridge = bridge,
             .awaitable = self,
             .left = &parts->left,
+            .finish = finish,
         };
         part->send->user = &part->pending;
         part->send->done = aw_bridge_complete;
@@ -94,7 +77,10 @@ static int begin(SendObject *self)
         return -1;
     if (parts->count == 0)
         return 0;
-    if (make_waiter(self, module) < 0)
+    if (aw_module_pass_gate(module) < 0)
+        return -1;
+    self->waiter = aw_waiter_here(module);
+    if (!self->waiter)
         return -1;
     prepare(self, bridge);
     Py_INCREF(self);

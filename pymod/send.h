@@ -37,10 +37,6 @@ void aw_send_parts_clear(struct aw_send_parts *parts);
 PyObject *aw_send_new(DeviceObject *device,
                       struct aw_send_parts *parts) AW_WITH_GIL;
 
-/* The bridge: all the parts that `send` is of are settled. Tells the awaitable
- * that waits for them. */
-void aw_send_finish(struct aw_bridge *bridge, struct aw_send *send) AW_WITH_GIL;
-
 /* What a script gets of settled parts: None, a frame or a list; or NULL with an
  * exception (send_result.c). */
 PyObject *aw_send_result(DeviceObject *device,

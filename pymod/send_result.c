@@ -54,15 +54,39 @@ static void explain_down(const struct aw_device *device, struct reason *reason)
              "bring the interface up: ip link set dev %s up", interface);
 }
 
+static bool is_down(const struct aw_device *device)
+{
+    struct aw_link_status status;
+
+    aw_device_status(device, &status);
+    return status.state == AW_LINK_DOWN;
+}
+
+/* What kept it is another thing with each driver. */
+static void explain_late(const struct aw_device *device, bool confirm,
+                         struct reason *reason)
+{
+    const char *advice = aw_device_driver(device)->late_advice;
+    const char *separator = advice ? "; " : "";
+
+    advice = advice ? advice : "";
+    if (confirm)
+        give(reason, "a frame was not confirmed in time",
+             "it may have been sent%s%s", separator, advice);
+    else
+        give(reason, AW_TEXT_LATE, "%s%s" AW_ADVICE_LATE, advice, separator);
+}
+
 static void explain(DeviceObject *device, int code, bool confirm, size_t count,
                     struct reason *reason)
 {
-    if (code == ENETDOWN)
+    bool late = code == ETIMEDOUT;
+
+    /* One that was to wait for the link has waited in vain. */
+    if (code == ENETDOWN || (late && !confirm && is_down(device->device)))
         explain_down(device->device, reason);
-    else if (code == ETIMEDOUT && confirm)
-        give(reason, "a frame was not confirmed in time",
-             "it may have been sent; see whether anyone on the bus "
-             "acknowledges");
+    else if (late)
+        explain_late(device->device, confirm, reason);
     else if (code == EOPNOTSUPP && confirm &&
              aw_device_can_send(device->device))
         give(reason, "this device cannot confirm what it sends",

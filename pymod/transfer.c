@@ -27,12 +27,7 @@ static void finish(struct aw_bridge *bridge, struct aw_send *send) AW_WITH_GIL
     TransferObject *self = (TransferObject *)awaitable;
 
     self->result = pending->result;
-    /* It fails where the loop was closed meanwhile. */
-    if (self->waiter &&
-        aw_waiter_resolve(self->waiter, AW_WAKE_THREADSAFE) < 0) {
-        PyErr_Clear();
-        bridge->closed_loops++;
-    }
+    aw_bridge_wake(bridge, self->waiter);
     Py_DECREF(awaitable);
 }
 
@@ -82,15 +77,10 @@ static int begin(TransferObject *self)
 {
     struct aw_module *module = aw_module_of_type(Py_TYPE(self));
     struct aw_bridge *bridge = aw_bridge_get(module);
-    PyObject *loop;
 
     if (!bridge)
         return -1;
-    loop = aw_module_running_loop(module);
-    if (!loop)
-        return -1;
-    self->waiter = aw_waiter_new(module, loop);
-    Py_DECREF(loop);
+    self->waiter = aw_waiter_here(module);
     if (!self->waiter)
         return -1;
     self->begun = true;

@@ -347,6 +347,15 @@ PyObject *aw_waiter_new(struct aw_module *module, PyObject *loop)
     return (PyObject *)self;
 }
 
+PyObject *aw_waiter_here(struct aw_module *module)
+{
+    PyObject *loop = aw_module_running_loop(module);
+    PyObject *waiter = loop ? aw_waiter_new(module, loop) : NULL;
+
+    Py_XDECREF(loop);
+    return waiter;
+}
+
 static int waiter_traverse(PyObject *object, visitproc visit, void *arg)
 {
     WaiterObject *self = (WaiterObject *)object;

@@ -21,6 +21,9 @@ enum aw_wake {
 /* A pending waiter of `loop`. NULL with an exception. */
 PyObject *aw_waiter_new(struct aw_module *module, PyObject *loop) AW_WITH_GIL;
 
+/* The same of the loop that runs on this thread. */
+PyObject *aw_waiter_here(struct aw_module *module) AW_WITH_GIL;
+
 /* Done: its callback runs, if it has one. Nothing happens if it was done
  * before. 0, or -1 with an exception. */
 int aw_waiter_resolve(PyObject *waiter, enum aw_wake how) AW_WITH_GIL;

@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* Each prints the result of the command of its name on stdout. */
 void aw_ctl_show_status(const json_t *result);
@@ -14,7 +15,7 @@ void aw_ctl_show_scripts(const json_t *result);
 void aw_ctl_show_metrics(const json_t *result);
 
 /* The line of a status that says the most, in 80 columns. */
-void aw_ctl_show_head(const json_t *result);
+void aw_ctl_show_head(const json_t *result, FILE *to);
 
 /* A member of an object, by a path of keys with dots between them: "" or 0 if
  * it is not there. */

@@ -44,6 +44,15 @@ void aw_ctl_cell(char cell[AW_CTL_CELL_MAX], const char *text)
     cell[i] = '\0';
 }
 
+void aw_ctl_cell_name(char cell[AW_CTL_CELL_MAX], const char *text, size_t room)
+{
+    aw_ctl_cell(cell, text[0] ? text : "-");
+    if (strlen(cell) > room) {
+        cell[room - 1] = '~';
+        cell[room] = '\0';
+    }
+}
+
 void aw_ctl_print_text(const char *text, FILE *to)
 {
     for (; *text; text++)
@@ -66,15 +75,25 @@ void aw_ctl_cell_count(char cell[AW_CTL_CELL_MAX], uint64_t count)
              units[unit]);
 }
 
+/* 80 by 24 where it does not say, 0 by 0 where it is none. */
+static struct winsize size_of_terminal(void)
+{
+    struct winsize size = {0};
+
+    if (isatty(STDOUT_FILENO) && (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 ||
+                                  size.ws_col == 0 || size.ws_row == 0))
+        size = (struct winsize){.ws_col = 80, .ws_row = 24};
+    return size;
+}
+
 int aw_ctl_width(void)
 {
-    struct winsize size;
+    return size_of_terminal().ws_col;
+}
 
-    if (!isatty(STDOUT_FILENO))
-        return 0;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
-        return 80;
-    return size.ws_col;
+int aw_ctl_height(void)
+{
+    return size_of_terminal().ws_row;
 }
 
 /* Without the mark of its side. */
@@ -105,19 +124,36 @@ static void print_line(const struct aw_ctl_table *table, const int *widths,
     fprintf(to, "%.*s\n", length, line);
 }
 
-void aw_ctl_table_print(const struct aw_ctl_table *table, int width, FILE *to)
+static void measure(const struct aw_ctl_table *table,
+                    int ret_widths[AW_CTL_COLUMNS_MAX])
 {
-    int widths[AW_CTL_COLUMNS_MAX] = {0};
-
     for (size_t i = 0; table->heads[i]; i++) {
-        widths[i] = (int)strlen(head_of(table->heads[i]));
+        ret_widths[i] = (int)strlen(head_of(table->heads[i]));
         for (size_t j = 0; j < table->count; j++) {
             int length = (int)strlen(table->rows[j].cells[i]);
 
-            if (length > widths[i])
-                widths[i] = length;
+            if (length > ret_widths[i])
+                ret_widths[i] = length;
         }
     }
+}
+
+int aw_ctl_table_width(const struct aw_ctl_table *table)
+{
+    int widths[AW_CTL_COLUMNS_MAX], width = 0;
+    int gap = table->gap ? (int)strlen(table->gap) : 2;
+
+    measure(table, widths);
+    for (size_t i = 0; table->heads[i]; i++)
+        width += widths[i] + (i > 0 ? gap : 0);
+    return width;
+}
+
+void aw_ctl_table_print(const struct aw_ctl_table *table, int width, FILE *to)
+{
+    int widths[AW_CTL_COLUMNS_MAX];
+
+    measure(table, widths);
     print_line(table, widths, NULL, width, to);
     for (size_t j = 0; j < table->count; j++)
         print_line(table, widths, &table->rows[j], width, to);

@@ -1,15 +1,18 @@
 #include "daemon/ctl/top.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "daemon/ctl/latency.h"
+#include "daemon/ctl/scripts.h"
 #include "daemon/ctl/show.h"
 #include "daemon/ctl/table.h"
 
 struct picture {
-    json_t *status, *devices, *queues;
+    json_t *status, *devices, *queues, *scripts;
 };
 
 static void free_picture(struct picture *picture)
@@ -17,18 +20,21 @@ static void free_picture(struct picture *picture)
     json_decref(picture->status);
     json_decref(picture->devices);
     json_decref(picture->queues);
-    *picture = (struct picture){NULL, NULL, NULL};
+    json_decref(picture->scripts);
+    *picture = (struct picture){0};
 }
 
 static int take_picture(struct aw_ctl_link *link, struct picture *ret_picture)
 {
-    struct picture picture = {NULL, NULL, NULL};
+    struct picture picture = {0};
     int status = aw_ctl_ask_for(link, "status", &picture.status);
 
     if (status == AW_CTL_OK)
         status = aw_ctl_ask_for(link, "devices", &picture.devices);
     if (status == AW_CTL_OK)
         status = aw_ctl_ask_for(link, "queues", &picture.queues);
+    if (status == AW_CTL_OK)
+        status = aw_ctl_ask_for(link, "scripts", &picture.scripts);
     if (status == AW_CTL_OK)
         *ret_picture = picture;
     else
@@ -81,16 +87,6 @@ static double seconds_between(const struct picture *then,
 
 /* ---- the picture ---- */
 
-/* Names have no more room than this, so that 80 columns hold a line. */
-static void fill_name(char cell[AW_CTL_CELL_MAX], const char *text, size_t room)
-{
-    aw_ctl_cell(cell, text[0] ? text : "-");
-    if (strlen(cell) > room) {
-        cell[room - 1] = '~';
-        cell[room] = '\0';
-    }
-}
-
 static void fill_counts(struct aw_ctl_row *row, size_t column,
                         const json_t *line, const char *const *paths)
 {
@@ -98,48 +94,74 @@ static void fill_counts(struct aw_ctl_row *row, size_t column,
         aw_ctl_cell_count(row->cells[column++], aw_ctl_count(line, *paths));
 }
 
+/* In 79 columns, or where there are more, in 106. */
+#define WIDE 106
+
+/* How old its frames were that the script had since then, and at worst. */
+static void fill_latency(struct aw_ctl_row *row, const json_t *line,
+                         const json_t *then, bool wide)
+{
+    const json_t *stages = json_object_get(line, "latency");
+    const json_t *now = json_object_get(stages, "script");
+    const json_t *old =
+        json_object_get(json_object_get(then, "latency"), "script");
+    size_t column = 11;
+
+    if (wide)
+        aw_ctl_cell_time(row->cells[column++], aw_ctl_quantile(now, old, 500));
+    aw_ctl_cell_time(row->cells[column++], aw_ctl_quantile(now, old, 990));
+    if (wide)
+        aw_ctl_cell_time(row->cells[column], aw_ctl_count(now, "max_ns"));
+}
+
 static void add_queue(struct aw_ctl_table *table, const json_t *line,
-                      const json_t *then, double seconds)
+                      const json_t *then, double seconds, bool wide)
 {
     static const char *const paths[] = {
         "pending",        "high_water",       "depth",
         "dropped.kernel", "dropped.overflow", NULL};
     struct aw_ctl_row *row = aw_ctl_table_add(table);
 
-    fill_name(row->cells[0], aw_ctl_text(line, "device"), 10);
-    fill_name(row->cells[1], aw_ctl_text(line, "name"), 8);
-    fill_name(row->cells[2], aw_ctl_text(line, "script"), 11);
+    aw_ctl_cell_name(row->cells[0], aw_ctl_text(line, "device"), wide ? 13 : 8);
+    aw_ctl_cell_name(row->cells[1], aw_ctl_text(line, "name"), wide ? 13 : 8);
+    aw_ctl_cell_name(row->cells[2], aw_ctl_text(line, "script"), wide ? 12 : 7);
     fill_rate(row->cells[3], line, then, "received", seconds);
     fill_rate(row->cells[4], line, then, "delivered", seconds);
     fill_counts(row, 5, line, paths);
     aw_ctl_cell_count(row->cells[10], aw_ctl_count(line, "dropped.cleared") +
                                           aw_ctl_count(line, "dropped.closed"));
+    fill_latency(row, line, then, wide);
 }
 
 static void draw_queues(const struct picture *then, const struct picture *now,
-                        int width)
+                        int width, FILE *to)
 {
-    static const char *const heads[] = {"<device", "<queue", "<script", "in/s",
-                                        "out/s",   "pend",   "high",    "depth",
-                                        "kern",    "over",   "other",   NULL};
+    static const char *const heads[] = {
+        "<device", "<queue", "<script", "in/s",  "out/s", "pend", "high",
+        "depth",   "kern",   "over",    "other", "p99",   NULL};
+    static const char *const wide_heads[] = {
+        "<device", "<queue", "<script", "in/s", "out/s",
+        "pend",    "high",   "depth",   "kern", "over",
+        "other",   "p50",    "p99",     "max",  NULL};
     const json_t *list = json_object_get(now->queues, "queues");
     const json_t *old = json_object_get(then->queues, "queues");
-    /* 79 columns at most. */
-    struct aw_ctl_table table = {.heads = heads, .gap = " "};
+    bool wide = width == 0 || width >= WIDE;
+    struct aw_ctl_table table = {.heads = wide ? wide_heads : heads,
+                                 .gap = " "};
 
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *line = json_array_get(list, i);
 
         if (json_is_true(json_object_get(line, "open")))
             add_queue(&table, line, before(old, line, "device"),
-                      seconds_between(then, now));
+                      seconds_between(then, now), wide);
     }
-    aw_ctl_table_print(&table, width, stdout);
+    aw_ctl_table_print(&table, width, to);
     aw_ctl_table_free(&table);
 }
 
 static void draw_devices(const struct picture *then, const struct picture *now,
-                         int width)
+                         int width, FILE *to)
 {
     static const char *const heads[] = {"<device", "<driver", "<state",
                                         "<bus",    "sent/s",  "to send",
@@ -154,38 +176,81 @@ static void draw_devices(const struct picture *then, const struct picture *now,
         const json_t *line = json_array_get(list, i);
         struct aw_ctl_row *row = aw_ctl_table_add(&table);
 
-        fill_name(row->cells[0], aw_ctl_text(line, "name"), 16);
-        fill_name(row->cells[1], aw_ctl_text(line, "driver"), 8);
-        fill_name(row->cells[2], aw_ctl_text(line, "link.state"), 8);
-        fill_name(row->cells[3], aw_ctl_text(line, "link.bus"), 13);
+        aw_ctl_cell_name(row->cells[0], aw_ctl_text(line, "name"), 16);
+        aw_ctl_cell_name(row->cells[1], aw_ctl_text(line, "driver"), 8);
+        aw_ctl_cell_name(row->cells[2], aw_ctl_text(line, "link.state"), 8);
+        aw_ctl_cell_name(row->cells[3], aw_ctl_text(line, "link.bus"), 13);
         fill_rate(row->cells[4], line, before(old, line, "driver"), "send.sent",
                   seconds_between(then, now));
         fill_counts(row, 5, line, paths);
     }
-    aw_ctl_table_print(&table, width, stdout);
+    aw_ctl_table_print(&table, width, to);
     aw_ctl_table_free(&table);
+}
+
+static void draw_all(const struct picture *then, const struct picture *now,
+                     FILE *to)
+{
+    int width = aw_ctl_width();
+
+    aw_ctl_show_head(now->status, to);
+    fputc('\n', to);
+    draw_devices(then, now, width, to);
+    fputc('\n', to);
+    draw_queues(then, now, width, to);
+    fputc('\n', to);
+    aw_ctl_scripts_table(json_object_get(now->scripts, "scripts"),
+                         json_object_get(then->scripts, "scripts"),
+                         seconds_between(then, now), width, to);
+}
+
+/* What a terminal has no room for would scroll the rest away. */
+static void put_cut(const char *text, int height)
+{
+    int lines = 0, shown = 0;
+
+    for (const char *at = text; (at = strchr(at, '\n')); at++)
+        lines++;
+    while (*text && (lines < height || shown < height - 2)) {
+        size_t length = strcspn(text, "\n") + 1;
+
+        fwrite(text, 1, length, stdout);
+        text += length;
+        shown++;
+    }
+    if (*text)
+        printf("... %d lines more: awaitctl devices, queues, scripts\n",
+               lines - shown);
 }
 
 static void draw(const struct picture *then, const struct picture *now)
 {
-    int width = aw_ctl_width();
+    int height = aw_ctl_height();
+    char *text = NULL;
+    size_t length;
+    FILE *to = open_memstream(&text, &length);
 
+    if (to)
+        draw_all(then, now, to);
+    if (!to || fclose(to) != 0) {
+        fputs("awaitctl: not enough memory\n", stderr);
+        exit(AW_CTL_INTERNAL);
+    }
     /* Home, and clear what is below: what was drawn before scrolls away on no
      * terminal, and stays when the program ends. */
-    if (width > 0)
+    if (height > 0)
         fputs("\033[H\033[J", stdout);
-    aw_ctl_show_head(now->status);
-    putchar('\n');
-    draw_devices(then, now, width);
-    putchar('\n');
-    draw_queues(then, now, width);
+    put_cut(text, height > 0 ? height : INT_MAX);
+    free(text);
 }
 
 static void print_json(const struct picture *now)
 {
-    json_t *all = json_pack("{s:O, s:O, s:O}", "status", now->status, "devices",
-                            json_object_get(now->devices, "devices"), "queues",
-                            json_object_get(now->queues, "queues"));
+    json_t *all =
+        json_pack("{s:O, s:O, s:O, s:O}", "status", now->status, "devices",
+                  json_object_get(now->devices, "devices"), "queues",
+                  json_object_get(now->queues, "queues"), "scripts",
+                  json_object_get(now->scripts, "scripts"));
 
     json_object_set(all, "monotonic_ns",
                     json_object_get(now->queues, "monotonic_ns"));
@@ -206,7 +271,7 @@ static void wait_s(double seconds)
 int aw_ctl_top(struct aw_ctl_link *link, bool json, unsigned long rounds,
                double interval_s)
 {
-    struct picture then = {NULL, NULL, NULL}, now;
+    struct picture then = {0}, now;
     int status = AW_CTL_OK;
 
     for (unsigned long round = 0; rounds == 0 || round < rounds; round++) {

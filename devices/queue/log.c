@@ -1,9 +1,13 @@
 #include "devices/queue/log.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
+
+#define PATIENCE_MS 100 /* of a reader, too, who has frames to fetch */
 
 /* Read and written with relaxed order: a level alone, nothing depends on it. */
 static _Atomic int limit = AW_LOG_INFO;
@@ -31,6 +35,38 @@ static void tell_tap(enum aw_log_level level, const char *text, size_t length)
         tap->line(tap, level, text, length);
 }
 
+/* Lines, since stderr was last written to. Relaxed: a number alone. */
+static _Atomic unsigned lost;
+
+/* What it says may be wrong by the time of the write, if several threads log
+ * into the last free bit of a pipe: then one waits. A page is free otherwise,
+ * which is room for two lines. */
+static bool is_writable(void)
+{
+    struct pollfd place = {.fd = STDERR_FILENO, .events = POLLOUT};
+    bool patient = atomic_load_explicit(&lost, memory_order_relaxed) == 0;
+
+    return poll(&place, 1, patient ? PATIENCE_MS : 0) != 0;
+}
+
+static void write_line(const char *line, size_t length)
+{
+    unsigned count;
+
+    if (!is_writable()) {
+        atomic_fetch_add_explicit(&lost, 1, memory_order_relaxed);
+        return;
+    }
+    count = atomic_exchange_explicit(&lost, 0, memory_order_relaxed);
+    if (count > 0)
+        dprintf(STDERR_FILENO,
+                "awaitd: warning: nobody read here: %u of these lines lost\n",
+                count);
+    /* A lost line is not worth failing for. */
+    if (write(STDERR_FILENO, line, length) < 0)
+        return;
+}
+
 void aw_log(enum aw_log_level level, const char *format, ...)
 {
     static const char *const names[] = {"error: ", "warning: ", ""};
@@ -49,7 +85,5 @@ void aw_log(enum aw_log_level level, const char *format, ...)
         length = (int)sizeof(line) - 1;
     tell_tap(level, line + head, (size_t)(length - head));
     line[length++] = '\n';
-    /* A lost line is not worth failing for. */
-    if (write(STDERR_FILENO, line, (size_t)length) < 0)
-        return;
+    write_line(line, (size_t)length);
 }

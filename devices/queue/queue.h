@@ -106,6 +106,9 @@ struct aw_queue {
     struct aw_sums heard; /* evicting: told to that frame, and all before */
     uint64_t superseded;  /* of the store's, counted so far */
     bool damaged;         /* the ring holds what no reader of ours wrote */
+    uint64_t unmeasured;  /* frames given since one was measured, */
+    uint64_t measured_ns; /* which was at that time (CLOCK_MONOTONIC); */
+    uint64_t measure_at;  /* and how many there may be before the next is */
 
     /* Both sides. */
     _Alignas(64) _Atomic(struct aw_waker *) armed;
@@ -169,8 +172,8 @@ static inline int aw_queue_failure(const struct aw_queue *queue)
  * drops it, or what its policy gives up for it. A payload longer than the slot
  * is cut and flagged AW_FRAME_TRUNCATED. An event is nothing to a queue that
  * has not asked for events, and passes every filter of one that has. Visible to
- * the consumer with the next publish. */
-void aw_queue_offer(struct aw_queue *queue, const struct aw_frame *frame)
+ * the consumer with the next publish. True if it is in the ring. */
+bool aw_queue_offer(struct aw_queue *queue, const struct aw_frame *frame)
     AW_ON(reader);
 
 /* Charges `count` frames lost in the kernel to the ledger. */

@@ -6,6 +6,7 @@
 #include "devices/queue/clock.h"
 #include "devices/queue/eventfd.h"
 #include "devices/queue/log.h"
+#include "devices/queue/probes.h"
 #include "devices/queue/queue_sides.h"
 
 /* The first loss of a queue is worth one line; the rest is in the ledger. */
@@ -29,6 +30,24 @@ static void report_loss(struct aw_queue *queue, enum aw_loss cause)
            queue->device, remedy(queue, cause));
 }
 
+static void probe_drop(const struct aw_queue *queue, uint64_t count,
+                       enum aw_loss cause)
+{
+    AW_PROBE4(drop, queue->device, queue->name, count, (int)cause);
+    (void)queue;
+    (void)count;
+    (void)cause;
+}
+
+static void probe_enqueue(const struct aw_queue *queue,
+                          const struct aw_frame *frame)
+{
+    AW_PROBE4(enqueue, queue->device, queue->name, frame->seq,
+              frame->monotonic_ns);
+    (void)queue;
+    (void)frame;
+}
+
 void aw_queue_gap(struct aw_queue *queue, uint64_t count, enum aw_loss cause)
 {
     AW_ASSERT_ROLE(READER);
@@ -46,6 +65,7 @@ void aw_queue_charge(struct aw_queue *queue, uint64_t count)
     queue->received += count;
     queue->dropped_kernel += count;
     queue->dirty = true;
+    probe_drop(queue, count, AW_LOSS_KERNEL);
     report_loss(queue, AW_LOSS_KERNEL);
 }
 
@@ -95,6 +115,7 @@ static void announce(struct aw_queue *queue)
         queue->woken_ns = aw_clock_monotonic_ns();
     queue->wakes++;
     publish_ledger(queue);
+    AW_PROBE3(wake, queue->device, queue->name, queue->wakes);
     aw_waker_announce(waker, queue);
 }
 
@@ -144,8 +165,11 @@ static struct aw_sums take_gap(struct aw_queue *queue)
  * them (queue_consumer.c). */
 static void count_evicted(struct aw_queue *queue)
 {
-    queue->dropped_overflow += queue->ring.evicted - queue->evicted;
+    uint64_t count = queue->ring.evicted - queue->evicted;
+
+    queue->dropped_overflow += count;
     queue->evicted = queue->ring.evicted;
+    probe_drop(queue, count, AW_LOSS_OVERFLOW);
     report_loss(queue, AW_LOSS_OVERFLOW);
 }
 
@@ -173,8 +197,13 @@ static bool push_to_ring(struct aw_queue *queue, const struct aw_frame *frame,
  * for a warning. */
 static void count_replaced(struct aw_queue *queue)
 {
-    queue->dropped_overflow += queue->latest.replaced - queue->evicted;
+    uint64_t count = queue->latest.replaced - queue->evicted;
+
+    if (count == 0)
+        return;
+    queue->dropped_overflow += count;
     queue->evicted = queue->latest.replaced;
+    probe_drop(queue, count, AW_LOSS_OVERFLOW);
 }
 
 static bool push_to_store(struct aw_queue *queue, const struct aw_frame *frame,
@@ -200,6 +229,7 @@ static bool push_to_store(struct aw_queue *queue, const struct aw_frame *frame,
 static void drop(struct aw_queue *queue, int error)
 {
     queue->dropped_overflow++;
+    probe_drop(queue, 1, AW_LOSS_OVERFLOW);
     if (error)
         aw_queue_set_outcome(queue, AW_QUEUE_LOST, -error);
     else
@@ -217,26 +247,29 @@ static bool wants(const struct aw_queue *queue, const struct aw_frame *frame)
     return aw_filter_pass(queue->filters, queue->filter_count, frame);
 }
 
-void aw_queue_offer(struct aw_queue *queue, const struct aw_frame *frame)
+bool aw_queue_offer(struct aw_queue *queue, const struct aw_frame *frame)
 {
     bool pushed;
     int error = 0;
 
     AW_ASSERT_ROLE(READER);
     if (frame->kind == AW_KIND_EVENT && !queue->events)
-        return;
+        return false;
     queue->received++;
     queue->dirty = true;
     if (!wants(queue, frame)) {
         queue->filtered++;
-        return;
+        return false;
     }
     if (aw_queue_keyed(queue))
         pushed = push_to_store(queue, frame, &error);
     else
         pushed = push_to_ring(queue, frame, &error);
-    if (!pushed)
+    if (pushed)
+        probe_enqueue(queue, frame);
+    else
         drop(queue, error);
+    return pushed;
 }
 
 void aw_queue_set_filters(struct aw_queue *queue, struct aw_filter *filters,

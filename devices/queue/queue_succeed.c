@@ -3,6 +3,7 @@
  * The new queue's ledger goes on where the old one's ends, and so the sum holds
  * for both together: what is pending passes the new filter and policy as if it
  * came now, and is no longer in the old one's figures. */
+#include "devices/queue/queue_latency.h"
 #include "devices/queue/queue_sides.h"
 
 /* What the frame was told is told again, to it or, where it does not pass, to
@@ -68,6 +69,16 @@ static void pass_last_gap(struct aw_queue *queue, const struct aw_queue *old)
     queue->lost.away += old->lost.away - old->told.away;
 }
 
+/* Neither has a consumer now, so that both stages are ours to write. */
+static void continue_latency(struct aw_queue *queue, const struct aw_queue *old)
+{
+    struct aw_latency_counts counts[AW_LATENCY_STAGES];
+
+    aw_queue_latency(old, counts);
+    for (int i = 0; i < AW_LATENCY_STAGES; i++)
+        aw_latency_continue(&queue->ring.shared->latency[i], &counts[i]);
+}
+
 void aw_queue_succeed(struct aw_queue *queue, struct aw_queue *old)
 {
     struct aw_stats stats;
@@ -83,6 +94,7 @@ void aw_queue_succeed(struct aw_queue *queue, struct aw_queue *old)
     stats = (struct aw_stats){.received = moved, .delivered = moved};
     (void)aw_queue_stats(old, &stats);
     continue_ledger(queue, &stats, moved);
+    continue_latency(queue, old);
     aw_queue_publish_delivered(queue);
     queue->dirty = true;
     aw_queue_publish(queue);

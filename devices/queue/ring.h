@@ -49,6 +49,7 @@
 #include <stdint.h>
 
 #include "devices/queue/frame.h"
+#include "devices/queue/latency.h"
 #include "devices/queue/ledger.h"
 
 #define AW_RING_SLOTS_MAX (UINT32_C(1) << 24)
@@ -74,6 +75,8 @@ struct aw_ring_shared {
     _Alignas(64) _Atomic uint64_t cursor;
     struct aw_ledger_side producer;
     struct aw_ledger_side consumer;
+    /* By stage: the first is the producer's, the second the consumer's. */
+    struct aw_latency latency[AW_LATENCY_STAGES];
 };
 
 /* What was lost before a frame in all, since the queue was made: at the end of

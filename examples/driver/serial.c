@@ -321,11 +321,18 @@ static void close_serial(struct aw_link *link)
 }
 
 AW_EXPORT const struct aw_driver awaitd_driver = {
-    AW_DRIVER_HEAD,        .name = "serial",
-    .main_option = "path", .help = "a serial line, its frames lines or SLIP",
-    .options = options,    .option_count = sizeof(options) / sizeof(options[0]),
-    .describe = describe,  .open = open_serial,
-    .read = read_serial,   .aux = aux_serial,
-    .send = send_serial,   .losses = losses,
+    AW_DRIVER_HEAD,
+    .name = "serial",
+    .main_option = "path",
+    .help = "a serial line, its frames lines or SLIP",
+    .late_advice = "send more slowly, or raise baud",
+    .options = options,
+    .option_count = sizeof(options) / sizeof(options[0]),
+    .describe = describe,
+    .open = open_serial,
+    .read = read_serial,
+    .aux = aux_serial,
+    .send = send_serial,
+    .losses = losses,
     .close = close_serial,
 };

@@ -24,7 +24,9 @@ def own_part(
             frames.append(trace)
         trace = trace.tb_next
     for frame in reversed(frames):
-        frame.tb_next = trace
+        # To set it is to look through all that follows, for a circle.
+        if frame.tb_next is not trace:
+            frame.tb_next = trace
         trace = frame
     return trace
 

@@ -21,11 +21,7 @@ void aw_completion_announce(struct aw_bridge *bridge,
 
     if (self && self->waiter) {
         Py_INCREF(self);
-        /* It fails where the loop was closed meanwhile. */
-        if (aw_waiter_resolve(self->waiter, AW_WAKE_THREADSAFE) < 0) {
-            PyErr_Clear();
-            bridge->closed_loops++;
-        }
+        aw_bridge_wake(bridge, self->waiter);
         Py_DECREF(self);
     }
     aw_completion_unref(completion);
@@ -39,16 +35,11 @@ static int begin(CompletionWaitObject *self)
     struct aw_module *module = aw_module_of_type(Py_TYPE(self));
     struct PyAwaitable_Completion *completion = self->completion;
     struct aw_bridge *bridge;
-    PyObject *loop;
 
     if (aw_completion_is_done(completion))
         return 0;
     bridge = aw_bridge_get(module);
-    loop = bridge ? aw_module_running_loop(module) : NULL;
-    if (!loop)
-        return -1;
-    self->waiter = aw_waiter_new(module, loop);
-    Py_DECREF(loop);
+    self->waiter = bridge ? aw_waiter_here(module) : NULL;
     if (!self->waiter)
         return -1;
     completion->awaiter = self;

@@ -23,6 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import asked
 import awaitd
 import coroutines
 import flooded
@@ -232,6 +233,20 @@ def bench_spi(run: Run) -> None:
     )
 
 
+def bench_control(run: Run) -> None:
+    times = asked.measure(run.seconds)
+    run.page.table(
+        "control",
+        "the control socket: from a question to its whole answer, in "
+        "milliseconds,\nwhile the script waits, and while it is in C code "
+        "that keeps the GIL",
+        f"{'':40} {'asked':>7} {'p50 ms':>8} {'p99 ms':>8} {'max ms':>8}",
+        [f"{name:40} {len(found):7,} {found[len(found) // 2]:8.3f} "
+         f"{found[len(found) * 99 // 100]:8.3f} {found[-1]:8.3f}"
+         for name, found in times.items()],
+    )
+
+
 def bench_burn(_run: Run) -> None:
     port = free_port()
     print("\nOne second of pure Python while 8,000 datagrams arrive\n",
@@ -253,6 +268,7 @@ BENCHES: dict[str, Callable[[Run], None]] = {
     "stall": bench_stall,
     "memory": bench_memory,
     "spi": bench_spi,
+    "control": bench_control,
     "burn": bench_burn,
 }
 

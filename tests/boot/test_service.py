@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import stat
 from collections.abc import Callable
 
 import pytest
 from booted import wait_until
-from services import ROOT, SCRIPT, SOCKET, Service
+from services import SCRIPT, SOCKET, Service
 
 # ---- start ----
 
@@ -346,18 +347,50 @@ def test_priority_without_the_drop_in_is_an_error_that_is_survived(
     assert service.show("ActiveState") == "active"
 
 
+def test_drop_in_for_spi_lets_the_devices_be_seen(service: Service) -> None:
+    service.configure(
+        """
+        import asyncio, os
+        from awaitd.devices import bus
+        groups = sorted(os.getgroups())
+        # PrivateDevices= would have made one with nothing but these in it.
+        print("sees", os.path.exists("/dev/of-the-test"), groups, flush=True)
+        await asyncio.Event().wait()
+        """
+    )
+    service.system.write("/dev/of-the-test", "")
+    service.link("spi")
+    service.start()
+    service.wait_for_line("sees True")
+    (line,) = (it for it in service.journal().splitlines() if "sees" in it)
+    for name in ("spi", "gpio"):
+        group = service.system.run("getent", "group", name).split(":")[2]
+        assert group in line
+
+
 # ---- the journal ----
 
 
-@pytest.mark.skipif(
-    not (ROOT / "daemon/output.c").exists(),
-    reason="scripts do not write to the journal themselves yet",
-)
-def test_journal_knows_which_script_printed(service: Service) -> None:
-    service.configure()
-    service.start()
-    service.wait_for_line("version one")
-    text = service.system.run(
-        "journalctl", "AWAITD_SCRIPT=awaitd", "-o", "cat", "--no-pager"
+def test_journal_knows_script_line_and_level(service: Service) -> None:
+    service.configure(
+        """
+        import logging
+        print("printed")
+        logging.error("logged")
+        """
     )
-    assert "version one" in text
+    service.start()
+    service.wait_for("ActiveState", "inactive")
+    service.wait_for_line("logged")
+    entries = {
+        entry["MESSAGE"].rpartition(":")[2]: entry
+        for line in service.system.run(
+            "journalctl", "AWAITD_SCRIPT=awaitd", "-o", "json", "--no-pager"
+        ).splitlines()
+        for entry in [json.loads(line)]
+    }
+    for text, line, level in (("printed", "3", "6"), ("logged", "4", "3")):
+        entry = entries[text]
+        assert entry["CODE_FILE"] == "/etc/awaitd/awaitd.py"
+        assert (entry["CODE_LINE"], entry["PRIORITY"]) == (line, level)
+        assert entry["_SYSTEMD_UNIT"] == service.unit

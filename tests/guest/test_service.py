@@ -1,4 +1,5 @@
-"""The service with a real CAN interface, and a limit that is enforced.
+"""The service with a real CAN interface, and limits that a container's root
+could not set.
 
 Everything else about it is in tests/boot, which needs no guest.
 """
@@ -57,3 +58,16 @@ def test_service_that_takes_too_much_memory_is_restarted(
     service.wait_for_line("modest")
     assert service.show("NRestarts") == "1"
     assert "oom-kill" in service.journal()
+
+
+def test_priority_with_the_drop_in_is_real(
+    service: Service,  # noqa: F811
+) -> None:
+    service.configure(
+        device="{name: bus, driver: virtual, receive_own: yes, priority: 10}"
+    )
+    service.link("realtime")
+    service.start()
+    assert "drop-in" not in service.journal()
+    threads = service.system.run("chrt", "-a", "-p", service.pid)
+    assert threads.count("SCHED_FIFO") == 1, threads

@@ -371,7 +371,7 @@ def test_own_frame_comes_back_on_request():
 # ---- interfaces that come and go ----
 
 
-def test_get_works_on_after_interface_was_down(spare_interface):
+def test_h42_get_works_on_after_interface_was_down(spare_interface):
     async def main():
         with open_can(spare_interface) as device, device.queue() as queue:
             waiting = asyncio.create_task(queue.get(timeout=DEADLINE_S))
@@ -406,7 +406,7 @@ def test_send_on_interface_that_is_down_raises_device_down(spare_interface):
     assert caught.value.errno == errno.ENETDOWN
 
 
-def test_interface_deleted_while_waiting_raises_device_lost(spare_interface):
+def test_h42_interface_deleted_while_waiting_raises_device_lost(spare_interface):
     async def main():
         with open_can(spare_interface) as device, device.queue() as queue:
             waiting = asyncio.create_task(queue.get(timeout=DEADLINE_S))

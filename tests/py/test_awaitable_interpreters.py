@@ -51,7 +51,7 @@ else:
 
 @pytest.mark.parametrize("kind", KINDS, ids=["isolated", "legacy"])
 @pytest.mark.parametrize("name", ["_awaitd", "awaitable_probe"])
-def test_subinterpreter_is_refused_clearly(python, name, kind):
+def test_h30_h31_subinterpreter_is_refused_clearly(python, name, kind):
     process = python(LOAD + f"print(load({name!r}, {kind!r}))")
     assert process.finish() == 0, process.stderr
     assert process.stdout.startswith("refused:"), process.stdout

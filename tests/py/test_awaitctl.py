@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
 import signal
+import struct
 import subprocess
+import termios
 from pathlib import Path
 
 import pytest
-from control import awaitctl, control, wait_until  # noqa: F401
+from control import WAIT, awaitctl, control, wait_until  # noqa: F401
 from hosted import host  # noqa: F401
 
 pytestmark = pytest.mark.daemon
@@ -103,7 +106,9 @@ def test_tables_show_the_ledger(control, awaitctl):
     assert (device["driver"], device["sent"]) == ("virtual", "6")
     (script,) = table(awaitctl("scripts").stdout)
     assert (script["script"], script["state"]) == ("script", "running")
-    assert "ledger exact, frames lost" in awaitctl("status").stdout
+    text = awaitctl("status").stdout
+    assert "ledger exact, frames lost" in text
+    assert "open queues: 1, scripts: 1 of 1 run\n" in text
 
 
 @pytest.mark.parametrize("command", ["status", "devices", "queues", "scripts"])
@@ -191,6 +196,26 @@ def test_top_json_is_a_line_a_round(control, awaitctl):
     assert rounds[0]["monotonic_ns"] < rounds[1]["monotonic_ns"]
 
 
+def on_terminal(binary, control, *arguments, rows=24, columns=80) -> str:
+    """What awaitctl writes to a terminal of that size."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(
+        slave, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0)
+    )
+    command = [binary.with_name("awaitctl"), "--socket", control.path]
+    with subprocess.Popen([*command, *arguments], stdout=slave) as process:
+        os.close(slave)
+        data = b""
+        try:
+            while chunk := os.read(master, 65536):
+                data += chunk
+        except OSError:
+            pass  # its end
+        assert process.wait(20) == 0
+    os.close(master)
+    return data.decode().replace("\r\n", "\n")
+
+
 def test_top_on_a_terminal_redraws_within_80_columns(control, awaitd_binary):
     name = "a_very_long_name_of_a_device"
     control.start(
@@ -207,30 +232,116 @@ def test_top_on_a_terminal_redraws_within_80_columns(control, awaitd_binary):
         """,
         devices=(f"{name}=virtual:can,receive_own=yes",),
     )
-    master, slave = pty.openpty()
-    os.set_blocking(master, True)
-    with subprocess.Popen(
-        [
-            *(awaitd_binary.with_name("awaitctl"), "--socket", control.path),
-            *("top", "-n", "1"),
-        ],
-        stdout=slave,
-    ) as process:
-        os.close(slave)
-        data = b""
-        try:
-            while chunk := os.read(master, 65536):
-                data += chunk
-        except OSError:
-            pass  # its end
-        assert process.wait(20) == 0
-    os.close(master)
-    text = data.decode()
+    text = on_terminal(awaitd_binary, control, "top", "-n", "1")
     assert text.startswith("\033[H\033[J")
     lines = text.removeprefix("\033[H\033[J").splitlines()
     assert max(map(len, lines)) <= 80
-    assert "a_very_lo~ a queue~ script" in lines[-1]
-    assert lines[-1].split()[-3:] == ["0", "104k", "0"]
+    (queue,) = (it for it in lines if it.startswith("a_very_~ a queue~ script"))
+    assert queue.split()[-4:] == ["0", "104k", "0", "-"]
+
+
+def test_top_scrolls_nothing_off_a_low_terminal(control, awaitd_binary):
+    control.start(BUSY, devices=ECHO)
+    text = on_terminal(awaitd_binary, control, "top", "-n", "1", rows=8)
+    lines = text.removeprefix("\033[H\033[J").splitlines()
+    # The cursor stands in the line behind.
+    assert len(lines) == 7
+    assert lines[-1].startswith("... 4 lines more")
+
+
+def test_queues_fit_a_terminal_of_80_columns(control, awaitd_binary):
+    control.start(BUSY, devices=ECHO)
+    text = on_terminal(awaitd_binary, control, "queues")
+    assert max(map(len, text.splitlines())) <= 80
+    (queue,) = table(text)
+    assert (queue["in"], queue["pend"], queue["over"]) == ("6", "4", "2")
+
+
+def test_queues_are_told_in_full_where_there_is_room(control, awaitd_binary):
+    control.start(BUSY, devices=ECHO)
+    text = on_terminal(awaitd_binary, control, "queues", columns=200)
+    (queue,) = table(text)
+    assert (queue["received"], queue["exact"]) == ("6", "yes")
+
+
+def test_scripts_tell_the_whole_of_an_error(control, awaitctl):
+    words = "a reason of more than sixty-four characters, " * 4
+    control.start(
+        f"""
+        print("ready", flush=True)
+        raise ValueError({words + "its end"!r})
+        """,
+        words=("-s", control.host.write("stays.py", WAIT)),
+    )
+    wait_until(
+        lambda: "its end" in awaitctl("scripts").stdout.splitlines()[-1]
+    )
+    text = awaitctl("scripts").stdout
+    assert f"script.py:3: ValueError: {words}its end" in text
+    rows = table(text.split("\n\n")[0])
+    assert {row["script"]: row["exit"] for row in rows} == {
+        "script": "1",
+        "stays": "-",
+    }
+
+
+# Each turn of the first loop waits for a frame, and one of them is long.
+WAITS = """
+    import asyncio, time, awaitd
+    from awaitd.devices import bus
+    q = bus.queue(name="fast")
+    for n in range(20):
+        waiting = asyncio.create_task(q.get())
+        await asyncio.sleep(0)
+        await bus.send(awaitd.CanFrame(0x100))
+        await waiting
+    time.sleep(0.12)
+    await asyncio.sleep(0)
+    print("ready", flush=True)
+    await asyncio.Event().wait()
+"""
+
+
+def duration(ns: int) -> str:
+    value, unit = ns / 1e3, "us"
+    for bigger in ("ms", "s"):
+        if value >= 999.5:
+            value, unit = value / 1e3, bigger
+    if unit == "us" and value < 0.95:
+        return "<1us"
+    return f"{value:.1f}{unit}" if value < 9.95 else f"{value:.0f}{unit}"
+
+
+def test_top_tells_the_latency_of_the_last_round(control, awaitctl):
+    control.start(WAITS, devices=ECHO)
+    (queue,) = control.connect().get("queues")["queues"]
+    buckets = queue["latency"]["script"]["buckets"]
+    ends = [end for end, count in buckets for _ in range(count)]
+    text = awaitctl("top", "-n", "2", "-i", "0.01").stdout
+    rounds = [
+        table(it.strip().split("\n\n")[2])[0]
+        for it in text.split("awaitd 0.1.0")[1:]
+    ]
+    # The first is of all twenty frames; then none came.
+    assert rounds[0]["p50"] == duration(ends[9])
+    assert rounds[0]["p99"] == duration(ends[19])
+    assert (rounds[1]["p50"], rounds[1]["p99"]) == ("-", "-")
+    longest = duration(queue["latency"]["script"]["max_ns"])
+    assert [it["max"] for it in rounds] == [longest, longest]
+
+
+def test_top_shows_latency_and_stalls(control, awaitctl):
+    control.start(WAITS, devices=ECHO, config="stall_ms: 100\n")
+    client = control.connect()
+    wait_until(
+        lambda: client.get("scripts")["scripts"][0]["turns"]["stalls"] > 0
+    )
+    text = awaitctl("top", "-n", "1").stdout
+    _, _, queues, scripts = text.strip().split("\n\n")
+    (queue,), (script,) = table(queues), table(scripts)
+    assert queue["p50"].endswith("s") and queue["max"].endswith("s")
+    assert (script["stalls"], script["state"]) == ("1", "running")
+    assert script["longest"].endswith("s")
 
 
 # ---- completion ----

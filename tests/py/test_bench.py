@@ -25,7 +25,9 @@ BENCH = Path(__file__).resolve().parents[1] / "bench" / "bench.py"
                     "awaitd's API"]),
      ("memory", ["awaitd queue, full: the ring"]),
      ("spi", ["a bare clock_nanosleep() loop in C",
-              "awaitd's sampling reader"])],
+              "awaitd's sampling reader"]),
+     ("control", ["status, the script waits",
+                  "status, the GIL is held"])],
 )
 def test_bench_prints_a_row_for_each_contender(
     start_process, bench, contenders

@@ -36,7 +36,7 @@ def lost(output: str, receiver: str) -> int:
     return int(found[2])
 
 
-def test_daemon_loses_none_while_its_script_computes(
+def test_h43_daemon_loses_none_while_its_script_computes(
     run_daemon, tmp_path, port
 ):
     report = tmp_path / "stats.json"

@@ -349,6 +349,63 @@ def test_missing_log_exits_69(awaitd, write, tmp_path):
     assert "gone.log" in result.stderr
 
 
+# ---- missing, in a service ----
+
+STATE = """
+    from awaitd.devices import net
+    print(net.state, flush=True)
+"""
+ELSEWHERE = "net=udp:192.0.2.1:5005"
+
+
+def test_missing_device_of_a_service_is_waited_for(awaitd, write):
+    script = write("script.py", STATE)
+    result = awaitd("run", "--service", "-d", ELSEWHERE, script)
+    assert (result.returncode, result.stdout) == (0, "waiting\n")
+    assert "device net is waited for: cannot bind 192.0.2.1" in result.stderr
+
+
+def test_device_that_a_service_requires_exits_69(awaitd, write):
+    script = write("script.py", STATE)
+    result = awaitd(
+        "run", "--service", "-d", f"{ELSEWHERE},required=yes", script
+    )
+    assert (result.returncode, result.stdout) == (69, "")
+    assert "device net: cannot bind 192.0.2.1" in result.stderr
+
+
+def test_device_that_is_not_required_is_waited_for(awaitd, write):
+    script = write("script.py", STATE)
+    result = awaitd("run", "-d", f"{ELSEWHERE},required=no", script)
+    assert (result.returncode, result.stdout) == (0, "waiting\n")
+
+
+def test_device_of_a_service_in_the_file_is_waited_for(awaitd, write):
+    """Those of the file as those of the command line."""
+    write("script.py", STATE)
+    config = write(
+        "awaitd.yaml",
+        """\
+        devices:
+          - {name: net, driver: udp, bind: "192.0.2.1:5005"}
+        scripts:
+          - {path: script.py}
+        """,
+    )
+    result = awaitd("run", "--service", "-c", config)
+    assert (result.returncode, result.stdout) == (0, "waiting\n")
+    assert awaitd("run", "-c", config).returncode == 69
+
+
+def test_log_that_is_missing_fails_a_service_too(awaitd, write, tmp_path):
+    """Nobody can say what would be in it."""
+    script = write("script.py", "print('never')\n")
+    result = awaitd(
+        "run", "--service", "-d", f"CANbus=replay:{tmp_path}/gone.log", script
+    )
+    assert (result.returncode, result.stdout) == (69, "")
+
+
 # ---- the script's own end ----
 
 
@@ -728,6 +785,13 @@ def test_stats_json_is_exact(awaitd, write, tmp_path):
         # How often a waiter had to be woken depends on the machine.
         assert queue.pop("wakes") >= 0
         assert 1 <= queue.pop("high_water") <= 10
+        latency = queue.pop("latency")
+        assert latency["ring"]["count"] == queue["delivered"]
+        assert 1 <= latency["script"]["count"] <= queue["delivered"]
+        for stage in latency.values():
+            counted = sum(count for _, count in stage["buckets"])
+            assert (counted, stage["unplaced"]) == (stage["count"], 0)
+            assert stage["p50_ns"] <= stage["p99_ns"] <= stage["max_ns"]
     nothing = {"kernel": 0, "overflow": 0, "cleared": 0, "closed": 0}
     common = {"open": False, "received": 10, "pending": 0}
     common |= {"dropped": nothing, "exact": True}

@@ -6,7 +6,7 @@ import json
 import os
 
 import pytest
-from control import control  # noqa: F401
+from control import control, wait_until  # noqa: F401
 from hosted import host  # noqa: F401
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -183,6 +183,25 @@ def test_devices_give_link_and_what_was_sent(control):
     assert device["link"]["state"] == "up"
     assert device["send"]["sent"] == 1
     assert device["send"]["exact"] is True
+
+
+def test_what_is_not_there_is_refused_with_what_is(control):
+    control.start(devices=("bus=virtual:can", "other=virtual:can"))
+    client = control.connect()
+    for request, text in (
+        ({"command": "dump", "device": "nix"},
+         'there is no device "nix": there are bus, other'),
+        ({"command": "reload", "script": "nix"},
+         'there is no script "nix": there are script'),
+    ):
+        assert client.ask(**request)["error"]["text"] == text
+
+
+def test_status_counts_scripts_and_those_that_run(control):
+    control.start(words=("-s", control.host.write("ends.py", "raise SystemExit(3)")))
+    client = control.connect()
+    wait_until(lambda: client.get("status")["running"] == 1)
+    assert client.get("status")["scripts"] == 2
 
 
 def test_h14_control_answers_while_a_script_holds_the_interpreter(control):

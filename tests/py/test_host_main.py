@@ -238,8 +238,8 @@ def test_script_gone_since_the_check_is_named(tmp_path):
 import sys
 from awaitd._host.script import HostedScript
 from awaitd._host.slot import Slot
-slot = Slot("gone", {str(tmp_path / "gone.py")!r}, [])
-print(HostedScript(slot, 1, "start", [slot]).run())
+slot = Slot(0, "gone", {str(tmp_path / "gone.py")!r}, [])
+print(HostedScript(slot, 1, "start", [slot], (None, None)).run())
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=20

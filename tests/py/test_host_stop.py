@@ -626,7 +626,7 @@ def test_fast_stop_of_two_scripts_reaches_both(host):
     assert ends == ["one: over", "two: over"]
 
 
-def test_pending_tasks_at_the_stop_are_cancelled_in_order(host):
+def test_h32_pending_tasks_at_the_stop_are_cancelled_in_order(host):
     process = host.start(
         """
         import asyncio

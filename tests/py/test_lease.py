@@ -75,7 +75,7 @@ def test_repeated_frame_has_its_seq(run, q, peer):
     assert first == second
 
 
-def test_cancelled_inside_gives_back(run, q, peer):
+def test_h08_lease_cancelled_inside_gives_back(run, q, peer):
     peer.put(q, 1, 2)
 
     async def main():

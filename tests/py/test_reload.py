@@ -7,53 +7,10 @@ import signal
 import textwrap
 
 import pytest
-from hosted import Host, host  # noqa: F401
-from process import Process
+from hosted import host  # noqa: F401
+from reloading import Reloading
 
 pytestmark = pytest.mark.daemon
-
-class Reloading:
-    """A daemon with the script `under`, whose versions are written over each
-    other, and perhaps others beside it."""
-
-    def __init__(self, host: Host, run_daemon) -> None:
-        self._host = host
-        self._run_daemon = run_daemon
-        self.path = host.folder / "under.py"
-        self.process: Process
-
-    def write(self, text: str) -> None:
-        self._host.write("under.py", text)
-
-    def start(self, text: str, *more: str, keys: str = "", top: str = "",
-              watch: bool = False, **options) -> Process:
-        self.write(text)
-        scripts = "  - {path: under.py%s}\n" % keys
-        for number, other in enumerate(more):
-            self._host.write(f"other{number}.py", other)
-            scripts += f"  - {{path: other{number}.py}}\n"
-        settle = "" if "reload_settle_s" in top else "reload_settle_s: 0.1\n"
-        file = self._host.write(
-            "awaitd.yaml", f"{settle}{top}scripts:\n{scripts}"
-        )
-        self.process = self._run_daemon(
-            "run", *["--watch"] * watch, "-c", file, "-d", "bus=virtual:can",
-            **options
-        )
-        return self.process
-
-    def reload(self, text: str | None = None) -> None:
-        if text is not None:
-            self.write(text)
-        self.process.signal(signal.SIGHUP)
-
-    def log(self, text: str) -> str:
-        """The daemon's next line with this in it."""
-        return self.process.line(text, stream="stderr")
-
-    def stop(self) -> int:
-        self.process.signal(signal.SIGTERM)
-        return self.process.finish()
 
 
 @pytest.fixture
@@ -151,7 +108,7 @@ def begin_full(under, options: str = 'name="q"') -> None:
     ],
     ids=["same", "unnamed", "depth", "policy", "filter", "latest"],
 )
-def test_what_pends_is_passed_on(under, old, new, took, ledger):
+def test_h09_what_pends_is_passed_on(under, old, new, took, ledger):
     begin_full(under, old)
     under.reload(TAKE.format(options=new))
     assert under.process.line("took") == f"under: took {took}"

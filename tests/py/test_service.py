@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -175,3 +176,48 @@ def test_address_that_cannot_be_is_refused(
         "pass", env={"NOTIFY_SOCKET": f"{tmp_path}/nobody"}, status=69
     )
     assert f"{tmp_path}/nobody" in process.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "folder", "unit"),
+    [
+        ("--service", "awaitd.service.d", "awaitd.service"),
+        ("--service=bench.service", "bench.service.d", "bench.service"),
+        ("--service=awaitd@rig.service", "awaitd@.service.d",
+         "awaitd@rig.service"),
+    ],
+)
+def test_missing_drop_in_is_named_with_the_units_folder(
+    start_process: Callable[..., Process],
+    awaitd_binary: Path,
+    host: Host,  # noqa: F811
+    option: str,
+    folder: str,
+    unit: str,
+) -> None:
+    before = ["setpriv", "--bounding-set=-net_raw"]
+    process = start_process(
+        *(before if os.geteuid() == 0 else []),
+        *(awaitd_binary, "run", "-q", option, "-d", "wire=packet:lo"),
+        host.write("script.py", "pass"),
+    )
+    assert process.finish() == 69
+    (line,) = process.stderr.splitlines()
+    assert "device wire: " in line
+    assert "without the drop-in packet" in line
+    assert f" /etc/systemd/system/{folder}/ " in line
+    assert line.endswith(f"systemctl restart {unit}")
+
+
+def test_without_the_mark_no_drop_in_is_named(
+    host: Host, awaitd_binary: Path, start_process: Callable[..., Process]  # noqa: F811
+) -> None:
+    before = ["setpriv", "--bounding-set=-net_raw"]
+    process = start_process(
+        *(before if os.geteuid() == 0 else []),
+        *(awaitd_binary, "run", "-q", "-d", "wire=packet:lo"),
+        host.write("script.py", "pass"),
+    )
+    assert process.finish() == 69
+    assert "drop-in" not in process.stderr
+    assert "CAP_NET_RAW" in process.stderr

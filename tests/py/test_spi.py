@@ -5,11 +5,16 @@ Each test is a script in a process of its own, before whose libc the fake stands
 
 from __future__ import annotations
 
+import json
+import signal
 import textwrap
+import threading
 from pathlib import Path
+from typing import Any
 
 import _awaitd
 import pytest
+from process import Process
 
 FAKE = Path(_awaitd.__file__).parent / "tests" / "libfake_spi.so"
 
@@ -352,6 +357,77 @@ def test_daemon_samples_and_transfers(run_daemon, tmp_path):
     assert process.finish() == 0, process.stderr
     assert process.stdout == "b'hello'\n20 0\n"
     assert "exact" in process.stderr
+
+
+@pytest.fixture
+def daemon(run_daemon, tmp_path):
+    """daemon(source, options) -> Process: on adc, sampling, with a report."""
+
+    def start(source: str, options: str) -> Process:
+        script = tmp_path / "script.py"
+        script.write_text(textwrap.dedent(source))
+        return run_daemon(
+            "run", "-d", f"adc=spi:/dev/spidev0.0,sample=80,{options}",
+            "--stats-json", tmp_path / "stats.json", script,
+            env={"LD_PRELOAD": str(FAKE)})
+
+    return start
+
+
+def adc_report(folder: Path) -> dict[str, Any]:
+    """What --stats-json has of the one device."""
+    report = json.loads((folder / "stats.json").read_text(encoding="utf-8"))
+    assert report["exact"] is True
+    (device,) = report["devices"]
+    assert isinstance(device, dict)
+    return device
+
+
+def test_missed_edges_are_in_the_daemons_ledger(daemon, tmp_path):
+    process = daemon("""
+        import ctypes
+        from awaitd.devices import adc
+        fake = ctypes.CDLL(None)
+        fake.fake_edge.argtypes = [ctypes.c_uint64, ctypes.c_uint32]
+        queue = adc.queue()
+        for number, missed in enumerate((0, 7, 0, 4), 1):
+            fake.fake_edge(number * 1000, missed)
+            await queue.get()
+        """, "data_ready=ready")
+    assert process.finish() == 0, process.stderr
+    device = adc_report(tmp_path)
+    assert (device["status"]["missed"], device["status"]["overruns"]) == (11, 0)
+    (queue,) = device["queues"]
+    assert (queue["received"], queue["delivered"]) == (15, 4)
+    assert queue["dropped"]["kernel"] == 11
+    assert "\n  adc: 11 edges missed\n" in process.stderr
+
+
+def test_overruns_are_in_the_daemons_ledger(daemon, tmp_path):
+    """The whole daemon is held, again and again, for more than a period."""
+    process = daemon("""
+        from awaitd.devices import adc
+        queue = adc.queue()
+        while not adc.overruns:
+            await queue.get()
+        print("late", adc.overruns, flush=True)
+        """, "sample_bytes=6,period_us=1000")
+
+    def hold() -> None:
+        process.signal(signal.SIGSTOP)
+        threading.Event().wait(0.02)
+        process.signal(signal.SIGCONT)
+
+    seen = int(process.line_after(hold, "late").split()[1])
+    assert process.finish() == 0, process.stderr
+    device = adc_report(tmp_path)
+    overruns = device["status"]["overruns"]
+    assert overruns >= seen > 0
+    assert device["status"]["missed"] == 0
+    (queue,) = device["queues"]  # what was never taken was never lost
+    assert queue["dropped"]["kernel"] == 0
+    told = "sample too late" if overruns == 1 else "samples too late"
+    assert f"\n  adc: {overruns} {told}\n" in process.stderr
 
 
 def test_daemon_refuses_options_that_do_not_fit(run_daemon, tmp_path):

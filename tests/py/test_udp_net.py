@@ -156,6 +156,24 @@ def test_device_goes_on_when_its_interface_was_down(veth):
         assert queue.recv(rig.DEADLINE_S).data == b"after"
 
 
+def test_address_that_is_not_required_may_come_later(veth, capfd):
+    veth.near.ip("address", "del", "192.0.2.1/24", "dev", "near0")
+    with open_near(veth, bind=f"192.0.2.1:{PORT}", required=False) as net, \
+            plain(veth.far, "192.0.2.2", 4000) as far:
+        queue = net.queue()
+        assert net.state == "waiting"
+        told = capfd.readouterr().err
+        assert "device net is waited for: cannot bind 192.0.2.1" in told
+        veth.near.ip("address", "add", "192.0.2.1/24", "dev", "near0")
+
+        def came() -> bool:
+            far.sendto(b"hello", ("192.0.2.1", PORT))
+            return queue.recv(0.01) is not None
+
+        rig.until(came)
+        assert (net.state, net.reopened) == ("up", 1)
+
+
 def test_missing_interface_is_a_clear_error(veth):
     with pytest.raises(awaitd.DeviceError, match="interface") as caught:
         with open_near(veth, interface="nosuch0"):

@@ -179,7 +179,7 @@ async def rest(queue):
 
 
 @how
-def test_given_up_before_arrival_leaves_the_frame(run, q, peer, How, way):
+def test_h04_given_up_before_arrival_leaves_the_frame(run, q, peer, How, way):
     async def main():
         waiter = How(q, way)
         await turns()
@@ -192,7 +192,7 @@ def test_given_up_before_arrival_leaves_the_frame(run, q, peer, How, way):
 
 
 @combined([Plain, WaitFor])
-def test_given_up_before_its_first_step_leaves_the_frame(
+def test_h04_given_up_before_its_first_step_leaves_the_frame(
     run, q, peer, How, way
 ):
     peer.put(q, 7)
@@ -208,7 +208,7 @@ def test_given_up_before_its_first_step_leaves_the_frame(
 
 
 @how
-def test_given_up_with_the_wake_on_its_way_leaves_the_frame(
+def test_h04_given_up_with_the_wake_on_its_way_leaves_the_frame(
     run, q, peer, How, way
 ):
     """The bridge has scheduled the wake; the loop has not run it yet."""
@@ -227,7 +227,7 @@ def test_given_up_with_the_wake_on_its_way_leaves_the_frame(
 
 
 @how
-def test_given_up_between_wake_and_resume_leaves_the_frame(
+def test_h04_given_up_between_wake_and_resume_leaves_the_frame(
     run, q, peer, How, way
 ):
     """The future has its result; the task has not been resumed yet."""
@@ -248,7 +248,7 @@ def test_given_up_between_wake_and_resume_leaves_the_frame(
 
 
 @how
-def test_given_up_after_it_has_the_frame_keeps_it(run, q, peer, How, way):
+def test_h04_given_up_after_it_has_the_frame_keeps_it(run, q, peer, How, way):
     async def main():
         waiter = How(q, way)
         await turns()
@@ -266,7 +266,7 @@ def test_given_up_after_it_has_the_frame_keeps_it(run, q, peer, How, way):
 
 @how
 @pytest.mark.parametrize("taken", [False, True])
-def test_wake_goes_on_to_the_second_waiter(run, q, peer, How, way, taken):
+def test_h07_wake_goes_on_to_the_second_waiter(run, q, peer, How, way, taken):
     """A frame for two waiters; the first gives up with its wake on its way,
     or between wake and resume.
 
@@ -297,7 +297,7 @@ def test_wake_goes_on_to_the_second_waiter(run, q, peer, How, way, taken):
 
 
 @how
-def test_many_given_up_at_the_instant_lose_nothing(run, q, peer, How, way):
+def test_h04_many_given_up_at_the_instant_lose_nothing(run, q, peer, How, way):
     """Twenty waiters, ten frames, and every other waiter gives up."""
 
     async def main():
@@ -320,7 +320,7 @@ def test_many_given_up_at_the_instant_lose_nothing(run, q, peer, How, way):
 
 
 @how
-def test_frame_by_frame_given_up_at_the_instant_loses_nothing(
+def test_h04_frame_by_frame_given_up_at_the_instant_loses_nothing(
     run, q, peer, How, way
 ):
     """200 frames, each meeting a waiter that is given up as it comes."""
@@ -351,7 +351,7 @@ def test_frame_by_frame_given_up_at_the_instant_loses_nothing(
 # ---- groups ----
 
 
-def test_task_group_sibling_that_fails_loses_no_frame(run, q, peer):
+def test_h08_task_group_sibling_that_fails_loses_no_frame(run, q, peer):
     async def main():
         async def fail():
             raise ValueError

@@ -37,7 +37,7 @@ def wait_for_ever(queue, loop):
     return loop.run_until_complete(main())
 
 
-def test_uvloop_is_among_the_loops(loop_class, wakeup):
+def test_h27_uvloop_is_among_the_loops(loop_class, wakeup):
     pytest.importorskip("uvloop")
     assert len(rig.on_every_loop.args[1]) == 2
 
@@ -82,7 +82,7 @@ def test_frames_between_two_runs_are_kept(q, peer, loop_class):
 # ---- two at once ----
 
 
-def test_second_live_loop_is_refused_naming_both(run, q, loop_class):
+def test_h26_second_live_loop_is_refused_naming_both(run, q, loop_class):
     first = loop_class()
     try:
         task = wait_for_ever(q, first)

@@ -137,7 +137,7 @@ async def by_argument(queue):
 
 
 @pytest.mark.parametrize("get", [by_wait_for, by_timeout, by_argument])
-def test_storm_of_timeouts_loses_no_frame(run, q, peer, get):
+def test_h05_storm_of_timeouts_loses_no_frame(run, q, peer, get):
     def feed():
         pace = threading.Event()
         for number in range(COUNT):

@@ -81,6 +81,17 @@ class Client:
         self.socket.close()
 
 
+def connect_soon(path: Path, deadline_s: float = 20.0) -> Client:
+    """To a daemon that may not have its socket yet."""
+    end = time.monotonic() + deadline_s
+    while True:
+        try:
+            return Client(path, deadline_s)
+        except OSError:
+            assert time.monotonic() < end, "there is no control socket"
+            time.sleep(0.01)
+
+
 class Controlled:
     """Starts a daemon, and connects to it."""
 

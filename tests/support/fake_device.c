@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "devices/queue/clock.h"
+
 /* ---- the driver ---- */
 
 static void fake_moved(struct fake *fake, uint32_t *counter)
@@ -69,7 +71,8 @@ static void fake_fill(struct fake *fake, struct aw_batch *batch)
 
     *frame = (struct aw_frame){
         .timestamp_ns = 1,
-        .monotonic_ns = 1,
+        .monotonic_ns =
+            unit->age_ns ? aw_clock_monotonic_ns() - unit->age_ns : 1,
         .id = unit->id,
         .lost_before = unit->lost_before,
         .kind = AW_KIND_CAN,
@@ -269,6 +272,17 @@ void fake_receive(struct fake *fake, uint32_t first, uint32_t count)
     assert_true(fake->head + count <= FAKE_UNITS_MAX);
     for (uint32_t i = 0; i < count; i++)
         fake->units[fake->head++] = (struct fake_unit){.id = first + i};
+    pthread_mutex_unlock(&fake->lock);
+    fake_ring(fake);
+}
+
+void fake_receive_aged(struct fake *fake, uint32_t count, uint64_t age_ns)
+{
+    for (uint32_t i = 0; i < count; i++)
+        fake_add(fake, i, 0, NULL);
+    pthread_mutex_lock(&fake->lock);
+    for (uint32_t i = 1; i <= count; i++)
+        fake->units[fake->head - i].age_ns = age_ns;
     pthread_mutex_unlock(&fake->lock);
     fake_ring(fake);
 }

@@ -22,7 +22,9 @@ struct fake_unit {
     uint32_t id;
     uint32_t lost_before;
     const char *exclude;
-    uint8_t marks; /* enum aw_mark */
+    uint8_t marks;   /* enum aw_mark */
+    uint64_t age_ns; /* its moment lies so far back when it is read; 0: its
+                        clocks say 1 */
 };
 
 /* What the reader's thread looked like from inside. */
@@ -91,6 +93,9 @@ int fake_tear_down(void **state);
 
 /* `count` units of consecutive ids, there at once. */
 void fake_receive(struct fake *fake, uint32_t first, uint32_t count);
+
+/* `count` units, each `age_ns` old when it is read. */
+void fake_receive_aged(struct fake *fake, uint32_t count, uint64_t age_ns);
 
 /* One unit, behind `lost` that the kernel lost. */
 void fake_receive_after(struct fake *fake, uint32_t id, uint32_t lost);

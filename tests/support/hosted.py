@@ -30,12 +30,14 @@ class Host:
         devices: tuple[str, ...] = ("bus=virtual:can",),
         grace_s: float | None = None,
         timeout_s: float = 10.0,
+        settings: str = "",
         before: tuple[str, ...] = (),
         **more,
     ) -> Process:
         """One script, script.py, or several: one=TEXT, two=TEXT.
 
-        Other keywords are the process's. ``before`` is a command in front.
+        Other keywords are the process's. ``before`` is a command in front,
+        ``settings`` are lines of a configuration file.
         """
         options = {
             key: more.pop(key)
@@ -44,8 +46,9 @@ class Host:
         }
         words: list[object] = ["run", "-q"]
         if grace_s is not None:
-            stop = f"stop_grace_s: {grace_s}\nstop_timeout_s: {timeout_s}\n"
-            words += ["-c", self.write("stop.yaml", stop)]
+            settings += f"stop_grace_s: {grace_s}\nstop_timeout_s: {timeout_s}\n"
+        if settings:
+            words += ["-c", self.write("settings.yaml", settings)]
         for device in devices:
             words += ["-d", device]
         for name, script in more.items():

@@ -41,9 +41,15 @@ LEAF_HEADERS = {
 
 # Headers that belong to one place: where they may stand.
 OWNERS = {
-    "poll.h": ["devices/queue/eventfd.c", "devices/*.c"],
+    "poll.h": [
+        "devices/queue/eventfd.c",
+        "devices/queue/log.c",
+        "devices/*.c",
+        "daemon/run.c",
+    ],
     "sys/eventfd.h": ["devices/queue/eventfd.c"],
     "sys/mman.h": ["devices/queue/memfd.c", "devices/*.c"],
+    "sys/sdt.h": ["devices/queue/probes.h"],
     "dlfcn.h": ["devices/driver_load.c"],
     "zlib.h": ["devices/replay.c"],
     "pcap*": ["devices/packet.c"],
@@ -62,8 +68,12 @@ WITHOUT_PYTHON = {
     f"pymod/{name}"
     for name in (
         "control.c",
+        "heartbeat.c",
+        "heartbeat.h",
         "host.h",
         "host_state.h",
+        "host_threads.c",
+        "host_threads.h",
         "bridge_signal.c",
         "bridge_signal.h",
         "coroutine/completion.c",

@@ -132,6 +132,11 @@ class Pair:
                      "near0")
         self._wait_until_it_carries()
 
+    def throttle(self) -> None:
+        """A byte a millisecond leaves near0; the rest waits."""
+        run("tc", "-n", self.near.name, "qdisc", "replace", "dev", "near0",
+            "root", "tbf", "rate", "8kbit", "burst", "2kb", "limit", "100mb")
+
     def unplug(self) -> None:
         self.near.ip("link", "delete", "near0")
 

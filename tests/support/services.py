@@ -61,6 +61,15 @@ class Service:
         self.system.write(f"{folder}/{name}.conf", f"[Service]\n{text}\n")
         self.system.run("systemctl", "daemon-reload")
 
+    def link(self, name: str) -> None:
+        """One of the drop-ins that are installed."""
+        folder = f"/etc/systemd/system/{self.unit}.d"
+        self.system.run(
+            "sh", "-c",
+            f"mkdir -p {folder} && ln -s {DROP_INS}/{name}.conf {folder}/ &&"
+            " systemctl daemon-reload",
+        )
+
     def quick(self, more: str = "") -> None:
         """A short watchdog, and a daemon that can be made to hang."""
         self.drop_in(

@@ -33,6 +33,7 @@ class Sensor:
     IDLE = "awaitd-idle"
 
     _device = Path("/sys/bus/platform/devices/awaitd-sensor")
+    PLAY = _device / "play"
     _driver = Path("/sys/bus/platform/drivers/awaitd-sensor")
 
     def _write(self, attribute: str, value: object) -> None:

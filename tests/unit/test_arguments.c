@@ -55,8 +55,10 @@ static void test_arguments_run_keeps_every_option(void **state)
     const struct aw_arguments *arguments = &line.arguments;
 
     (void)state;
-    assert_int_equal(parse(&line, "awaitd run -c f.yaml -d a=udp:x -q -db=c:d "
-                                  "--stats-json=s --fail-on-drop -s t.py m.py"),
+    assert_int_equal(parse(&line,
+                           "awaitd run -c f.yaml -d a=udp:x -q -db=c:d "
+                           "--stats-json=s --fail-on-drop --service -s t.py "
+                           "m.py"),
                      0);
     assert_int_equal(arguments->command, AW_COMMAND_RUN);
     assert_string_equal(arguments->config_path, "f.yaml");
@@ -69,6 +71,7 @@ static void test_arguments_run_keeps_every_option(void **state)
     assert_string_equal(arguments->stats_path, "s");
     assert_true(arguments->quiet);
     assert_true(arguments->fail_on_drop);
+    assert_true(arguments->service);
     aw_arguments_deinit(&line.arguments);
 }
 

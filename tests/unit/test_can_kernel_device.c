@@ -271,6 +271,7 @@ static void test_can_device_takes_any_nonsense_of_the_bus(void **state)
     close_device();
 }
 
+/* One of seconds, beside a real script, is in tests/guest/test_floods.py. */
 static void
 test_can_device_flood_beside_a_stalled_script_is_accounted(void **state)
 {

@@ -38,6 +38,36 @@ static void test_new_is_empty_with_defaults(void **state)
     assert_int_equal(fixture->config->script_count, 0);
     assert_int_equal((int)fixture->config->stop_grace_s, 5);
     assert_int_equal((int)fixture->config->stop_timeout_s, 10);
+    assert_int_equal((int)fixture->config->stall_ms, 1000);
+    assert_int_equal((int)fixture->config->stall_kill_s, 0);
+}
+
+static void test_script_has_the_stall_keys_of_the_file_or_its_own(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct aw_config_script *scripts;
+
+    fixture_load(fixture, "stall_ms: 300\n"
+                          "scripts:\n"
+                          "- {path: a.py}\n"
+                          "- {path: b.py, stall_ms: 0, stall_kill_s: 2.5}\n"
+                          "stall_kill_s: 7\n");
+    add_script(fixture, "c.py", NULL);
+    scripts = fixture->config->scripts;
+    assert_true(scripts[0].supervision.stall_ms == 300);
+    assert_true(scripts[0].supervision.stall_kill_s == 7);
+    assert_true(scripts[1].supervision.stall_ms == 0);
+    assert_true(scripts[1].supervision.stall_kill_s == 2.5);
+    assert_true(scripts[2].supervision.stall_ms == 300);
+    assert_true(scripts[2].supervision.stall_kill_s == 7);
+}
+
+static void test_script_stall_key_that_is_no_number_is_refused(void **state)
+{
+    fixture_assert_refused(state,
+                           "scripts:\n  - path: a.py\n    stall_ms: soon\n",
+                           ":3: scripts[0].stall_ms: stall_ms takes a "
+                           "number from 0 to 3600000, not \"soon\"");
 }
 
 static void test_add_device_of_a_new_name_is_appended(void **state)
@@ -184,6 +214,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_FOLDER(test_new_is_empty_with_defaults),
+        IN_FOLDER(test_script_has_the_stall_keys_of_the_file_or_its_own),
+        IN_FOLDER(test_script_stall_key_that_is_no_number_is_refused),
         IN_FOLDER(test_add_device_of_a_new_name_is_appended),
         IN_FOLDER(test_add_device_of_the_same_name_replaces),
         IN_FOLDER(test_add_device_refused_leaves_the_others),

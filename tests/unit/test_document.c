@@ -27,7 +27,7 @@ static void test_load_strange_top_key_lists_those_there_are(void **state)
         state, "\nlogging: on\n",
         ":2: logging: unknown key; there are devices, scripts, "
         "stop_grace_s, stop_timeout_s, start_timeout_s, reload_settle_s, "
-        "environment, cwd, venv, control and metrics");
+        "stall_ms, stall_kill_s, environment, cwd, venv, control and metrics");
 }
 
 static void test_load_unknown_script_key_is_refused(void **state)
@@ -39,7 +39,7 @@ static void test_load_unknown_script_key_is_refused(void **state)
         state, "scripts:\n  - path: a.py\n    priority: 1\n",
         ":3: scripts[0].priority: unknown key; there are name, path, args, "
         "paths, restart, restart_delay_s, restart_limit, restart_interval_s, "
-        "on_restart and state");
+        "on_restart, state, stall_ms and stall_kill_s");
 }
 
 static void test_load_misspelt_option_is_suggested(void **state)

@@ -121,6 +121,25 @@ static void test_drivers_find_gives_each_by_its_name(void **state)
     assert_null(aw_driver_find(""));
 }
 
+/* Nobody acknowledges on Ethernet, nor is an SPI bus congested. */
+static void test_drivers_that_send_say_why_it_may_be_late(void **state)
+{
+    (void)state;
+    for (size_t i = 0; aw_drivers[i]; i++) {
+        const struct aw_driver *driver = aw_drivers[i];
+        bool can = driver == aw_driver_find("can") ||
+                   driver == aw_driver_find("j1939");
+
+        if (!driver->send) {
+            assert_null(driver->late_advice);
+            continue;
+        }
+        assert_non_null(driver->late_advice);
+        assert_int_equal(strstr(driver->late_advice, "acknowledges") != NULL,
+                         can);
+    }
+}
+
 /* ---- tables from elsewhere ---- */
 
 static void test_drivers_all_pass_the_check(void **state)
@@ -337,6 +356,7 @@ int main(void)
         cmocka_unit_test(test_drivers_same_key_has_the_same_type),
         cmocka_unit_test(test_drivers_main_option_is_an_option),
         cmocka_unit_test(test_drivers_find_gives_each_by_its_name),
+        cmocka_unit_test(test_drivers_that_send_say_why_it_may_be_late),
         cmocka_unit_test(test_drivers_all_pass_the_check),
         cmocka_unit_test(test_drivers_of_another_version_are_refused),
         cmocka_unit_test(test_drivers_of_another_size_are_refused),

@@ -116,6 +116,39 @@ static void test_log_closed_stderr_is_survived(void **state)
     aw_log(AW_LOG_ERROR, "nobody reads this");
 }
 
+/* As far as one line of awaitd's no longer fits. */
+static void fill(void)
+{
+    static const char line[AW_LOG_LINE_MAX] = "x";
+
+    while (write(STDERR_FILENO, line, sizeof(line)) > 0)
+        continue;
+    assert_int_equal(errno, EAGAIN);
+}
+
+static void test_log_that_nobody_reads_is_lost_and_told_of_later(void **state)
+{
+    struct capture *capture = *state;
+    ssize_t length;
+
+    fill();
+    aw_log(AW_LOG_ERROR, "first");
+    aw_log(AW_LOG_ERROR, "second");
+    while ((length = next_line(capture)) > 0)
+        assert_int_equal(capture->line[0], 'x');
+    assert_int_equal(length, -EAGAIN);
+    aw_log(AW_LOG_ERROR, "third");
+    next_line(capture);
+    assert_string_equal(
+        capture->line,
+        "awaitd: warning: nobody read here: 2 of these lines lost\n");
+    next_line(capture);
+    assert_string_equal(capture->line, "awaitd: error: third\n");
+    aw_log(AW_LOG_ERROR, "fourth");
+    next_line(capture);
+    assert_string_equal(capture->line, "awaitd: error: fourth\n");
+}
+
 /* A tap that keeps the last line it was told. */
 struct tap {
     struct aw_log_tap tap;
@@ -164,6 +197,7 @@ int main(void)
         LOG_TEST(test_log_at_limit_is_written),
         LOG_TEST(test_log_long_line_is_cut_and_ended),
         LOG_TEST(test_log_closed_stderr_is_survived),
+        LOG_TEST(test_log_that_nobody_reads_is_lost_and_told_of_later),
         LOG_TEST(test_log_tap_sees_the_text_alone),
     };
 

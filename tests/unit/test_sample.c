@@ -151,6 +151,8 @@ static void test_sample_states_every_key(void **state)
     assert_stated(text, lists, sizeof(lists) / sizeof(lists[0]));
     assert_non_null(strstr(text, "\n# stop_grace_s: 5\n"));
     assert_non_null(strstr(text, "\n# stop_timeout_s: 10\n"));
+    assert_non_null(strstr(text, "\n# stall_ms: 1000\n"));
+    assert_non_null(strstr(text, "\n# stall_kill_s: 0\n"));
 }
 
 static void test_sample_uncommented_changes_no_fallback(void **state)

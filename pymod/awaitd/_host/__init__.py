@@ -15,6 +15,7 @@ from typing import Any
 
 import _awaitd
 from awaitd._host import current, loops, output, process, runner, threads
+from awaitd._host.loops import Heartbeat
 from awaitd._host.script import HostedScript
 from awaitd._host.slot import Slot
 
@@ -24,37 +25,46 @@ _tell_held: Callable[[int, int], object]
 
 def start(
     scripts: list[tuple[Any, ...]],
-    prefix_output: bool,
+    writer: output.Writer | None,
     executor_timeout_s: float,
     dump_signal: int,
+    stack_signal: int,
+    stack_fd: int,
     tell_held: Callable[[int, int], object],
     cwd: str | None = None,
 ) -> None:
     """Make the process ready for these scripts, each as Slot() takes it."""
     global _tell_held
     _tell_held = tell_held
-    _slots.extend(Slot(*script) for script in scripts)
+    _slots.extend(
+        Slot(index, *script) for index, script in enumerate(scripts)
+    )
     if cwd is not None:
         # The slots have their paths by now.
         os.chdir(cwd)
     current.install()
     process.install(_slots)
-    output.install(prefix_output)
+    output.install(writer)
     threads.install(executor_timeout_s)
     loops.install()
     runner.install()
     # A crash in C code tells which line of which script led to it.
     faulthandler.enable()
     faulthandler.register(dump_signal, all_threads=True)
+    faulthandler.register(stack_signal, stack_fd, all_threads=False)
 
 
-def create(index: int, generation: int, reason: str) -> None:
+def create(
+    index: int, generation: int, reason: str, heartbeat: Heartbeat
+) -> None:
     """Make a version of a script, which ``run`` will run."""
     slot = _slots[index]
     only_changed = reason == "changed"
     if only_changed:
         reason = "reload"
-    script = HostedScript(slot, generation, reason, _slots, only_changed)
+    script = HostedScript(
+        slot, generation, reason, _slots, heartbeat, only_changed
+    )
     slot.versions[generation] = script
     if reason != "start":
         _awaitd._set_gate_hook(_pass_gate)
@@ -112,3 +122,10 @@ def _pass_gate() -> None:
     script = current.current()
     if script is not None:
         script.pass_gate()
+
+
+def interrupt(index: int, generation: int) -> None:
+    """Raise KeyboardInterrupt in a version whose loop does not turn."""
+    script = _slots[index].versions.get(generation)
+    if script is not None:
+        script.stop.interrupt()

@@ -13,12 +13,19 @@ def _place(error: BaseException, path: str) -> str:
     """The innermost line in the script's folder; else the innermost."""
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         return f"{error.filename}:{error.lineno}:{error.offset}"
-    frames = traceback.extract_tb(error.__traceback__)
     folder = os.path.join(os.path.dirname(path), "")
-    own = [frame for frame in frames if frame.filename.startswith(folder)]
-    for frame in (own or frames)[-1:]:
-        return f"{frame.filename}:{frame.lineno}"
-    return path
+    innermost = own = None
+    trace = error.__traceback__
+    # One by one: there may be millions, and no memory for a list of them.
+    while trace is not None:
+        innermost = trace
+        if trace.tb_frame.f_code.co_filename.startswith(folder):
+            own = trace
+        trace = trace.tb_next
+    found = own or innermost
+    if found is None:
+        return path
+    return f"{found.tb_frame.f_code.co_filename}:{found.tb_lineno}"
 
 
 def locate(error: BaseException, path: str) -> str:

@@ -45,7 +45,11 @@ class Gate:
         if not self._told:
             self._told = True
             self._tell()
+        # To wait here is no stall of its loop.
+        awake = script.stop.is_here() and script.asleep()
         self._verdict.wait()
+        if awake:
+            script.awake()
         if self._refused:
             raise Discarded(0)
 

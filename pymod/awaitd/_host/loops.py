@@ -26,7 +26,15 @@ if TYPE_CHECKING:
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-# Whether the loop that runs on this thread was made known to the stop by us.
+# Called where a loop comes back from its wait, and where it goes to it; the
+# third one from time to time by a loop that does not tell these, and says in how
+# many seconds again.
+Heartbeat = tuple[
+    Callable[[], None], Callable[[], bool], Callable[[], float]
+]
+
+# Of the loop that runs on this thread: `ours` if it was made known to the stop
+# by us, `timer` if it is probed.
 _here = threading.local()
 
 
@@ -106,6 +114,56 @@ def adapt(loop: asyncio.AbstractEventLoop, script: HostedScript) -> None:
         set_default_executor(executor)
 
 
+def _watch_turns(loop: asyncio.AbstractEventLoop, script: HostedScript) -> bool:
+    """Have the loop tell when it waits; false if it is not one of asyncio's.
+
+    It is the wait itself that tells: a loop that sleeps is not woken for it.
+    """
+    selector = getattr(loop, "_selector", None)
+    if selector is None:
+        return False
+    plain = selector.select
+    if getattr(plain, "_awaitd_script", None) is script:
+        return True
+    awake, asleep = script.awake, script.asleep
+
+    def select(timeout: float | None = None) -> Any:
+        asleep()
+        try:
+            return plain(timeout)
+        finally:
+            awake()
+
+    select._awaitd_script = script  # type: ignore[attr-defined]
+    with contextlib.suppress(AttributeError):
+        selector.select = select
+        return True
+    return False
+
+
+def _probe_turns(loop: asyncio.AbstractEventLoop, script: HostedScript) -> None:
+    """Of a loop that waits out of sight (uvloop's) see whether a timer is late.
+
+    It is woken for that, a few times in ``stall_ms``.
+    """
+
+    def probe() -> None:
+        _end_probes()
+        interval_s = script.probe()
+        if interval_s > 0:
+            _here.timer = loop.call_later(interval_s, probe)
+
+    script.awake()
+    loop.call_soon(probe)
+
+
+def _end_probes() -> None:
+    timer = getattr(_here, "timer", None)
+    if timer is not None:
+        timer.cancel()
+        _here.timer = None
+
+
 def _watch_running_loops() -> None:
     """See each loop begin and end, of whatever make."""
     set_running_loop = asyncio.events._set_running_loop
@@ -123,7 +181,14 @@ def _watch_running_loops() -> None:
             loop.call_soon(script.now_waits)
             if script.stop.is_here():
                 _here.ours = script.stop.loop_starts(loop)
-        elif getattr(_here, "ours", False):
+                if _watch_turns(loop, script):
+                    script.awake()
+                else:
+                    _probe_turns(loop, script)
+            return
+        _end_probes()
+        script.asleep()
+        if getattr(_here, "ours", False):
             _here.ours = False
             script.stop.loop_stops()
 

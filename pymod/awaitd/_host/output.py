@@ -4,51 +4,107 @@ from __future__ import annotations
 
 import atexit
 import io
+import logging
 import os
 import sys
 import threading
-from typing import Any, TextIO
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TextIO, Union
 
 from awaitd._host.current import current
 
+if TYPE_CHECKING:
+    from awaitd._host.script import HostedScript
 
-class _Prefixed(io.TextIOBase):
-    """A standard stream whose lines begin with the name of their script.
+# put(script, stream, priority, file, line, text, cut), drain(timeout_s), and
+# whether file and line are wanted: see pymod/output_object.h.
+Writer = tuple[
+    Callable[[int, int, int, Union[str, None], int, str, int], None],
+    Callable[[float], bool],
+    bool,
+]
 
-    A line is written when it is complete, in one piece, so that lines of
-    several scripts do not mix.
+# What comes behind so many characters of a line is only counted: it is cut.
+_PARTIAL_MAX = 8192
+# A script that has ended waits so long for what it has printed to be written.
+_DRAIN_S = 1.0
+
+# syslog's, of the streams and of logging's levels.
+_INFO = 6
+_WARNING = 4
+_PRIORITIES = {10: 7, 20: 6, 30: 4, 40: 3, 50: 2}
+
+
+class _Nobody:
+    """In place of a script, where none is running."""
+
+    index = -1
+
+
+_NOBODY = _Nobody()
+
+
+class _Buffered(io.TextIOBase):
+    """A standard stream whose lines are written by the daemon's writer.
+
+    A line is handed over when it is complete, so that lines of several scripts
+    do not mix. Nobody waits for it to be written: what the reader of the output
+    is too slow for is dropped, and counted.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, number: int, writer: Writer) -> None:
         self._stream = stream
+        self._number = number
+        self._put, self._drain, self._located = writer
         # Reentrant: the collector may run a __del__ that prints, right here.
         self._lock = threading.RLock()
-        self._partial: dict[str, str] = {}
+        # What each version of a script, and _NOBODY, has left without a line
+        # end, and the bytes cut.
+        self._partial: weakref.WeakKeyDictionary[Any, tuple[str, int]] = (
+            weakref.WeakKeyDictionary()
+        )
 
     def write(self, text: str) -> int:
         if not isinstance(text, str):
             raise TypeError(f"write() takes str, not {type(text).__name__}")
-        script = current()
-        name = "awaitd" if script is None else script.name
+        script = current() or _NOBODY
         with self._lock:
-            *lines, rest = (self._partial.pop(name, "") + text).split("\n")
-            if rest:
-                self._partial[name] = rest
-            if lines:
-                self._stream.write("".join(f"{name}: {s}\n" for s in lines))
-                self._stream.flush()
+            first, end, more = text.partition("\n")
+            self._append(script, first)
+            if end:
+                lines, end, rest = more.rpartition("\n")
+                kept, cut = self._partial.pop(script)
+                self._append(script, rest)
+                self._put_lines(script.index, f"{kept}\n{lines}{end}", cut)
         return len(text)
 
-    def flush(self) -> None:
-        self._stream.flush()
+    def _append(self, script: HostedScript | _Nobody, text: str) -> None:
+        kept, cut = self._partial.get(script, ("", 0))
+        room = _PARTIAL_MAX - len(kept)
+        if len(text) > room:
+            cut += len(text[room:].encode("utf-8", "backslashreplace"))
+        self._partial[script] = kept + text[:room], cut
 
-    def finish(self, name: str) -> None:
-        """Write what the script has left without a line end."""
+    def _put_lines(self, index: int, lines: str, cut: int) -> None:
+        priority = _WARNING if self._number == 2 else _INFO
+        file, line = None, 0
+        if self._located:
+            file, line, priority = _locate(priority)
+        self._put(index, self._number, priority, file, line, lines, cut)
+
+    def flush(self) -> None:
+        """Nothing: complete lines are on their way."""
+
+    def finish(self, script: HostedScript) -> None:
+        """Hand over what this version has left without a line end."""
         with self._lock:
-            rest = self._partial.pop(name, "")
+            rest, cut = self._partial.pop(script, ("", 0))
             if rest:
-                self._stream.write(f"{name}: {rest}\n")
-            self._stream.flush()
+                self._put_lines(script.index, rest, cut)
+        # Another version waits for the end of this one, and not for a reader.
+        if script.stopping not in ("reload", "restart"):
+            self._drain(_DRAIN_S)
 
     def close(self) -> None:
         """Nothing: the stream is every script's."""
@@ -74,20 +130,47 @@ class _Prefixed(io.TextIOBase):
         return getattr(self._stream, name)
 
 
-def install(prefix: bool) -> None:
-    """Prefix the standard streams, if so wanted."""
+def _locate(priority: int) -> tuple[str | None, int, int]:
+    """Which code writes (file, line), and how urgent it is.
+
+    What comes by way of logging is its record's; else the innermost frame that
+    is not awaitd's counts.
+    """
+    frame = sys._getframe(1)
+    while frame.f_code.co_filename == __file__ and frame.f_back is not None:
+        frame = frame.f_back
+    if frame.f_code.co_filename == logging.__file__:
+        record = frame.f_locals.get("record")
+        if isinstance(record, logging.LogRecord):
+            level = min(50, max(10, record.levelno // 10 * 10))
+            return record.pathname, record.lineno, _PRIORITIES[level]
+    return frame.f_code.co_filename, frame.f_lineno, priority
+
+
+def install(writer: Writer | None) -> None:
+    """Hand the standard streams to the daemon's writer, if there is one."""
     atexit.register(_give_up_stdout)
-    if prefix:
-        sys.stdout = _Prefixed(sys.stdout)  # type: ignore[assignment]
-        sys.stderr = _Prefixed(sys.stderr)  # type: ignore[assignment]
+    if writer is None:
+        return
+    plain = sys.stdout, sys.stderr
+    sys.stdout = _Buffered(sys.stdout, 1, writer)  # type: ignore[assignment]
+    sys.stderr = _Buffered(sys.stderr, 2, writer)  # type: ignore[assignment]
+    mine = sys.stdout, sys.stderr
+
+    def leave_writer() -> None:
+        # A child made by os.fork has no writer's thread.
+        if (sys.stdout, sys.stderr) == mine:
+            sys.stdout, sys.stderr = plain
+
+    os.register_at_fork(after_in_child=leave_writer)
 
 
-def finish(name: str) -> None:
+def finish(script: HostedScript) -> None:
     """A script has ended: nothing of its output may stay in a buffer."""
     for stream in (sys.stdout, sys.stderr):
         try:
-            if isinstance(stream, _Prefixed):
-                stream.finish(name)
+            if isinstance(stream, _Buffered):
+                stream.finish(script)
             elif stream is not None:
                 stream.flush()
         except (OSError, ValueError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import builtins
+import contextlib
 import importlib.machinery
 import inspect
 import os
@@ -14,7 +15,7 @@ import time
 import types
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import _awaitd
 from awaitd import _registry, _traceback
@@ -27,6 +28,9 @@ from awaitd._host.stop import Stop
 from awaitd._script import ScriptInfo
 from awaitd._state import State
 
+if TYPE_CHECKING:
+    from awaitd._host.loops import Heartbeat
+
 
 class HostedScript(ScriptInfo):
     """One version of a script, from its thread's start to its end."""
@@ -37,6 +41,7 @@ class HostedScript(ScriptInfo):
         generation: int,
         reason: str,
         slots: list[Slot],
+        heartbeat: Heartbeat,
         only_changed: bool = False,
     ) -> None:
         self.name = slot.name
@@ -55,6 +60,8 @@ class HostedScript(ScriptInfo):
         self._only_changed = reason == "reload" and only_changed
         self._slot = slot
         self._slots = slots
+        self.awake, self.asleep, self.probe = heartbeat
+        self.index = slot.index
         self._gate: Gate | None = None
         self._code: types.CodeType | None = None
         self._loaded = b"", 0  # source, when: time.time_ns()
@@ -198,8 +205,11 @@ class HostedScript(ScriptInfo):
 
     def _report(self, error: BaseException) -> None:
         """Print the traceback, without awaitd's own frames."""
-        _traceback.trim(error, self.path)
-        self._failure = errors.locate(error, self.path)
+        # Of an endless recursion it may need what there is not.
+        with contextlib.suppress(MemoryError):
+            _traceback.trim(error, self.path)
+        with contextlib.suppress(MemoryError):
+            self._failure = errors.locate(error, self.path)
         self.excepthook(type(error), error, error.__traceback__)
 
     def _end(self, status: int) -> None:
@@ -207,7 +217,7 @@ class HostedScript(ScriptInfo):
         if os.getpid() != self._process:
             # A child made by os.fork has come to its end, and is no daemon.
             atexit._run_exitfuncs()
-            output.finish(self.name)
+            output.finish(self)
             os._exit(status)
         self._ended = True
         for periodic in list(self._periodic):
@@ -224,7 +234,7 @@ class HostedScript(ScriptInfo):
         self._kept.clear()
         self._slot.save_state()
         release_held(self._slots)
-        output.finish(self.name)
+        output.finish(self)
 
     def forget(self) -> None:
         """The version has ended: nothing keeps its code and data alive."""

@@ -25,6 +25,7 @@ class Slot:
 
     def __init__(
         self,
+        index: int,
         name: str,
         path: str,
         arguments: list[str],
@@ -33,6 +34,7 @@ class Slot:
         flush: bool = False,
         state_path: str | None = None,
     ) -> None:
+        self.index = index
         self.name = name
         self.path = os.path.abspath(path)
         self.folder = os.path.dirname(os.path.realpath(path))

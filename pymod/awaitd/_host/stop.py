@@ -101,6 +101,11 @@ class Stop:
         self._asked += 1
         self._interrupt()
 
+    def interrupt(self) -> None:
+        """Its loop does not turn: raise KeyboardInterrupt, once more."""
+        if not self.over and self.thread and not self._held:
+            _awaitd._interrupt(self.thread)
+
     # ---- the script's thread answers ----
 
     def _answer(self, number: int, signum: int, again: bool) -> None:

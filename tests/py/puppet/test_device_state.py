@@ -182,10 +182,12 @@ def test_send_that_waits_may_time_out(run, puppet):
     puppet.settle()
 
     async def main():
-        with pytest.raises(awaitd.SendTimeout):
+        with pytest.raises(awaitd.SendTimeout) as caught:
             await device.send(rig.can(1), wait=True, timeout=0.01)
+        return caught.value
 
-    run(main())
+    error = run(main())
+    assert error.advice == "bring the interface up: ip link set dev pup0 up"
 
 
 def test_stale_command_does_not_burst_out(run, puppet):

@@ -1,0 +1,372 @@
+#include "daemon/output.h"
+
+/* The code that prints is the script's. */
+#define SD_JOURNAL_SUPPRESS_LOCATION
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-journal.h>
+#include <unistd.h>
+
+#include "daemon/output_ring.h"
+#include "devices/queue/clock.h"
+#include "devices/queue/eventfd.h"
+#include "devices/queue/log.h"
+
+#define TELL_AGAIN_NS AW_NS_PER_S
+
+struct aw_output {
+    const struct aw_host_script *scripts;
+    size_t script_count;
+    bool journal[3]; /* by stream */
+    int bell;
+    pthread_t thread;
+    /* Set by the writer before it sleeps, taken by those who put. Sequentially
+     * consistent, with the ring's `put` looked at behind it: either the writer
+     * sees the line or the other one sees that it sleeps. */
+    atomic_bool asleep;
+    atomic_bool finish;    /* release by main, acquire by the writer */
+    atomic_bool broken[3]; /* nobody reads it; relaxed, a flag alone */
+    /* Lines, of each script and, the last one, of none. Relaxed: numbers alone.
+     */
+    _Atomic(uint64_t) *dropped;
+    /* Lines that came, and those that went, whatever became of them. The second
+     * with release by the writer, and acquire by those who compare the two: so
+     * that it is never the larger one. */
+    _Atomic(uint64_t) come, gone;
+    uint64_t told, told_ns;     /* dropped lines, and when; the writer's */
+    pthread_mutex_t lock;       /* for `idle` alone, held for nothing else */
+    pthread_cond_t idle;        /* all is written, and the writer sleeps */
+    struct aw_output_line line; /* the writer's */
+    struct aw_output_ring ring;
+};
+
+/* ---- those who put; each holds the GIL ---- */
+
+static void wake(struct aw_output *output)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_exchange_explicit(&output->asleep, false, memory_order_seq_cst))
+        aw_eventfd_ring(output->bell);
+}
+
+static void count_dropped(struct aw_output *output, size_t script)
+{
+    if (script > output->script_count)
+        script = output->script_count;
+    atomic_fetch_add_explicit(&output->dropped[script], 1,
+                              memory_order_relaxed);
+}
+
+/* Not in the middle of a character of UTF-8. */
+static size_t cut_at(const char *text, size_t length, size_t most)
+{
+    if (length <= most)
+        return length;
+    while (most > 0 && ((unsigned char)text[most] & 0xc0) == 0x80)
+        most--;
+    return most;
+}
+
+static int put(void *context, const struct aw_host_line *line)
+{
+    struct aw_output *output = context;
+    const char *file = line->file ? line->file : "";
+    size_t text_length = cut_at(line->text, line->length, AW_OUTPUT_TEXT_MAX);
+    struct aw_output_head head = {
+        .script = (uint32_t)line->script,
+        .file_length = (uint16_t)cut_at(file, strlen(file), AW_OUTPUT_FILE_MAX),
+        .text_length = (uint16_t)text_length,
+        .cut = line->length - text_length + line->cut,
+        .line = line->line,
+        .stream = line->stream == 2 ? 2 : 1,
+        .priority = (uint8_t)line->priority,
+    };
+
+    if (atomic_load_explicit(&output->broken[head.stream],
+                             memory_order_relaxed))
+        return -EPIPE;
+    atomic_fetch_add_explicit(&output->come, 1, memory_order_relaxed);
+    if (!aw_output_ring_put(&output->ring, &head, file, line->text)) {
+        count_dropped(output, line->script);
+        atomic_fetch_add_explicit(&output->gone, 1, memory_order_release);
+    }
+    wake(output);
+    return 0;
+}
+
+static bool drain(void *context, double timeout_s)
+{
+    struct aw_output *output = context;
+    struct timespec until;
+    uint64_t until_ns =
+        aw_clock_monotonic_ns() + (uint64_t)(timeout_s * (double)AW_NS_PER_S);
+    int result = 0;
+    bool empty;
+
+    until.tv_sec = (time_t)(until_ns / AW_NS_PER_S);
+    until.tv_nsec = (long)(until_ns % AW_NS_PER_S);
+    pthread_mutex_lock(&output->lock);
+    while (
+        !(empty = atomic_load_explicit(&output->asleep, memory_order_seq_cst) &&
+                  aw_output_ring_empty(&output->ring)) &&
+        result == 0)
+        result = pthread_cond_timedwait(&output->idle, &output->lock, &until);
+    pthread_mutex_unlock(&output->lock);
+    return empty;
+}
+
+/* ---- the writer ---- */
+
+static const char *name_of(const struct aw_output *output, uint32_t script)
+{
+    return script < output->script_count ? output->scripts[script].name
+                                         : "awaitd";
+}
+
+/* 0 or a negative errno: there is nobody behind the journal's socket. */
+static int write_journal(const struct aw_output *output,
+                         const struct aw_output_line *line, const char *cut)
+{
+    const struct aw_output_head *head = &line->head;
+
+    if (head->file_length == 0)
+        return sd_journal_send("MESSAGE=%s%s", line->text, cut, "PRIORITY=%u",
+                               head->priority, "AWAITD_SCRIPT=%s",
+                               name_of(output, head->script), NULL);
+    return sd_journal_send("MESSAGE=%s%s", line->text, cut, "PRIORITY=%u",
+                           head->priority, "AWAITD_SCRIPT=%s",
+                           name_of(output, head->script), "CODE_FILE=%s",
+                           line->file, "CODE_LINE=%u", head->line, NULL);
+}
+
+/* All of it, however long the reader takes. */
+static void write_all(struct aw_output *output, int fd, const char *text,
+                      size_t length)
+{
+    while (length > 0) {
+        ssize_t sent = write(fd, text, length);
+
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0) {
+            atomic_store_explicit(&output->broken[fd], true,
+                                  memory_order_relaxed);
+            return;
+        }
+        text += sent;
+        length -= (size_t)sent;
+    }
+}
+
+static void write_line(struct aw_output *output,
+                       const struct aw_output_line *line)
+{
+    char cut[60] = "", whole[AW_OUTPUT_TEXT_MAX + 400];
+    int length;
+
+    if (line->head.cut > 0)
+        snprintf(cut, sizeof(cut), " [awaitd: %llu more bytes, cut]",
+                 (unsigned long long)line->head.cut);
+    if (output->journal[line->head.stream]) {
+        if (write_journal(output, line, cut) < 0)
+            count_dropped(output, line->head.script);
+        return;
+    }
+    length = snprintf(whole, sizeof(whole) - 1,
+                      "%.200s: ", name_of(output, line->head.script));
+    memcpy(whole + length, line->text, line->head.text_length);
+    length += line->head.text_length;
+    length +=
+        snprintf(whole + length, sizeof(whole) - (size_t)length, "%s\n", cut);
+    write_all(output, line->head.stream, whole, (size_t)length);
+}
+
+static uint64_t dropped(void *context, size_t script)
+{
+    const struct aw_output *output = context;
+
+    return atomic_load_explicit(&output->dropped[script], memory_order_relaxed);
+}
+
+uint64_t aw_output_lost(struct aw_output *output, bool stuck)
+{
+    uint64_t gone = atomic_load_explicit(&output->gone, memory_order_acquire);
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i <= output->script_count; i++)
+        sum += dropped(output, i);
+    if (stuck)
+        sum += atomic_load_explicit(&output->come, memory_order_relaxed) - gone;
+    return sum;
+}
+
+static uint64_t untold(struct aw_output *output)
+{
+    return aw_output_lost(output, false) - output->told;
+}
+
+/* Once in TELL_AGAIN_NS, or at the end: or else it would be a flood itself. */
+static void tell_dropped(struct aw_output *output, bool now)
+{
+    uint64_t count = untold(output);
+    uint64_t now_ns = count > 0 ? aw_clock_monotonic_ns() : 0;
+
+    if (count == 0 || (!now && now_ns - output->told_ns < TELL_AGAIN_NS))
+        return;
+    aw_log(AW_LOG_WARNING,
+           "%llu lines of output dropped: they came faster than they are read, "
+           "or nobody reads them",
+           (unsigned long long)count);
+    output->told += count;
+    output->told_ns = now_ns;
+}
+
+/* Sleeps until there may be something. */
+static void wait_for_more(struct aw_output *output)
+{
+    atomic_store_explicit(&output->asleep, true, memory_order_seq_cst);
+    atomic_thread_fence(memory_order_seq_cst);
+    if (!aw_output_ring_empty(&output->ring) ||
+        atomic_load_explicit(&output->finish, memory_order_acquire)) {
+        atomic_store_explicit(&output->asleep, false, memory_order_seq_cst);
+        return;
+    }
+    pthread_mutex_lock(&output->lock);
+    pthread_cond_broadcast(&output->idle);
+    pthread_mutex_unlock(&output->lock);
+    aw_eventfd_wait(output->bell,
+                    untold(output) > 0 ? (int64_t)TELL_AGAIN_NS : -1);
+    aw_eventfd_clear(output->bell);
+}
+
+static void *writer_main(void *context)
+{
+    struct aw_output *output = context;
+
+    for (;;) {
+        /* Read first: what was put before main asked is then in the ring. */
+        bool finish =
+            atomic_load_explicit(&output->finish, memory_order_acquire);
+
+        while (aw_output_ring_take(&output->ring, &output->line)) {
+            write_line(output, &output->line);
+            atomic_fetch_add_explicit(&output->gone, 1, memory_order_release);
+            tell_dropped(output, false);
+        }
+        tell_dropped(output, finish);
+        if (finish)
+            return NULL;
+        wait_for_more(output);
+    }
+}
+
+/* ---- the object ---- */
+
+bool aw_output_is_journal(int fd)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    unsigned long long device, inode;
+    struct stat status;
+
+    return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+           fstat(fd, &status) == 0 && status.st_dev == (dev_t)device &&
+           status.st_ino == (ino_t)inode;
+}
+
+static void free_output(struct aw_output *output)
+{
+    aw_eventfd_close(output->bell);
+    pthread_cond_destroy(&output->idle);
+    pthread_mutex_destroy(&output->lock);
+    free(output->dropped);
+    free(output);
+}
+
+static void init_locks(struct aw_output *output)
+{
+    pthread_condattr_t monotonic;
+
+    pthread_mutex_init(&output->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&output->idle, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+/* A thread inherits its maker's signal mask: the writer takes no signals. */
+static int start_writer(struct aw_output *output)
+{
+    sigset_t all, before;
+    int error;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&output->thread, NULL, writer_main, output);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return -error;
+}
+
+int aw_output_start(const struct aw_host_script *scripts, size_t script_count,
+                    struct aw_output **ret_output)
+{
+    struct aw_output *output = calloc(1, sizeof(*output));
+    int result;
+
+    if (!output)
+        return -ENOMEM;
+    output->scripts = scripts;
+    output->script_count = script_count;
+    output->journal[1] = aw_output_is_journal(STDOUT_FILENO);
+    output->journal[2] = aw_output_is_journal(STDERR_FILENO);
+    init_locks(output);
+    output->dropped = calloc(script_count + 1, sizeof(*output->dropped));
+    output->bell = aw_eventfd_new();
+    result = output->bell < 0 ? output->bell : -ENOMEM;
+    if (output->bell >= 0 && output->dropped)
+        result = start_writer(output);
+    if (result < 0) {
+        free_output(output);
+        return result;
+    }
+    *ret_output = output;
+    return 0;
+}
+
+struct aw_host_output aw_output_for_host(struct aw_output *output)
+{
+    return (struct aw_host_output){
+        .put = put,
+        .drain = drain,
+        .dropped = dropped,
+        .context = output,
+        .located = output->journal[1] || output->journal[2],
+    };
+}
+
+bool aw_output_stop(struct aw_output *output, double timeout_s)
+{
+    struct timespec until;
+    double whole_s = (double)(time_t)timeout_s;
+
+    if (!output)
+        return false;
+    /* Release: with the writer's acquire. */
+    atomic_store_explicit(&output->finish, true, memory_order_release);
+    aw_eventfd_ring(output->bell);
+    /* The one clock that pthread_timedjoin_np() knows. */
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += (time_t)timeout_s;
+    until.tv_nsec += (long)((timeout_s - whole_s) * 1e9);
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    if (pthread_timedjoin_np(output->thread, NULL, &until) != 0)
+        return true;
+    free_output(output);
+    return false;
+}

@@ -1,0 +1,40 @@
+/* The output of scripts, written by a thread of its own.
+ *
+ * A script hands its lines over and goes on; who reads them slowly, or not at
+ * all, stops the writer and no script. What does not fit into the ring
+ * meanwhile is dropped and counted, and told of in its place; a line that is
+ * too long is cut. Lines go to the journal, with fields for script, file, line
+ * and level, where the stream is connected to it, and else to the descriptor.
+ */
+#ifndef AW_OUTPUT_H
+#define AW_OUTPUT_H
+
+#include <stdbool.h>
+
+#include "devices/queue/error.h"
+#include "pymod/host.h"
+
+struct aw_output;
+
+/* True if the descriptor is connected to the journal: $JOURNAL_STREAM says so,
+ * and is right. */
+bool aw_output_is_journal(int fd);
+
+/* Starts the writer; what it writes begins with the script's name. `names`
+ * must stay as long as it does. Returns 0 or a negative errno. */
+int aw_output_start(const struct aw_host_script *scripts, size_t script_count,
+                    struct aw_output **ret_output);
+
+/* The functions that take the lines of scripts, for aw_host_config.output. */
+struct aw_host_output aw_output_for_host(struct aw_output *output);
+
+/* Lines that were not written, of all scripts; `stuck`: with those that wait to
+ * be. Any thread. */
+uint64_t aw_output_lost(struct aw_output *output, bool stuck);
+
+/* Waits until all is written, but no longer than `timeout_s`. Frees the output,
+ * unless the writer still stands, since nobody reads: then it is left behind,
+ * and true is returned. No script may run any more. Accepts NULL. */
+bool aw_output_stop(struct aw_output *output, double timeout_s);
+
+#endif
