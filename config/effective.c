@@ -80,13 +80,13 @@ static void print_key(const struct printer *printer, const char *indent,
     print_line(printer, lead, text, origin);
 }
 
-static void print_number(const struct printer *printer, const char *key,
-                         double value, const char *origin)
+static void print_number(const struct printer *printer, const char *indent,
+                         const char *key, double value, const char *origin)
 {
     char text[40];
 
     snprintf(text, sizeof(text), "%.10g", value);
-    print_key(printer, "", key, text, origin);
+    print_key(printer, indent, key, text, origin);
 }
 
 /* ---- origins ---- */
@@ -127,16 +127,20 @@ static void print_times(struct printer *printer)
 {
     const struct aw_config *config = printer->config;
 
-    print_number(printer, "stop_grace_s", config->stop_grace_s,
+    print_number(printer, "", "stop_grace_s", config->stop_grace_s,
                  origin_of_stop(printer, "stop_grace_s", config->stop_grace_s,
                                 AW_STOP_GRACE_S));
-    print_number(printer, "stop_timeout_s", config->stop_timeout_s,
+    print_number(printer, "", "stop_timeout_s", config->stop_timeout_s,
                  origin_of_stop(printer, "stop_timeout_s",
                                 config->stop_timeout_s, AW_STOP_TIMEOUT_S));
-    print_number(printer, "start_timeout_s", config->start_timeout_s,
+    print_number(printer, "", "start_timeout_s", config->start_timeout_s,
                  origin_of(printer, "start_timeout_s", FROM_DEFAULT));
-    print_number(printer, "reload_settle_s", config->reload_settle_s,
+    print_number(printer, "", "reload_settle_s", config->reload_settle_s,
                  origin_of(printer, "reload_settle_s", FROM_DEFAULT));
+    print_number(printer, "", "stall_ms", config->stall_ms,
+                 origin_of(printer, "stall_ms", FROM_DEFAULT));
+    print_number(printer, "", "stall_kill_s", config->stall_kill_s,
+                 origin_of(printer, "stall_kill_s", FROM_DEFAULT));
 }
 
 /* A text that there may be none of. */
@@ -273,6 +277,18 @@ static void print_script_key(struct printer *printer, size_t place,
               origin_of(printer, path, FROM_DEFAULT));
 }
 
+/* What a script does not say of itself the file says for all of them. */
+static void print_stall_key(struct printer *printer, size_t place,
+                            const char *key, double value)
+{
+    char path[AW_INDEX_PATH_MAX];
+
+    snprintf(path, sizeof(path), "scripts[%zu].%s", place, key);
+    print_number(printer, "    ", key, value,
+                 find(printer, path) ? origin_of(printer, path, "")
+                                     : origin_of(printer, key, FROM_DEFAULT));
+}
+
 /* Those of files come first, in their order. */
 static void print_script(struct printer *printer, size_t place)
 {
@@ -289,8 +305,13 @@ static void print_script(struct printer *printer, size_t place)
     print_list(printer, "    ", path, script->arguments, FROM_FLAGS);
     snprintf(path, sizeof(path), "scripts[%zu].paths", place);
     print_list(printer, "    ", path, script->paths, FROM_FLAGS);
-    for (size_t i = 0; i < AW_SCRIPT_KEY_COUNT; i++)
-        print_script_key(printer, place, &aw_script_options[i]);
+    for (size_t i = 0; i < AW_SCRIPT_KEY_COUNT; i++) {
+        if (i != AW_SCRIPT_KEY_STALL && i != AW_SCRIPT_KEY_STALL_KILL)
+            print_script_key(printer, place, &aw_script_options[i]);
+    }
+    print_stall_key(printer, place, "stall_ms", script->supervision.stall_ms);
+    print_stall_key(printer, place, "stall_kill_s",
+                    script->supervision.stall_kill_s);
 }
 
 /* ---- all ---- */

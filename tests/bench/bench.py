@@ -23,7 +23,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import asked
 import awaitd
 import coroutines
 import flooded
@@ -31,6 +30,7 @@ import getters
 import held
 import paced
 import plots
+import questions
 import sampled
 import senders
 import wires
@@ -234,7 +234,7 @@ def bench_spi(run: Run) -> None:
 
 
 def bench_control(run: Run) -> None:
-    times = asked.measure(run.seconds)
+    times = questions.measure(run.seconds)
     run.page.table(
         "control",
         "the control socket: from a question to its whole answer, in "

@@ -260,8 +260,9 @@ def test_defaults_of_the_file_and_of_scripts_are_those_in_effect(
     )
     assert len(values) > 8
     text = page("awaitd.yaml.5")
-    notes = keys(section(text, "KEYS OF THE FILE"))
-    notes |= keys(section(text, "KEYS OF A SCRIPT"))
+    # What is a key of both is the file's where the script does not say.
+    notes = keys(section(text, "KEYS OF A SCRIPT"))
+    notes |= keys(section(text, "KEYS OF THE FILE"))
     for name, value in values.items():
         assert default_in(notes[name]) == value, name
 
