@@ -76,7 +76,9 @@ class System:
         # processes of their own beside those in their children.
         join = 'echo 0 >"$1/cgroup.procs"; shift; exec "$@"'
         self.unshare = subprocess.Popen(
-            ["unshare", "--kill-child", "--fork", *NAMESPACES,
+            # However these tests end, the system does as well.
+            ["setpriv", "--pdeathsig", "KILL",
+             "unshare", "--kill-child", "--fork", *NAMESPACES,
              "bash", "-c", join, "boot", self.cgroup,
              "unshare", "--cgroup", INIT, stage, self.base],
             stdin=subprocess.DEVNULL,

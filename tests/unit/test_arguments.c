@@ -144,6 +144,31 @@ static void test_arguments_missing_values_are_named(void **state)
     check_refused("awaitd run --stats-json", "--stats-json needs a value");
 }
 
+static void test_arguments_print_effective_is_of_run_and_check(void **state)
+{
+    struct line line;
+
+    (void)state;
+    assert_int_equal(parse(&line, "awaitd check --print-effective f.yaml"), 0);
+    assert_int_equal(line.arguments.command, AW_COMMAND_CHECK);
+    assert_true(line.arguments.print_effective);
+    assert_string_equal(line.arguments.config_path, "f.yaml");
+    aw_arguments_deinit(&line.arguments);
+    assert_int_equal(parse(&line, "awaitd run --print-effective -d a=b m.py"),
+                     0);
+    assert_int_equal(line.arguments.command, AW_COMMAND_PRINT);
+    assert_int_equal(line.arguments.device_count, 1);
+    assert_string_equal(line.arguments.script[0], "m.py");
+    aw_arguments_deinit(&line.arguments);
+}
+
+static void test_arguments_check_without_a_file_is_refused(void **state)
+{
+    (void)state;
+    check_refused("awaitd check --print-effective", "one file");
+    check_refused("awaitd check --colour f.yaml", "--colour");
+}
+
 static void test_arguments_check_takes_one_file(void **state)
 {
     struct line line;
@@ -221,6 +246,8 @@ int main(void)
         cmocka_unit_test(test_arguments_unknown_options_are_named),
         cmocka_unit_test(test_arguments_missing_values_are_named),
         cmocka_unit_test(test_arguments_check_takes_one_file),
+        cmocka_unit_test(test_arguments_print_effective_is_of_run_and_check),
+        cmocka_unit_test(test_arguments_check_without_a_file_is_refused),
         cmocka_unit_test(test_arguments_devices_keeps_its_options),
         cmocka_unit_test(test_arguments_help_on_a_driver_keeps_its_file),
         cmocka_unit_test(test_arguments_help_has_topics),

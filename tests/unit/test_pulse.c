@@ -19,7 +19,7 @@ static void wait_for_turns(const struct aw_device *device, uint32_t turns)
 }
 
 /* Of a reader that sleeps, and has taken one turn. */
-static struct aw_pulse *pulse_of(struct fake *fake)
+static struct aw_pulse *pulse_of(struct fake *fake) AW_ON(main)
 {
     struct aw_pulse *pulse;
 
@@ -32,8 +32,10 @@ static struct aw_pulse *pulse_of(struct fake *fake)
 static void test_pulse_idle_reader_is_rung_at_every_second_look(void **state)
 {
     struct fake *fake = *state;
-    struct aw_pulse *pulse = pulse_of(fake);
+    struct aw_pulse *pulse;
 
+    aw_role_assume(&aw_role_main);
+    pulse = pulse_of(fake);
     for (uint32_t i = 0; i < LOOKS; i += 2) {
         assert_true(aw_pulse_look(pulse));
         wait_for_turns(fake->device, 2 + i / 2);
@@ -46,8 +48,10 @@ static void test_pulse_idle_reader_is_rung_at_every_second_look(void **state)
 static void test_pulse_busy_reader_is_not_rung(void **state)
 {
     struct fake *fake = *state;
-    struct aw_pulse *pulse = pulse_of(fake);
+    struct aw_pulse *pulse;
 
+    aw_role_assume(&aw_role_main);
+    pulse = pulse_of(fake);
     for (uint32_t i = 0; i < LOOKS; i++) {
         aw_device_ping(fake->device); /* in place of frames */
         wait_for_turns(fake->device, 2 + i);
@@ -60,8 +64,10 @@ static void test_pulse_busy_reader_is_not_rung(void **state)
 static void test_pulse_hanging_reader_is_found_and_named(void **state)
 {
     struct fake *fake = *state;
-    struct aw_pulse *pulse = pulse_of(fake);
+    struct aw_pulse *pulse;
 
+    aw_role_assume(&aw_role_main);
+    pulse = pulse_of(fake);
     pthread_mutex_lock(&fake->lock);
     fake_ring(fake);
     assert_true(aw_pulse_look(pulse));
@@ -79,8 +85,10 @@ static void test_pulse_hanging_reader_is_found_and_named(void **state)
 static void test_pulse_closed_device_counts_as_alive(void **state)
 {
     struct fake *fake = *state;
-    struct aw_pulse *pulse = pulse_of(fake);
+    struct aw_pulse *pulse;
 
+    aw_role_assume(&aw_role_main);
+    pulse = pulse_of(fake);
     aw_device_close(fake->device);
     for (uint32_t i = 0; i < LOOKS; i++)
         assert_true(aw_pulse_look(pulse));
@@ -92,6 +100,7 @@ static void test_pulse_without_devices_is_always_there(void **state)
     struct aw_pulse *pulse;
 
     (void)state;
+    aw_role_assume(&aw_role_main);
     assert_int_equal(aw_pulse_new(NULL, 0, &pulse), 0);
     assert_true(aw_pulse_look(pulse));
     assert_null(aw_pulse_stuck(pulse));
