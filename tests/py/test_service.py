@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from control import Client
 from hosted import Host, host  # noqa: F401
 from process import Process
 
@@ -221,3 +223,62 @@ def test_without_the_mark_no_drop_in_is_named(
     assert process.finish() == 69
     assert "drop-in" not in process.stderr
     assert "CAP_NET_RAW" in process.stderr
+
+
+# ---- sockets that are passed ----
+
+# Becomes a daemon with a socket of this type as its descriptor 3.
+PASS = """
+import os, socket, sys
+kind, path, *command = sys.argv[1:]
+passed = socket.socket(socket.AF_UNIX, getattr(socket, kind))
+passed.bind(path)
+if kind == "SOCK_STREAM":
+    passed.listen()
+os.dup2(passed.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+os.execv(command[0], command)
+"""
+
+
+@pytest.fixture
+def pass_socket(
+    start_process: Callable[..., Process],
+    awaitd_binary: Path,
+    host: Host,  # noqa: F811
+    tmp_path: Path,
+) -> Callable[[str], Process]:
+    """pass_socket(kind) -> Process, which got one at `passed`."""
+
+    def start(kind: str) -> Process:
+        return start_process(
+            *(sys.executable, "-c", PASS, kind, tmp_path / "passed"),
+            *(awaitd_binary, "run", "-d", "bus=virtual:can"),
+            host.write("script.py", WAIT),
+        )
+
+    return start
+
+
+def test_passed_socket_is_the_control_socket_and_stays(
+    pass_socket: Callable[[str], Process], tmp_path: Path
+) -> None:
+    process = pass_socket("SOCK_STREAM")
+    assert process.line("[") == "[]"
+    client = Client(tmp_path / "passed")
+    assert client.get("status")["socket"] == str(tmp_path / "passed")
+    client.close()
+    process.signal(signal.SIGTERM)
+    assert process.finish() == 0, process.stderr
+    assert (tmp_path / "passed").is_socket()
+
+
+def test_passed_socket_of_another_kind_is_refused_and_survived(
+    pass_socket: Callable[[str], Process]
+) -> None:
+    process = pass_socket("SOCK_DGRAM")
+    assert process.line("[") == "[]"
+    process.signal(signal.SIGTERM)
+    assert process.finish() == 0
+    assert "passed is no control socket" in process.stderr
