@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import textwrap
 
 import pytest
@@ -390,6 +392,24 @@ def test_h36_failed_reload_keeps_the_modules_of_the_old_version(under):
     under.log("reload failed")
     under.stop()
     assert "same True" in under.process.stdout
+
+
+def test_h36_package_below_the_scripts_folder_is_not_the_scripts():
+    """A build folder has a symbolic link to it: both lie below the script."""
+    code = """
+import sys, awaitd
+from awaitd._host import modules
+sys.path[:] = ["/"]
+modules.purge("/")
+print(sys.modules.get("awaitd") is awaitd, "textwrap" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", "import textwrap" + code],
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert done.stdout == "True False\n", done.stderr
 
 
 # ---- state ----

@@ -12,7 +12,7 @@ import os
 import sys
 import types
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 _EXTENSIONS = (".so",)
 
 
