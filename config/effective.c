@@ -272,9 +272,12 @@ static void print_script_key(struct printer *printer, size_t place,
 
     snprintf(path, sizeof(path), "scripts[%zu].%s", place, option->name);
     entry = find(printer, path);
-    print_key(printer, "    ", option->name,
-              entry ? entry->text : option->fallback,
-              origin_of(printer, path, FROM_DEFAULT));
+    if (entry || option->fallback)
+        print_key(printer, "    ", option->name,
+                  entry ? entry->text : option->fallback,
+                  origin_of(printer, path, FROM_DEFAULT));
+    else
+        fprintf(printer->to, "    # %s: not set\n", option->name);
 }
 
 /* What a script does not say of itself the file says for all of them. */

@@ -227,6 +227,18 @@ static void test_value_of_a_drop_in_is_refused_there(void **state)
                    "slow, not \"quick\"");
 }
 
+static void test_each_device_that_is_added_has_its_place(void **state)
+{
+    struct fixture *fixture = *state;
+
+    drop_in(fixture, "a.yaml",
+            "devices:\n- {name: b, driver: wire, port: x}\n"
+            "- {name: c, driver: wire, port: x, mode: quick}\n");
+    assert_refused(fixture, "devices: [{name: a, driver: bare}]\n",
+                   "conf.d/a.yaml:3: devices[2].mode: mode takes one of fast, "
+                   "slow, not \"quick\"");
+}
+
 static void test_key_given_twice_in_a_drop_in_is_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -316,6 +328,7 @@ int main(void)
         IN_FOLDER(test_misspelt_key_of_a_drop_in_is_placed_there),
         IN_FOLDER(test_misspelt_key_beside_a_drop_in_stays_the_main_files),
         IN_FOLDER(test_value_of_a_drop_in_is_refused_there),
+        IN_FOLDER(test_each_device_that_is_added_has_its_place),
         IN_FOLDER(test_key_given_twice_in_a_drop_in_is_refused),
         IN_FOLDER(test_name_given_twice_in_a_drop_in_is_refused),
         IN_FOLDER(test_change_of_a_device_that_is_not_there_is_refused),
