@@ -378,3 +378,15 @@ def test_stalls_are_counted_over_the_versions_of_a_script(control):
         client.get("reload", script="script")
         process.line("ready")
     assert counts == [1, 2, 3]
+
+
+def test_turn_that_never_ended_ends_with_its_script(host):
+    process = host.run(
+        one="""
+        import asyncio
+        asyncio._set_running_loop(asyncio.new_event_loop())
+        """,
+        two="import asyncio\nawait asyncio.sleep(1.5)\n",
+        settings=KILL,
+    )
+    assert process.stderr == ""
