@@ -9,7 +9,7 @@
 
 static struct {
     PyMemAllocatorEx real; /* malloc() and its kin */
-    long wanted; /* the allocation that fails; 0: none */
+    long wanted;           /* the allocation that fails; 0: none */
     atomic_long count;
 } state;
 

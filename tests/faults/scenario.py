@@ -66,14 +66,25 @@ class Run:
                 pass
         return found
 
+    @property
+    def python_gave_up(self) -> bool:
+        """It had no MemoryError yet that it could raise."""
+        return self.status == -signal.SIGABRT and (
+            "Fatal Python error: _PyErr_NoMemory" in self.stderr
+            and "runtime state: preinitialized" in self.stderr
+        )
+
     # ---- what is wrong with it ----
 
-    def wrongs(self, known_leaks: set[str], exact: bool = True) -> list[str]:
-        found = list(self._end())
+    def wrongs(self, known_leaks: set[str], ours: bool = True) -> list[str]:
+        """`ours`: nothing failed within Python."""
+        found = list(self._end(ours))
         if self.stats:
             found += self._ledgers()
-            if exact:
-                found += self._counts()
+        if not ours:
+            return found
+        if self.stats:
+            found += self._counts()
         found += [
             f"leak {leak}"
             for leak in self.lines("leak")
@@ -81,7 +92,7 @@ class Run:
         ]
         return found
 
-    def _end(self):
+    def _end(self, ours: bool):
         if self.hung:
             yield f"hung, {self.hung}"
         elif self.status not in DOCUMENTED:
@@ -90,7 +101,7 @@ class Run:
             yield f"status {self.status} without a word"
         if match := SANITIZER.search(self.stderr):
             yield f"stderr: {match[0]}"
-        for account in self.accounts:
+        for account in self.accounts if ours else []:
             for name in account["late"]:
                 yield f"generation {account['generation']}: {name} is late"
 

@@ -2,5 +2,17 @@
 not even begin."""
 
 import asyncio
+import pathlib
 
-asyncio.run(asyncio.sleep(12))
+import awaitd
+
+REST_S = 12
+
+
+async def main():
+    if awaitd.script.generation > 1:
+        pathlib.Path("reloaded").touch()
+    await asyncio.sleep(REST_S)
+
+
+asyncio.run(main())
