@@ -750,6 +750,7 @@ def test_stats_json_is_exact(awaitd, write, tmp_path):
         "status": 0,
         "exact": True,
         "lossless": True,
+        "dropped_lines": 0,
         "devices": [
             {
                 "name": "CANbus",
