@@ -309,8 +309,8 @@ static PyModuleDef_Slot slots[] = {
 #if PY_VERSION_HEX >= 0x030C0000
     {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
 #endif
-    /* A queue's consumer is one thread at a time, which the GIL sees to. */
 #ifdef Py_mod_gil
+    /* A queue's consumer is one thread at a time, which the GIL sees to. */
     {Py_mod_gil, Py_MOD_GIL_USED},
 #endif
     {0, NULL},
