@@ -80,8 +80,12 @@ static int open_or_wait(struct aw_device *device,
 {
     const struct aw_value *required = &config->common[AW_COMMON_REQUIRED];
     struct aw_reader *reader = &device->reader;
+    struct aw_error unread;
     int result;
 
+    /* A caller that wants no sentence: the warning below needs one. */
+    if (!error)
+        error = &unread;
     error->text[0] = '\0';
     result = config->driver->open(&reader->link, device->values, error);
     if (result == 0) {
