@@ -28,7 +28,7 @@ _awaitd_device() {
 }
 
 _awaitd() {
-    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+    local word=${COMP_WORDS[COMP_CWORD]}
     local command=${COMP_WORDS[1]} options=
     COMPREPLY=()
     case $command in

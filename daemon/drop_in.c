@@ -31,12 +31,23 @@ static bool may_run_realtime(void)
     return getrlimit(RLIMIT_RTPRIO, &limit) == 0 && limit.rlim_cur > 0;
 }
 
+/* What the unit refuses is refused before the kernel sees that no processor at
+ * all is asked for, which it never gives. */
+static bool may_choose_cpus(void)
+{
+    cpu_set_t none;
+
+    CPU_ZERO(&none);
+    return sched_setaffinity(0, sizeof(none), &none) == 0 || errno != EPERM;
+}
+
 void aw_allowed_find(struct aw_allowed *ret_allowed)
 {
     *ret_allowed = (struct aw_allowed){
         .inet = may_open(AF_INET, SOCK_DGRAM),
         .packet = may_open(AF_PACKET, SOCK_RAW),
         .realtime = may_run_realtime(),
+        .affinity = may_choose_cpus(),
     };
 }
 
@@ -92,8 +103,11 @@ const char *aw_drop_in_wanted(const struct aw_device_config *device,
                               const struct aw_allowed *allowed)
 {
     bool realtime = device->common[AW_COMMON_PRIORITY].integer > 0;
+    bool affinity = device->common[AW_COMMON_CPUS].set;
 
-    return realtime && !allowed->realtime ? "realtime" : NULL;
+    return (realtime && !allowed->realtime) || (affinity && !allowed->affinity)
+               ? "realtime"
+               : NULL;
 }
 
 /* "awaitd@.service.d" for awaitd@rig.service: a drop-in of all its siblings. */

@@ -17,6 +17,7 @@ struct aw_allowed {
     bool inet;     /* AF_INET sockets */
     bool packet;   /* AF_PACKET sockets */
     bool realtime; /* SCHED_FIFO for a thread */
+    bool affinity; /* the choice of its processors */
 };
 
 /* Asks the kernel, without a trace. */

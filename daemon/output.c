@@ -100,17 +100,23 @@ static int put(void *context, const struct aw_host_line *line)
     return 0;
 }
 
+/* Of CLOCK_MONOTONIC, as the other one may be set meanwhile. */
+static struct timespec deadline_in(double timeout_s)
+{
+    uint64_t until_ns =
+        aw_clock_monotonic_ns() + (uint64_t)(timeout_s * (double)AW_NS_PER_S);
+
+    return (struct timespec){.tv_sec = (time_t)(until_ns / AW_NS_PER_S),
+                             .tv_nsec = (long)(until_ns % AW_NS_PER_S)};
+}
+
 static bool drain(void *context, double timeout_s)
 {
     struct aw_output *output = context;
-    struct timespec until;
-    uint64_t until_ns =
-        aw_clock_monotonic_ns() + (uint64_t)(timeout_s * (double)AW_NS_PER_S);
+    struct timespec until = deadline_in(timeout_s);
     int result = 0;
     bool empty;
 
-    until.tv_sec = (time_t)(until_ns / AW_NS_PER_S);
-    until.tv_nsec = (long)(until_ns % AW_NS_PER_S);
     pthread_mutex_lock(&output->lock);
     while (
         !(empty = atomic_load_explicit(&output->asleep, memory_order_seq_cst) &&
@@ -352,20 +358,15 @@ struct aw_host_output aw_output_for_host(struct aw_output *output)
 bool aw_output_stop(struct aw_output *output, double timeout_s)
 {
     struct timespec until;
-    double whole_s = (double)(time_t)timeout_s;
 
     if (!output)
         return false;
     /* Release: with the writer's acquire. */
     atomic_store_explicit(&output->finish, true, memory_order_release);
     aw_eventfd_ring(output->bell);
-    /* The one clock that pthread_timedjoin_np() knows. */
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += (time_t)timeout_s;
-    until.tv_nsec += (long)((timeout_s - whole_s) * 1e9);
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    if (pthread_timedjoin_np(output->thread, NULL, &until) != 0)
+    until = deadline_in(timeout_s);
+    if (pthread_clockjoin_np(output->thread, NULL, CLOCK_MONOTONIC, &until) !=
+        0)
         return true;
     free_output(output);
     return false;

@@ -233,11 +233,14 @@ static int fill_scripts(struct run *run)
 static int start_output(struct run *run)
 {
     size_t count = run->config->script_count;
+    int result;
 
     if (count == 1 && !aw_output_is_journal(STDOUT_FILENO) &&
         !aw_output_is_journal(STDERR_FILENO))
-        return 0;
-    return aw_output_start(run->scripts, count, &run->output);
+        return AW_EXIT_OK;
+    result = aw_output_start(run->scripts, count, &run->output);
+    return result < 0 ? lack("cannot write what scripts print", result)
+                      : AW_EXIT_OK;
 }
 
 static int fill_runtime_config(struct run *run)
@@ -246,10 +249,10 @@ static int fill_runtime_config(struct run *run)
     double rest_s = config->stop_timeout_s - config->stop_grace_s;
     int status = fill_scripts(run);
 
+    if (status == AW_EXIT_OK)
+        status = start_output(run);
     if (status != AW_EXIT_OK)
         return status;
-    if (start_output(run) < 0)
-        return AW_EXIT_INTERNAL;
     aw_package_path(run->package_path);
     run->runtime_config = (struct aw_runtime_config){
         .host = {.devices = run->devices,

@@ -80,12 +80,11 @@ static int open_or_wait(struct aw_device *device,
 {
     const struct aw_value *required = &config->common[AW_COMMON_REQUIRED];
     struct aw_reader *reader = &device->reader;
-    struct aw_error unread;
+    struct aw_error unasked; /* what is waited for is told in any case */
     int result;
 
-    /* A caller that wants no sentence: the warning below needs one. */
     if (!error)
-        error = &unread;
+        error = &unasked;
     error->text[0] = '\0';
     result = config->driver->open(&reader->link, device->values, error);
     if (result == 0) {
@@ -310,7 +309,8 @@ static void lock_memory(const struct aw_device *device,
         return;
     aw_log(AW_LOG_WARNING,
            "queue %s of device %s: mlock: %s "
-           "(LimitMEMLOCK= would allow it)",
+           "(LimitMEMLOCK= would allow it, and the service's drop-in realtime "
+           "has it)",
            queue->name, device->name, strerror(errno));
 }
 

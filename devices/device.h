@@ -330,7 +330,7 @@ struct aw_queue_report {
 /* Opens a device and starts its reader, with one reference. `config` is only
  * read, and copied. A device that is missing and not `required` is waited for:
  * its status is AW_LINK_WAITING, and queues can be attached. Returns 0 or a
- * negative errno with a sentence. */
+ * negative errno with a sentence in `error` (NULL: nowhere). */
 int aw_device_open(const struct aw_device_config *config,
                    struct aw_device **ret_device, struct aw_error *error);
 

@@ -336,11 +336,12 @@ def test_device_names_its_drop_in_and_works_with_it(
     assert service.show("ActiveState") == "active"
 
 
-def test_priority_without_the_drop_in_is_an_error_that_is_survived(
-    service: Service,
+@pytest.mark.parametrize("option", ["priority: 10", "cpus: 0"])
+def test_option_without_its_drop_in_is_an_error_that_is_survived(
+    service: Service, option: str
 ) -> None:
     service.configure(
-        device="{name: bus, driver: virtual, receive_own: yes, priority: 10}"
+        device=f"{{name: bus, driver: virtual, receive_own: yes, {option}}}"
     )
     service.start()
     assert "without the drop-in realtime" in service.journal()

@@ -84,3 +84,31 @@ void aw_host_dump_stacks(struct aw_host *self)
 {
     (void)self;
 }
+
+void aw_host_turns(struct aw_host *self, size_t script,
+                   struct aw_turns *ret_turns)
+{
+    (void)self;
+    (void)script;
+    *ret_turns = (struct aw_turns){0};
+}
+
+/* No script runs here that could write one. */
+bool aw_host_ask_stack(struct aw_host *self, size_t script, uint64_t generation)
+{
+    (void)self;
+    (void)script;
+    (void)generation;
+    return false;
+}
+
+size_t aw_host_read_stack(struct aw_host *self, size_t script,
+                          uint64_t generation, char *buffer, size_t size)
+{
+    (void)self;
+    (void)script;
+    (void)generation;
+    if (size > 0)
+        buffer[0] = '\0';
+    return 0;
+}

@@ -9,7 +9,7 @@ static void *make(struct aw_socket *socket, const struct aw_value *values)
 
     FUZZ_REQUIRE(bcm);
     bcm->socket = socket;
-    bcm->net.watch_fd = -1;
+    bcm->net.watch.fd = -1;
     fill_link(bcm, &link, values);
     return bcm;
 }

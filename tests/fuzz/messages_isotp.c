@@ -8,7 +8,7 @@ static void *make(struct aw_socket *socket, const struct aw_value *values)
 
     FUZZ_REQUIRE(isotp);
     isotp->socket = socket;
-    isotp->net.watch_fd = -1;
+    isotp->net.watch.fd = -1;
     isotp->max_payload = (uint32_t)values[MAX_PAYLOAD].integer;
     return isotp;
 }

@@ -9,7 +9,7 @@ static void *make(struct aw_socket *socket, const struct aw_value *values)
     FUZZ_REQUIRE(j1939);
     socket->receive_flags = 0;
     j1939->socket = socket;
-    j1939->net.watch_fd = -1;
+    j1939->net.watch.fd = -1;
     read_values(j1939, values);
     return j1939;
 }

@@ -60,14 +60,17 @@ def test_service_that_takes_too_much_memory_is_restarted(
     assert "oom-kill" in service.journal()
 
 
-def test_priority_with_the_drop_in_is_real(
+def test_priority_and_cpus_with_the_drop_in_are_real(
     service: Service,  # noqa: F811
 ) -> None:
     service.configure(
-        device="{name: bus, driver: virtual, receive_own: yes, priority: 10}"
+        device="{name: bus, driver: virtual, receive_own: yes, priority: 10,"
+        " cpus: 0}"
     )
     service.link("realtime")
     service.start()
-    assert "drop-in" not in service.journal()
+    journal = service.journal()
+    assert "drop-in" not in journal
+    assert "the reader runs" not in journal
     threads = service.system.run("chrt", "-a", "-p", service.pid)
     assert threads.count("SCHED_FIFO") == 1, threads

@@ -22,6 +22,16 @@ static void test_device_open_refused_returns_the_drivers_reason(void **state)
     assert_int_equal(fake->closes, 0);
 }
 
+static void test_device_open_needs_no_place_for_a_reason(void **state)
+{
+    struct fake *fake = *state;
+
+    fake->open_result = -ENODEV;
+    assert_int_equal(aw_device_open(&fake->config, &fake->device, NULL),
+                     -ENODEV);
+    assert_null(fake->device);
+}
+
 static void test_device_open_says_what_it_is(void **state)
 {
     struct fake *fake = *state;
@@ -401,6 +411,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST_UNOPENED(test_device_open_refused_returns_the_drivers_reason),
+        TEST_UNOPENED(test_device_open_needs_no_place_for_a_reason),
         TEST_UNOPENED(test_device_open_says_what_it_is),
         TEST_OPEN(test_device_last_unref_closes),
         TEST_UNOPENED(test_device_unref_null_is_harmless),

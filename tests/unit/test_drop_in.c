@@ -1,6 +1,7 @@
 /* Which drop-in a device lacks, for what a process may or may not do. */
 #include "tests/support/unit.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,7 @@
 #include "daemon/drop_in.h"
 
 static const struct aw_allowed nothing = {0};
-static const struct aw_allowed all = {true, true, true};
+static const struct aw_allowed all = {true, true, true, true};
 
 static struct aw_device_config *device_of(const char *short_form)
 {
@@ -57,6 +58,30 @@ static void test_drop_in_of_a_priority_is_only_wanted(void **state)
     aw_device_config_free(config);
 }
 
+static void test_drop_in_of_cpus_is_only_wanted(void **state)
+{
+    struct aw_device_config *config = device_of("x=virtual:can,cpus=0");
+
+    (void)state;
+    assert_null(aw_drop_in_missing(config, &nothing, ""));
+    assert_string_equal(aw_drop_in_wanted(config, &nothing), "realtime");
+    assert_null(aw_drop_in_wanted(config, &all));
+    aw_device_config_free(config);
+}
+
+static void test_drop_in_is_asked_for_without_a_trace(void **state)
+{
+    struct aw_allowed allowed;
+    cpu_set_t before, after;
+
+    (void)state;
+    assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+    aw_allowed_find(&allowed);
+    assert_int_equal(sched_getaffinity(0, sizeof(after), &after), 0);
+    assert_true(CPU_EQUAL(&before, &after));
+    assert_true(allowed.affinity);
+}
+
 static void make(const char *root, const char *path, bool folder)
 {
     char whole[100];
@@ -100,6 +125,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_drop_in_of_each_driver),
         cmocka_unit_test(test_drop_in_of_a_priority_is_only_wanted),
+        cmocka_unit_test(test_drop_in_of_cpus_is_only_wanted),
+        cmocka_unit_test(test_drop_in_is_asked_for_without_a_trace),
         cmocka_unit_test(test_drop_in_of_a_hidden_spi_device),
     };
 
