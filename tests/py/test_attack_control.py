@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable, Iterator
 
 import pytest
-from attack import Target, memory_kib, target  # noqa: F401
+from attack import memory_kib, target, write_until_full  # noqa: F401
 from control import Client, wait_until
 from hosted import host  # noqa: F401
 
@@ -184,17 +184,6 @@ def test_half_open_clients_hold_up_nobody_at_the_limit(target):
         client.close()
     wait_until(lambda: target.watcher.get("status")["clients"] == 1)
     target.stop()
-
-
-def write_until_full(client: Client, data: bytes) -> None:
-    client.socket.setblocking(False)
-    try:
-        while True:
-            client.socket.send(data)
-    except BlockingIOError:
-        pass
-    except (BrokenPipeError, ConnectionResetError):
-        pass  # it was sent away meanwhile
 
 
 def test_clients_that_never_read_cost_bounded_memory_and_nobody_else(target):

@@ -69,6 +69,18 @@ def memory_kib(pid: int) -> int:
     raise AssertionError("the process has no memory")
 
 
+def write_until_full(client: Client, data: bytes) -> None:
+    """Returns once the daemon reads no more of it: its answers are not read."""
+    client.socket.setblocking(False)
+    try:
+        while True:
+            client.socket.send(data)
+    except BlockingIOError:
+        pass
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # it was sent away meanwhile
+
+
 class Datagrams:
     """Numbered datagrams to a port, from a thread of its own, counted."""
 
@@ -109,11 +121,13 @@ class Target:
         *,
         scripts: dict[str, str] | None = None,
         keys: str = "",
+        more: str = "",
         deadline_s: float = 40.0,
         **options: Any,
     ) -> None:
         """With sender and taker, and further scripts, which print "ready" once
-        they have their queues; `keys` are the file's."""
+        they have their queues; `keys` are the file's, `more` is
+        in its list of scripts."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
             free.bind(("127.0.0.1", 0))
             address = free.getsockname()
@@ -122,7 +136,7 @@ class Target:
         for name, text in texts.items():
             self._host.write(f"{name}.py", text)
             lines += f"  - {{path: {name}.py}}\n"
-        file = self._host.write("awaitd.yaml", f"{keys}scripts:\n{lines}")
+        file = self._host.write("awaitd.yaml", f"{keys}scripts:\n{lines}{more}")
         self.process = self._run_daemon(
             *("run", "-c", file, "--socket", self.control.path),
             *("--stats-json", self.report, "-d", "bus=virtual:can"),
