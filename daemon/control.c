@@ -13,6 +13,7 @@
 #include "daemon/control_internal.h"
 #include "daemon/control_socket.h"
 #include "daemon/metrics_http.h"
+#include "daemon/span_clock.h"
 #include "devices/queue/log.h"
 
 /* Connections taken in before other watchers have their turn. */
@@ -100,9 +101,9 @@ static void on_connection(struct ev_loop *loop, ev_io *watcher, int events)
 
 /* ---- being sent away ---- */
 
-static void judge(struct aw_control_client *client, ev_tstamp now_s)
+static void judge(struct aw_control_client *client, double now_s)
 {
-    ev_tstamp quiet_s = now_s - client->moved_s;
+    double quiet_s = now_s - client->moved_s;
 
     if (client->out_length > 0 && quiet_s > AW_CONTROL_STUCK_S)
         aw_control_client_doom(client, "%zu bytes wait, and it does not read",
@@ -124,7 +125,7 @@ static void on_sweep(struct ev_loop *loop, ev_timer *watcher, int events)
          client = next) {
         next = client->next;
         aw_control_client_probe(client);
-        judge(client, ev_now(loop));
+        judge(client, aw_span_clock_s());
         if (client->doomed)
             aw_control_client_free(client);
     }
@@ -259,7 +260,7 @@ int aw_control_new(const struct aw_control_config *config,
         return aw_error_set(error, ENOMEM, "control: not enough memory");
     control->config = *config;
     control->listener = -1;
-    control->begun_s = ev_now(config->loop);
+    control->begun_s = aw_span_clock_s();
     ev_timer_init(&control->sweep, on_sweep, SWEEP_S, SWEEP_S);
     control->sweep.data = control;
     result = open_all(control, error);

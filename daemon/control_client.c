@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/control_internal.h"
+#include "daemon/span_clock.h"
 #include "devices/queue/log.h"
 
 /* Requests that one client is answered before others have their turn. */
@@ -94,7 +95,7 @@ static void put_bytes(struct aw_control_client *client, const char *bytes,
         return;
     }
     if (client->out_length == 0)
-        client->moved_s = ev_now(client->control->config.loop);
+        client->moved_s = aw_span_clock_s();
     memcpy(client->out + client->out_start + client->out_length, bytes, length);
     client->out_length += length;
     client->out[client->out_start + client->out_length++] = client->delimiter;
@@ -189,7 +190,7 @@ static void receive(struct aw_control_client *client)
     count = recv(client->fd, client->in + client->in_length, room, 0);
     if (count > 0) {
         client->in_length += (size_t)count;
-        client->moved_s = ev_now(client->control->config.loop);
+        client->moved_s = aw_span_clock_s();
     } else if (count == 0) {
         client->hung_up = true;
         aw_control_client_probe(client);
@@ -228,7 +229,7 @@ static void on_writable(struct ev_loop *loop, ev_io *watcher, int events)
     if (count > 0) {
         client->out_start += (size_t)count;
         client->out_length -= (size_t)count;
-        client->moved_s = ev_now(loop);
+        client->moved_s = aw_span_clock_s();
     } else if (count < 0 && errno != EAGAIN && errno != EINTR) {
         aw_control_client_doom(client, NULL);
     }
@@ -257,7 +258,7 @@ struct aw_control_client *aw_control_client_new(struct aw_control *control,
     client->number = control->next_number++;
     client->fd = fd;
     client->delimiter = '\n';
-    client->moved_s = ev_now(loop);
+    client->moved_s = aw_span_clock_s();
     ev_io_init(&client->reading, on_readable, fd, EV_READ);
     ev_io_init(&client->writing, on_writable, fd, EV_WRITE);
     client->reading.data = client;

@@ -47,8 +47,8 @@ struct aw_control_client {
     int pid, uid; /* the peer's, for messages */
     enum aw_control_right right;
     ev_io reading, writing;
-    ev_tstamp moved_s; /* when a byte last came or went */
-    bool hung_up;      /* no more requests: its answers are still sent */
+    double moved_s; /* span clock: when a byte last came or went */
+    bool hung_up;   /* no more requests: its answers are still sent */
     bool doomed;
     char delimiter; /* of its last request: '\n' or '\0' */
     size_t in_length, out_start, out_length, out_capacity;
@@ -67,7 +67,7 @@ struct aw_control {
     int read_gid, admin_gid; /* -1: none */
     ev_io accepting, logging, sent;
     ev_timer sweep;
-    ev_tstamp begun_s;
+    double begun_s; /* span clock */
     struct aw_control_client *clients;
     size_t client_count, dump_count;
     uint64_t next_number, dropped_clients;

@@ -7,6 +7,7 @@
 #include "daemon/json_text.h"
 #include "daemon/metrics.h"
 #include "daemon/report.h"
+#include "daemon/span_clock.h"
 #include "daemon/stats_json.h"
 #include "devices/queue/clock.h"
 
@@ -53,7 +54,7 @@ static void count_scripts(const struct aw_control *control, size_t *ret_scripts,
 void aw_control_status(struct aw_control_request *request)
 {
     const struct aw_control *control = request->control;
-    double up_s = ev_now(control->config.loop) - control->begun_s;
+    double up_s = aw_span_clock_s() - control->begun_s;
     size_t scripts, running;
     struct aw_report report;
 

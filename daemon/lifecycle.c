@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/span_clock.h"
 #include "daemon/supervisor_state.h"
 #include "devices/queue/log.h"
 
@@ -19,7 +20,7 @@ const char *aw_supervised_name(const struct aw_supervised *script)
 void aw_supervised_say(struct aw_supervised *script, enum aw_script_state state)
 {
     script->state = state;
-    script->since_s = ev_now(script->supervisor->loop);
+    script->since_s = aw_span_clock_s();
 }
 
 void aw_supervised_after(struct aw_supervised *script, ev_timer *timer,
@@ -100,7 +101,7 @@ void aw_supervised_close(struct aw_supervised *script, int status)
 /* Has it been started again so often that it must not be once more? Counts. */
 static bool is_at_limit(struct aw_supervised *script)
 {
-    double now_s = ev_now(script->supervisor->loop);
+    double now_s = aw_span_clock_s();
 
     if (script->in_interval == 0 ||
         now_s - script->interval_since_s >= script->policy.interval_s) {
@@ -114,7 +115,7 @@ static bool is_at_limit(struct aw_supervised *script)
 /* A run as long as the interval was a healthy one. */
 static void forgive(struct aw_supervised *script)
 {
-    double lasted_s = ev_now(script->supervisor->loop) - script->since_s;
+    double lasted_s = aw_span_clock_s() - script->since_s;
 
     if (script->delay_s > 0 && lasted_s < script->policy.interval_s)
         return;

@@ -429,6 +429,17 @@ static void print_ledger(const struct aw_report *report)
     free(text);
 }
 
+static bool write_stats(const struct run *run, const struct aw_report *report,
+                        int status)
+{
+    int result = aw_stats_json_write(report, status, run->stats);
+
+    if (result < 0)
+        aw_log(AW_LOG_ERROR, "cannot write --stats-json %s: %s",
+               run->arguments->stats_path, strerror(-result));
+    return result == 0;
+}
+
 /* The last word on the exit status: a loss counts where nothing else failed. */
 static int settle(struct run *run, int status) AW_ON(main) AW_NO_GIL
 {
@@ -444,11 +455,9 @@ static int settle(struct run *run, int status) AW_ON(main) AW_NO_GIL
         status = AW_EXIT_LOSS;
     if (!run->arguments->quiet && run->device_count > 0)
         print_ledger(&report);
-    if (run->stats && aw_stats_json_write(&report, status, run->stats) < 0) {
-        aw_log(AW_LOG_ERROR, "cannot write --stats-json %s",
-               run->arguments->stats_path);
-        status = status == AW_EXIT_OK ? AW_EXIT_INTERNAL : status;
-    }
+    if (run->stats && !write_stats(run, &report, status) &&
+        status == AW_EXIT_OK)
+        status = AW_EXIT_INTERNAL;
     aw_report_deinit(&report);
     return status;
 }

@@ -28,6 +28,7 @@
 #include <string.h>
 
 #include "daemon/exit_status.h"
+#include "daemon/span_clock.h"
 #include "daemon/stall.h"
 #include "daemon/supervisor.h"
 #include "daemon/watch.h"
@@ -52,11 +53,11 @@ struct aw_runtime {
     struct ev_loop *loop;
     struct aw_host *host;
     enum phase phase;
-    int stop_signal;         /* SIGTERM, SIGINT, or 0 */
-    ev_tstamp interrupted_s; /* when a Ctrl-C was last heeded, or 0 */
-    int status;              /* of the forced end, or of the scripts */
-    int failure;             /* negative errno: Python did not start */
-    bool up;                 /* Python is, and each script was started */
+    int stop_signal;      /* SIGTERM, SIGINT, or 0 */
+    double interrupted_s; /* when a Ctrl-C was last heeded, or 0 */
+    int status;           /* of the forced end, or of the scripts */
+    int failure;          /* negative errno: Python did not start */
+    bool up;              /* Python is, and each script was started */
     bool abandoned;
     struct aw_supervisor *supervisor;
     struct aw_watch *watch; /* or NULL */
@@ -185,14 +186,13 @@ static void on_host(struct ev_loop *loop, ev_io *watcher, int events)
 
 /* A wrapper may pass on the Ctrl-C that the terminal has sent to us as well:
  * two that come together are one request. Measured from the last one that was
- * heeded, so that holding the keys down still hurries a stop; a clock that was
- * set back makes none of them a copy. */
+ * heeded, so that holding the keys down still hurries a stop. */
 static bool is_copy(struct aw_runtime *runtime)
 {
-    ev_tstamp now_s = ev_now(runtime->loop);
-    ev_tstamp since_s = now_s - runtime->interrupted_s;
+    double now_s = aw_span_clock_s();
 
-    if (since_s >= 0 && since_s < SAME_CTRL_C_S)
+    if (runtime->interrupted_s > 0 &&
+        now_s - runtime->interrupted_s < SAME_CTRL_C_S)
         return true;
     runtime->interrupted_s = now_s;
     return false;

@@ -143,9 +143,10 @@ int aw_stats_json_write(const struct aw_report *report, int status, FILE *to)
 
     if (!object)
         return -ENOMEM;
+    errno = 0;
     if (json_dumpf(object, to, JSON_INDENT(2)) < 0 || fputc('\n', to) == EOF ||
         fflush(to) != 0)
-        result = -EIO;
+        result = errno > 0 ? -errno : -EIO;
     json_decref(object);
     return result;
 }

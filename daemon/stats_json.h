@@ -14,7 +14,8 @@ json_t *aw_stats_json_queue(const struct aw_queue_report *queue);
 json_t *aw_stats_json_send(const struct aw_send_stats *send);
 
 /* Writes the object and a newline, and flushes. `status` is the exit status
- * that the process is about to end with. Returns 0, -EIO or -ENOMEM. */
+ * that the process is about to end with. Returns 0, or what
+ * write() has failed with, -EIO or -ENOMEM. */
 int aw_stats_json_write(const struct aw_report *report, int status, FILE *to);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/span_clock.h"
 #include "daemon/supervisor_state.h"
 #include "devices/queue/log.h"
 
@@ -53,7 +54,7 @@ void aw_supervisor_status(const struct aw_supervisor *supervisor, size_t index,
         .reloads = script->reload_count,
         .failed_reloads = script->failed_reload_count,
         .exit_status = script->exit_status,
-        .since_s = ev_now(supervisor->loop) - script->since_s,
+        .since_s = aw_span_clock_s() - script->since_s,
         .last_error = script->last_error,
         .dropped_lines =
             output->dropped ? output->dropped(output->context, index) : 0,

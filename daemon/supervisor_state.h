@@ -38,7 +38,7 @@ struct aw_supervised {
     size_t index;
     struct aw_supervision policy;
     enum aw_script_state state;
-    double since_s; /* ev_now() */
+    double since_s; /* span clock */
 
     /* The version that may receive and send. */
     uint64_t generation;

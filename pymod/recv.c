@@ -173,8 +173,9 @@ PyObject *aw_queue_recv(QueueObject *self, double timeout_s)
     uint64_t deadline_ns = UINT64_MAX;
     PyObject *frame;
 
-    if (refuse_running_loop(self) < 0 || refuse_others(self) < 0 ||
-        open_bell(self) < 0)
+    /* In a forked child the loop and the receiver are the parent's. */
+    if (aw_module_check_fork(module) < 0 || refuse_running_loop(self) < 0 ||
+        refuse_others(self) < 0 || open_bell(self) < 0)
         return NULL;
     if (timeout_s >= 0 && timeout_s < FOR_EVER_S)
         deadline_ns = aw_clock_monotonic_ns() + (uint64_t)(timeout_s * 1e9);

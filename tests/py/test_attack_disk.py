@@ -1,0 +1,162 @@
+"""A disk that is full: the daemon goes on, says so, and breaks nothing that was
+written before. The disk is a tmpfs of 64 KiB in a mount namespace."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attack import Target, target  # noqa: F401
+from hosted import Host, host  # noqa: F401
+
+pytestmark = pytest.mark.daemon
+
+FULL = "No space left on device"
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> list[str]:
+    """A command in front of another, which has the folder `full` for itself:
+    in it a file `under.json` and no room."""
+    words = ["unshare", "--mount"]
+    if os.geteuid() != 0:
+        words = ["unshare", "--user", "--map-root-user", "--mount"]
+    done = subprocess.run([*words, "true"], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"no mount namespaces here: {done.stderr.strip()}")
+    disk = tmp_path / "full"
+    disk.mkdir()
+    fill = f"""
+        mount -t tmpfs -o size=64k,mode=755 none {disk}
+        echo '{{"runs": 41}}' >{disk}/under.json
+        cat /dev/zero >{disk}/fill 2>/dev/null
+        "$@"; status=$?
+        echo "on the disk: $(ls -A {disk} | tr '\\n' ' '); $(cat {disk}/under.json)"
+        exit $status
+    """
+    return [*words, "sh", "-c", fill, "sh"]
+
+
+PERSISTS = """
+    import asyncio, awaitd
+    from awaitd.devices import bus
+    state = awaitd.script.state
+    state["runs"] += 1
+    try:
+        state.save()
+    except OSError as error:
+        print("save:", error, flush=True)
+    queue = bus.queue()
+    print("runs", state["runs"], flush=True)
+    if state["runs"] < 44:
+        1 / 0  # what it has is kept in memory, and saved at its end
+"""
+
+
+def test_full_disk_keeps_the_old_state_and_is_told(
+    host: Host,  # noqa: F811
+    start_process: Any,
+    awaitd_binary: Path,
+    full: list[str],
+) -> None:
+    host.write("under.py", PERSISTS)
+    file = host.write(
+        "awaitd.yaml",
+        "scripts:\n  - {path: under.py, state: persist, restart: on-failure,"
+        " restart_delay_s: 0.01}\n",
+    )
+    process = start_process(
+        *full, awaitd_binary, "run", "-c", file, "-d", "bus=virtual:can",
+        env={"STATE_DIRECTORY": str(host.folder / "full")},
+    )  # fmt: skip
+    assert process.finish() == 0, process.stderr
+    assert process.stdout.count("save:") == process.stdout.count(FULL) == 3
+    assert process.stdout.count("runs 44") == 1
+    assert process.stderr.count("cannot save the state of under") == 3
+    # The old one, whole, and nothing half written beside it.
+    assert process.stdout.splitlines()[-1] == (
+        'on the disk: fill under.json ; {"runs": 41}'
+    )
+
+
+def test_full_disk_for_stats_json_is_an_error_with_the_reason(
+    host: Host,  # noqa: F811
+    start_process: Any,
+    awaitd_binary: Path,
+    full: list[str],
+) -> None:
+    process = start_process(
+        *full, awaitd_binary, "run", "-d", "bus=virtual:can",
+        "--stats-json", host.folder / "full" / "stats.json",
+        host.write("script.py", "print('ran')\n"),
+    )  # fmt: skip
+    assert process.finish() == 70
+    assert process.stdout.startswith("ran\n")
+    assert f"stats.json: {FULL}" in process.stderr
+    assert "awaitd: ledger" in process.stderr
+
+
+LOUD = """
+    import asyncio, logging
+    print("ready", flush=True)
+    while True:
+        logging.warning("to a disk that is full")
+        await asyncio.sleep(0.001)
+"""
+
+
+def test_full_disk_for_the_log_stops_nobody(
+    host: Host,  # noqa: F811
+    awaitd_binary: Path,
+    start_process: Any,
+) -> None:
+    """stderr cannot be written at all: reloads, restarts and losses go on, and
+    the control socket still has the lines."""
+    target = Target(host, lambda *words, **more: start_process(
+        "sh", "-c", 'exec "$@" 2>/dev/full', "sh", awaitd_binary, *words,
+        **more))  # fmt: skip
+    try:
+        target.start(scripts={"loud": LOUD})
+        target.process.signal(signal.SIGHUP)
+        (host.folder / "loud.py").open("a").write("# another\n")
+        answer = target.watcher.get("reload", script="loud")
+        assert answer["scripts"][0]["ok"] is True
+        lines = target.watcher.get("log")["lines"]
+        assert any("loud is reloaded" in line["text"] for line in lines)
+        target.go_on()
+        target.stop()
+    finally:
+        target.close()
+
+
+def test_full_disk_for_what_scripts_print_is_their_own_error(
+    host: Host,  # noqa: F811
+    awaitd_binary: Path,
+    start_process: Any,
+) -> None:
+    """One script, which writes through: it is told, and can go on."""
+    script = host.write(
+        "script.py",
+        """
+        import json, sys, awaitd
+        from awaitd.devices import bus
+        queue = bus.queue()
+        try:
+            print("gone", flush=True)
+        except OSError as error:
+            print(error, file=sys.stderr)
+        """,
+    )
+    process = start_process(
+        "sh", "-c", 'exec "$@" >/dev/full', "sh", awaitd_binary, "run",
+        "--stats-json", host.folder / "stats.json", "-d", "bus=virtual:can",
+        script,
+    )  # fmt: skip
+    process.finish()
+    assert FULL in process.stderr
+    assert json.loads((host.folder / "stats.json").read_text())["exact"]
