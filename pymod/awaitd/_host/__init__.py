@@ -91,9 +91,10 @@ def discard(index: int, generation: int) -> None:
 def drop_queues(index: int) -> None:
     """The current version has what it wants of the queues of earlier ones."""
     slot = _slots[index]
-    if slot.current is not None:
-        slot.current.settled = True
-    slot.drop_queues()
+    if slot.current is None:
+        slot.drop_queues()
+    else:
+        slot.current.settle()
     # A version's functions and their globals keep each other, and with them
     # its queues' descriptors: it might be long until Python looks for them.
     gc.collect()

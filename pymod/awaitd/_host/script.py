@@ -67,6 +67,7 @@ class HostedScript(ScriptInfo):
         self._outcome = 0, True  # if the stop cuts short what follows
         self._failure = ""
         self._waits = False
+        self._drops = False  # what it has not inherited nobody wants
         self._ended = False
         self._process = os.getpid()
 
@@ -305,6 +306,14 @@ class HostedScript(ScriptInfo):
         flush = self._slot.flush and self.start_reason == "restart"
         return self._slot.inherit(device, name, flush)
 
+    def settle(self) -> None:
+        """It has had the time to inherit; but what it does first it is to have
+        done, however little of the processor it got. On the bridge."""
+        self.settled = self._drops = True
+        # Behind this: see now_waits().
+        if self._waits or self._ended:
+            self._slot.drop_queues()
+
     def adopt(self, queue: _awaitd.Queue[Any]) -> None:
         """A queue was opened: it ends with the script."""
         self._queues.add(queue)
@@ -325,6 +334,8 @@ class HostedScript(ScriptInfo):
         self._end_turn()
         if not self._waits:
             self._waits = True
+            if self._drops:
+                self._slot.drop_queues()
             release_held(self._slots)
 
     def ready_for(self, device: str) -> bool:

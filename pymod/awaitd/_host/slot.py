@@ -87,16 +87,23 @@ class Slot:
         for queue in sorted(self._left, key=_number):
             fits = queue._unnamed if name is None else queue.name == name
             if queue.device is device and fits:
-                self._left.remove(queue)
+                try:
+                    self._left.remove(queue)
+                except ValueError:
+                    continue  # it was dropped just now
                 if flush:
                     queue.clear()
                 return queue
         return None
 
     def drop_queues(self) -> None:
-        """What is left nobody wants."""
-        left, self._left = self._left, []
-        for queue in left:
+        """What is left nobody wants. The bridge, or the script."""
+        # Each is taken out by one of those who may want it.
+        while self._left:
+            try:
+                queue = self._left.pop(0)
+            except IndexError:
+                return
             queue._retire()
 
     def save_state(self) -> None:
