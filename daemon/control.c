@@ -236,8 +236,7 @@ static int open_all(struct aw_control *control, struct aw_error *error)
     if (result == 0 && control->config.metrics_listen)
         result = aw_metrics_http_new(
             control->config.metrics_listen, control->config.devices,
-            control->config.device_count, control->config.loop, &control->http,
-            error);
+            control->config.loop, &control->http, error);
     return result;
 }
 

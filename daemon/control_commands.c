@@ -125,14 +125,15 @@ const char *aw_control_text(struct aw_control_request *request, const char *key)
 
 struct aw_device *aw_control_device(struct aw_control_request *request)
 {
-    const struct aw_control_config *config = &request->control->config;
+    const struct aw_device_table *table = request->control->config.devices;
     const char *name = aw_control_text(request, "device");
+    int found;
 
     if (!name)
         return NULL;
-    for (size_t i = 0; i < config->device_count; i++)
-        if (!strcmp(aw_device_name(config->devices[i]), name))
-            return config->devices[i];
+    found = aw_device_table_find(table, name);
+    if (found >= 0)
+        return table->devices[found];
     aw_control_refuse(request->client, request->id, "no-such-device",
                       "there is no device \"%.80s\"", name);
     return NULL;

@@ -216,3 +216,19 @@ int aw_ledger_table_write(const struct aw_report *report, FILE *to)
         result = -EIO;
     return result;
 }
+
+void aw_ledger_table_print(const struct aw_report *report, const char *device)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *to = open_memstream(&text, &length);
+
+    if (!to)
+        return;
+    fprintf(to, "awaitd: ledger%s%s\n", device ? " of device " : "",
+            device ? device : "");
+    aw_ledger_table_write(report, to);
+    fclose(to);
+    fwrite(text, 1, length, stderr);
+    free(text);
+}

@@ -10,4 +10,8 @@
  * without devices. Returns 0, -EIO or -ENOMEM. */
 int aw_ledger_table_write(const struct aw_report *report, FILE *to);
 
+/* The same on stderr under a heading, in one write; `device` is the one that it
+ * is of, or NULL: all. */
+void aw_ledger_table_print(const struct aw_report *report, const char *device);
+
 #endif

@@ -14,8 +14,7 @@
 #define TIMEOUT_S       10u
 
 struct aw_metrics_http {
-    struct aw_device *const *devices;
-    size_t device_count;
+    const struct aw_device_table *devices;
     struct ev_loop *loop;
     struct MHD_Daemon *daemon;
     ev_io ready;
@@ -60,8 +59,8 @@ static enum MHD_Result answer_metrics(const struct aw_metrics_http *http,
     size_t length;
     char *text;
 
-    if (aw_metrics_text(http->devices, http->device_count, openmetrics, &text,
-                        &length) < 0)
+    if (aw_metrics_text(http->devices->devices, http->devices->count,
+                        openmetrics, &text, &length) < 0)
         return answer_plain(connection, MHD_HTTP_INTERNAL_SERVER_ERROR,
                             no_memory);
     return answer(connection, MHD_HTTP_OK,
@@ -173,9 +172,9 @@ static int start(struct aw_metrics_http *http, const char *listen,
     return 0;
 }
 
-int aw_metrics_http_new(const char *listen, struct aw_device *const *devices,
-                        size_t device_count, struct ev_loop *loop,
-                        struct aw_metrics_http **ret_http,
+int aw_metrics_http_new(const char *listen,
+                        const struct aw_device_table *devices,
+                        struct ev_loop *loop, struct aw_metrics_http **ret_http,
                         struct aw_error *error)
 {
     struct aw_metrics_http *http = calloc(1, sizeof(*http));
@@ -185,7 +184,6 @@ int aw_metrics_http_new(const char *listen, struct aw_device *const *devices,
     if (!http)
         return aw_error_set(error, ENOMEM, "metrics: not enough memory");
     http->devices = devices;
-    http->device_count = device_count;
     http->loop = loop;
     result = start(http, listen, error);
     if (result < 0)

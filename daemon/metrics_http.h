@@ -7,18 +7,18 @@
 
 #include <stddef.h>
 
-#include "devices/device.h"
+#include "daemon/device_table.h"
 #include "devices/queue/error.h"
 #include "devices/queue/roles.h"
 
 struct ev_loop;
 struct aw_metrics_http;
 
-/* Listens at `listen`, HOST:PORT. The devices must stay. Reads /etc/hosts for a
+/* Listens at `listen`, HOST:PORT. The table must stay. Reads /etc/hosts for a
  * name. Returns 0 or a negative errno with a sentence. */
-int aw_metrics_http_new(const char *listen, struct aw_device *const *devices,
-                        size_t device_count, struct ev_loop *loop,
-                        struct aw_metrics_http **ret_http,
+int aw_metrics_http_new(const char *listen,
+                        const struct aw_device_table *devices,
+                        struct ev_loop *loop, struct aw_metrics_http **ret_http,
                         struct aw_error *error) AW_ON(main) AW_NO_GIL;
 
 /* Accepts NULL. */

@@ -76,8 +76,8 @@ void aw_reload_settled(struct aw_supervised *script)
     script->reload_count++;
     script->last_error[0] = '\0';
     aw_host_drop_queues(supervisor->host, script->index);
-    aw_log(AW_LOG_INFO, "script %s is reloaded: generation %llu",
-           aw_supervised_name(script), (unsigned long long)script->generation);
+    aw_log(AW_LOG_INFO, "script %s is reloaded: generation %llu", script->name,
+           (unsigned long long)script->generation);
     aw_replies_answer(&script->reloads, script, 0, "");
     go_on(script);
 }
@@ -88,8 +88,7 @@ static void fail(struct aw_supervised *script, int result, const char *text)
 {
     script->failed_reload_count++;
     snprintf(script->last_error, sizeof(script->last_error), "%s", text);
-    aw_log(AW_LOG_WARNING, "script %s: reload failed: %s",
-           aw_supervised_name(script), text);
+    aw_log(AW_LOG_WARNING, "script %s: reload failed: %s", script->name, text);
     aw_replies_answer(&script->reloads, script, result, text);
 }
 
@@ -146,8 +145,7 @@ void aw_reload_impatient(struct aw_supervised *script)
     snprintf(text, sizeof(text),
              "%.80s: the new version has not come to its first queue(), send() "
              "or await within %g s",
-             aw_supervised_name(script),
-             script->supervisor->config->start_timeout_s);
+             script->name, script->supervisor->config->start_timeout_s);
     aw_reload_give_up(script, -ETIMEDOUT, text);
     resume_old(script);
 }

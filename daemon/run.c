@@ -8,12 +8,15 @@
 
 #include "config/config.h"
 #include "daemon/control.h"
+#include "daemon/device_table.h"
 #include "daemon/exit_status.h"
 #include "daemon/ledger_table.h"
 #include "daemon/log_ring.h"
 #include "daemon/package_path.h"
+#include "daemon/reconfigure.h"
 #include "daemon/report.h"
 #include "daemon/runtime.h"
+#include "daemon/settings.h"
 #include "daemon/stats_json.h"
 #include "devices/device.h"
 #include "devices/device_config.h"
@@ -26,10 +29,12 @@ struct run {
     struct aw_runtime *runtime;
     struct aw_log_ring *log;
     struct aw_control *control;
-    struct aw_device **devices; /* opened so far, in the order of config */
-    size_t device_count;
+    struct aw_reconfigure *reconfigure;
+    struct aw_device_table devices;
+    /* As it was at the start. */
     struct aw_host_script *scripts;
-    struct aw_supervision *supervisions; /* as many */
+    struct aw_supervision *supervisions;
+    size_t script_count;
     struct aw_runtime_config runtime_config;
     char package_path[PATH_MAX];
 };
@@ -50,36 +55,10 @@ static int open_stats(struct run *run)
     return AW_EXIT_USAGE;
 }
 
-/* The file first, so that -d can replace its devices. Returns 0 or a negative
- * errno. */
-static int build_config(struct run *run, struct aw_error *error)
-{
-    const struct aw_arguments *arguments = run->arguments;
-    int result = arguments->config_path ? aw_config_load(arguments->config_path,
-                                                         &run->config, error)
-                                        : aw_config_new(&run->config);
-
-    for (size_t i = 0; result == 0 && i < arguments->device_count; i++)
-        result =
-            aw_config_add_device(run->config, arguments->devices[i], error);
-    for (size_t i = 0; result == 0 && i < arguments->script_count; i++)
-        result = aw_config_add_script(run->config, arguments->scripts[i], NULL,
-                                      error);
-    if (result == 0 && arguments->script)
-        result = aw_config_add_script(run->config, arguments->script[0],
-                                      arguments->script + 1, error);
-    if (result == 0)
-        result = aw_config_check(run->config, error);
-    if (result == 0 && run->config->script_count == 0)
-        result = aw_error_set(error, EINVAL, "%s: no scripts, nothing to run",
-                              arguments->config_path);
-    return result;
-}
-
 static int configure(struct run *run)
 {
-    struct aw_error error = {.text = "not enough memory"};
-    int result = build_config(run, &error);
+    struct aw_error error = {.text = ""};
+    int result = aw_settings_load(run->arguments, &run->config, &error);
 
     if (result == 0)
         return AW_EXIT_OK;
@@ -103,117 +82,81 @@ static int open_devices(struct run *run)
 {
     const struct aw_config *config = run->config;
 
-    run->devices = calloc(config->device_count + 1, sizeof(*run->devices));
-    if (!run->devices)
+    if (aw_device_table_reserve(&run->devices, config->device_count) < 0)
         return AW_EXIT_INTERNAL;
     for (size_t i = 0; i < config->device_count; i++) {
+        struct aw_device *device;
         struct aw_error error = {0};
-        int result =
-            aw_device_open(config->devices[i], &run->devices[i], &error);
+        int result = aw_device_open(config->devices[i], &device, &error);
 
         if (result < 0)
             return refuse_device(config->devices[i]->name, result, &error);
-        run->device_count++;
+        aw_device_table_add(&run->devices, device);
     }
     return AW_EXIT_OK;
-}
-
-/* Where a script's state is kept, or NULL: the caller's. */
-static int state_path(const struct aw_config_script *script, char **ret_path)
-{
-    const char *folder = getenv("STATE_DIRECTORY");
-
-    *ret_path = NULL;
-    if (!script->supervision.persist)
-        return AW_EXIT_OK;
-    if (!folder || !folder[0]) {
-        aw_log(AW_LOG_ERROR,
-               "%s%sscript %s: state: persist needs a folder in "
-               "$STATE_DIRECTORY",
-               script->origin ? script->origin : "", script->origin ? ": " : "",
-               script->name);
-        return AW_EXIT_CONFIG;
-    }
-    /* systemd lists several, with colons: the first is ours. */
-    if (asprintf(ret_path, "%.*s/%s.json", (int)strcspn(folder, ":"), folder,
-                 script->name) < 0)
-        return AW_EXIT_INTERNAL;
-    return AW_EXIT_OK;
-}
-
-static int fill_script(const struct aw_config_script *script,
-                       struct aw_host_script *ret_script,
-                       struct aw_supervision *ret_supervision)
-{
-    const struct aw_config_supervision *given = &script->supervision;
-    char *path;
-    int status = state_path(script, &path);
-
-    *ret_script = (struct aw_host_script){
-        .name = script->name,
-        .path = script->path,
-        .arguments = script->arguments,
-        .paths = script->paths,
-        .keeps_queues = given->restart != AW_CONFIG_RESTART_NO,
-        .flush_backlog = given->flush,
-        .state_path = path,
-    };
-    *ret_supervision = (struct aw_supervision){
-        .restart = (enum aw_restart)given->restart,
-        .delay_s = given->delay_s,
-        .limit = given->limit,
-        .interval_s = given->interval_s,
-    };
-    return status;
 }
 
 static int fill_scripts(struct run *run)
 {
     const struct aw_config *config = run->config;
-    int status = AW_EXIT_OK;
+    struct aw_error error = {.text = ""};
 
     run->scripts = calloc(config->script_count, sizeof(*run->scripts));
     run->supervisions =
         calloc(config->script_count, sizeof(*run->supervisions));
     if (!run->scripts || !run->supervisions)
         return AW_EXIT_INTERNAL;
-    for (size_t i = 0; status == AW_EXIT_OK && i < config->script_count; i++)
-        status = fill_script(&config->scripts[i], &run->scripts[i],
-                             &run->supervisions[i]);
-    return status;
+    run->script_count = config->script_count;
+    for (size_t i = 0; i < config->script_count; i++) {
+        int result = aw_settings_script(&config->scripts[i], &run->scripts[i],
+                                        &run->supervisions[i], &error);
+
+        if (result == 0)
+            continue;
+        aw_log(AW_LOG_ERROR, "%s", error.text);
+        return result == -ENOMEM ? AW_EXIT_INTERNAL : AW_EXIT_CONFIG;
+    }
+    return AW_EXIT_OK;
 }
 
 static int fill_runtime_config(struct run *run)
 {
     const struct aw_config *config = run->config;
-    double rest_s = config->stop_timeout_s - config->stop_grace_s;
     int status = fill_scripts(run);
 
     if (status != AW_EXIT_OK)
         return status;
     aw_package_path(run->package_path);
     run->runtime_config = (struct aw_runtime_config){
-        .host = {.devices = run->devices,
-                 .device_count = run->device_count,
+        .host = {.devices = run->devices.devices,
+                 .device_count = run->devices.count,
                  .scripts = run->scripts,
                  .script_count = config->script_count,
                  .package_path = run->package_path,
                  .cwd = config->cwd,
                  .venv = config->venv,
-                 .prefix_output = config->script_count > 1,
-                 /* After a `finally` that took all of the grace there is still
-                  * time for it before the forced end. */
-                 .executor_timeout_s = rest_s > 0 ? rest_s : 0},
-        .supervisor = {.scripts = run->supervisions,
-                       .stop_grace_s = config->stop_grace_s,
-                       .stop_timeout_s = config->stop_timeout_s,
-                       .start_timeout_s = config->start_timeout_s,
-                       .reload_settle_s = config->reload_settle_s},
+                 .prefix_output = config->script_count > 1},
+        .supervisor = {.scripts = run->supervisions},
+        .devices = &run->devices,
+        .reconfigure = run->reconfigure,
         .watch = run->arguments->watch,
-        .stop_grace_s = config->stop_grace_s,
-        .stop_timeout_s = config->stop_timeout_s,
     };
+    aw_settings_times(config, &run->runtime_config);
     return AW_EXIT_OK;
+}
+
+static int make_reconfigure(struct run *run) AW_ON(main) AW_NO_GIL
+{
+    const struct aw_reconfigure_config config = {
+        .arguments = run->arguments,
+        .config = &run->config,
+        .devices = &run->devices,
+        .runtime = run->runtime,
+        .runtime_config = &run->runtime_config,
+    };
+
+    return aw_reconfigure_new(&config, &run->reconfigure) < 0 ? AW_EXIT_INTERNAL
+                                                              : AW_EXIT_OK;
 }
 
 /* --socket, $AWAITD_SOCKET, the file, the default: the first that there is. */
@@ -233,8 +176,8 @@ static int open_control(struct run *run) AW_ON(main) AW_NO_GIL
         .read_group = run->config->control_read_group,
         .admin_group = run->config->control_admin_group,
         .metrics_listen = run->config->metrics_listen,
-        .devices = run->devices,
-        .device_count = run->device_count,
+        .devices = &run->devices,
+        .reconfigure = run->reconfigure,
         .log = run->log,
         .loop = aw_runtime_loop(run->runtime),
         .runtime = run->runtime,
@@ -277,6 +220,8 @@ static int prepare(struct run *run) AW_ON(main) AW_NO_GIL
         status = AW_EXIT_INTERNAL;
     if (status == AW_EXIT_OK)
         status = open_devices(run);
+    if (status == AW_EXIT_OK)
+        status = make_reconfigure(run);
     if (status == AW_EXIT_OK)
         status = open_control(run);
     if (status == AW_EXIT_OK)
@@ -327,20 +272,24 @@ static void announce(const struct aw_config *config)
 
 /* ---- after ---- */
 
-/* In one write, so that the table stays whole. */
-static void print_ledger(const struct aw_report *report)
+/* The devices there are, and those that were leaving. Returns 0 or -ENOMEM. */
+static int collect(const struct aw_device_table *table,
+                   struct aw_report *ret_report) AW_ON(main) AW_NO_GIL
 {
-    char *text = NULL;
-    size_t length = 0;
-    FILE *to = open_memstream(&text, &length);
+    size_t count = 0;
+    struct aw_device **devices =
+        calloc(table->count + table->leaving_count + 1, sizeof(*devices));
+    int result;
 
-    if (!to)
-        return;
-    fputs("awaitd: ledger\n", to);
-    aw_ledger_table_write(report, to);
-    fclose(to);
-    fwrite(text, 1, length, stderr);
-    free(text);
+    if (!devices)
+        return -ENOMEM;
+    for (size_t i = 0; i < table->count; i++)
+        devices[count++] = table->devices[i];
+    for (size_t i = 0; i < table->leaving_count; i++)
+        devices[count++] = table->leaving[i].device;
+    result = aw_report_collect(devices, count, ret_report);
+    free(devices);
+    return result;
 }
 
 /* The last word on the exit status: a loss counts where nothing else failed. */
@@ -348,15 +297,16 @@ static int settle(struct run *run, int status) AW_ON(main) AW_NO_GIL
 {
     struct aw_report report;
 
-    if (aw_report_collect(run->devices, run->device_count, &report) < 0) {
+    if (collect(&run->devices, &report) < 0) {
         aw_log(AW_LOG_ERROR, "not enough memory for the ledger");
         return AW_EXIT_INTERNAL;
     }
     if (status == AW_EXIT_OK && run->arguments->fail_on_drop &&
-        !(aw_report_lossless(&report) && aw_report_exact(&report)))
+        !(aw_report_lossless(&report) && aw_report_exact(&report) &&
+          !run->devices.lossy && !run->devices.inexact))
         status = AW_EXIT_LOSS;
-    if (!run->arguments->quiet && run->device_count > 0)
-        print_ledger(&report);
+    if (!run->arguments->quiet && report.device_count > 0)
+        aw_ledger_table_print(&report, NULL);
     if (run->stats && aw_stats_json_write(&report, status, run->stats) < 0) {
         aw_log(AW_LOG_ERROR, "cannot write --stats-json %s",
                run->arguments->stats_path);
@@ -391,14 +341,12 @@ static int execute(struct run *run) AW_ON(main) AW_NO_GIL
 /* The runtime last: as long as it lives, a signal does not cut this short. */
 static void clean_up(struct run *run) AW_ON(main) AW_NO_GIL
 {
-    for (size_t i = 0; i < run->device_count; i++)
-        aw_device_close(run->devices[i]);
+    aw_device_table_close_all(&run->devices);
     aw_control_free(run->control);
-    for (size_t i = 0; i < run->device_count; i++)
-        aw_device_unref(run->devices[i]);
-    free(run->devices);
-    for (size_t i = 0; run->scripts && i < run->config->script_count; i++)
-        free((char *)(uintptr_t)run->scripts[i].state_path);
+    aw_reconfigure_free(run->reconfigure);
+    aw_device_table_deinit(&run->devices);
+    for (size_t i = 0; run->scripts && i < run->script_count; i++)
+        aw_settings_script_deinit(&run->scripts[i]);
     free(run->scripts);
     free(run->supervisions);
     aw_config_free(run->config);

@@ -2,6 +2,7 @@
  * No Python in this file, nor in anything it calls. */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -77,6 +78,8 @@ static void request(struct aw_host *host, const struct aw_host_request *wanted)
     if (!copy) {
         aw_log(AW_LOG_ERROR, "out of memory: a script was not %s",
                wanted->kind == AW_REQUEST_CANCEL ? "stopped" : "started");
+        aw_device_unref(wanted->device);
+        aw_host_script_free(wanted->settings);
         return;
     }
     *copy = *wanted;
@@ -140,6 +143,58 @@ void aw_host_cancel(struct aw_host *host, size_t script, uint64_t generation,
                                             .again = again});
 }
 
+void aw_host_configure(struct aw_host *host, size_t script,
+                       const struct aw_host_script *settings,
+                       double executor_timeout_s)
+{
+    struct aw_host_script *copy = aw_host_script_copy(settings);
+
+    if (!copy) {
+        aw_log(AW_LOG_ERROR, "out of memory: script %s is not configured anew",
+               settings->name);
+        return;
+    }
+    request(host, &(struct aw_host_request){.kind = AW_REQUEST_CONFIGURE,
+                                            .script = script,
+                                            .settings = copy,
+                                            .executor_timeout_s =
+                                                executor_timeout_s});
+}
+
+void aw_host_remove(struct aw_host *host, size_t script)
+{
+    request(host, &(struct aw_host_request){.kind = AW_REQUEST_REMOVE,
+                                            .script = script});
+}
+
+void aw_host_add_device(struct aw_host *host, struct aw_device *device,
+                        uint64_t replaced)
+{
+    request(host, &(struct aw_host_request){.kind = AW_REQUEST_ADD_DEVICE,
+                                            .device = aw_device_ref(device),
+                                            .number = replaced});
+}
+
+static void request_by_name(struct aw_host *host, enum aw_request_kind kind,
+                            const char *name, uint64_t number)
+{
+    struct aw_host_request wanted = {.kind = kind, .number = number};
+
+    snprintf(wanted.name, sizeof(wanted.name), "%s", name);
+    request(host, &wanted);
+}
+
+void aw_host_remove_device(struct aw_host *host, const char *name,
+                           uint64_t number)
+{
+    request_by_name(host, AW_REQUEST_REMOVE_DEVICE, name, number);
+}
+
+void aw_host_tell_users(struct aw_host *host, const char *name, uint64_t number)
+{
+    request_by_name(host, AW_REQUEST_TELL_USERS, name, number);
+}
+
 void aw_host_finish(struct aw_host *host)
 {
     atomic_store_explicit(&host->finish, true, memory_order_release);
@@ -172,7 +227,7 @@ static void free_requests(struct aw_host *host)
     while (oldest) {
         struct aw_host_request *next = oldest->next;
 
-        free(oldest);
+        aw_host_request_free(oldest);
         oldest = next;
     }
 }

@@ -47,11 +47,14 @@ struct aw_host_config {
 };
 
 enum aw_host_event_kind {
-    AW_HOST_STARTED,      /* Python is up and every script thread runs */
-    AW_HOST_FAILED,       /* Python could not be initialised; see `text` */
-    AW_HOST_SCRIPT_HELD,  /* a version to be admitted has come to its hold */
-    AW_HOST_SCRIPT_ENDED, /* see `status`, `cancelled`, `text` */
-    AW_HOST_FINISHED,     /* Python is finalised and the bridge has ended */
+    AW_HOST_STARTED,       /* Python is up and every script thread runs */
+    AW_HOST_FAILED,        /* Python could not be initialised; see `text` */
+    AW_HOST_SCRIPT_HELD,   /* a version to be admitted has come to its hold */
+    AW_HOST_SCRIPT_ENDED,  /* see `status`, `cancelled`, `text` */
+    AW_HOST_FINISHED,      /* Python is finalised and the bridge has ended */
+    AW_HOST_DEVICE_USED,   /* `script` uses `device` */
+    AW_HOST_DEVICE_TOLD,   /* aw_host_tell_users(`device`) is answered */
+    AW_HOST_DEVICE_UNUSED, /* it is not configured, and nobody uses it */
 };
 
 struct aw_host_event {
@@ -61,6 +64,7 @@ struct aw_host_event {
     int status;          /* the script's exit status, 0..255 */
     bool unchanged;      /* AW_HOST_RELOAD_CHANGED: nothing has */
     bool cancelled;      /* it ended by the cancellation that was asked for */
+    uint64_t device;     /* the number that the daemon has given it */
     char text[400];      /* one line: FILE:LINE: the error it ended by, or "" */
 };
 
@@ -83,8 +87,9 @@ enum aw_host_why { AW_HOST_WHY_STOP, AW_HOST_WHY_RELOAD, AW_HOST_WHY_RESTART };
 
 struct aw_host;
 
-/* Starts the bridge, and every script as its generation 1. `config` and what it
- * points to must stay until aw_host_free(). Returns 0 or a negative errno. */
+/* Starts the bridge, and every script as its generation 1. `config` must stay
+ * until aw_host_free(), and what it says of scripts and devices until
+ * AW_HOST_STARTED. Returns 0 or a negative errno. */
 int aw_host_start(const struct aw_host_config *config,
                   struct aw_host **ret_host, struct aw_error *error)
     AW_ON(main) AW_NO_GIL;
@@ -124,6 +129,36 @@ void aw_host_drop_queues(struct aw_host *host, size_t script)
  * has ended. */
 void aw_host_cancel(struct aw_host *host, size_t script, uint64_t generation,
                     enum aw_host_why why, int signal, bool again)
+    AW_ON(main) AW_NO_GIL;
+
+/* ---- another configuration; once AW_HOST_STARTED has come ---- */
+
+/* `script` is the index of a script, of one that was removed, or the number of
+ * those there have been so far. What is said of it (all of which is copied)
+ * holds for the next version; keeps_queues, flush_backlog and state_path hold
+ * at once. A new script is started by aw_host_start_script(). */
+void aw_host_configure(struct aw_host *host, size_t script,
+                       const struct aw_host_script *settings,
+                       double executor_timeout_s) AW_ON(main) AW_NO_GIL;
+
+/* The script has ended, and is not to be started again. */
+void aw_host_remove(struct aw_host *host, size_t script) AW_ON(main) AW_NO_GIL;
+
+/* Scripts find this device from now on; where there is one of its name, in its
+ * place, and that one leaves: see below. `replaced` is the number of that one,
+ * and numbers are not 0. Takes a reference. */
+void aw_host_add_device(struct aw_host *host, struct aw_device *device,
+                        uint64_t replaced) AW_ON(main) AW_NO_GIL;
+
+/* Scripts do not find the device `name` any more. It leaves: those who use it
+ * go on with it, and when nobody does AW_HOST_DEVICE_UNUSED comes, once. */
+void aw_host_remove_device(struct aw_host *host, const char *name,
+                           uint64_t number) AW_ON(main) AW_NO_GIL;
+
+/* Has an AW_HOST_DEVICE_USED come for each script that uses the device, then
+ * AW_HOST_DEVICE_TOLD, all with this number. It is the one that is found as
+ * `name`; where that is "", the one that leaves and has this number. */
+void aw_host_tell_users(struct aw_host *host, const char *name, uint64_t number)
     AW_ON(main) AW_NO_GIL;
 
 /* Writes the Python stack of every thread to stderr, whoever holds the GIL. */

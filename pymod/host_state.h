@@ -17,6 +17,11 @@ enum aw_request_kind {
     AW_REQUEST_DISCARD,
     AW_REQUEST_DROP,
     AW_REQUEST_CANCEL,
+    AW_REQUEST_CONFIGURE,
+    AW_REQUEST_REMOVE,
+    AW_REQUEST_ADD_DEVICE,
+    AW_REQUEST_REMOVE_DEVICE,
+    AW_REQUEST_TELL_USERS,
 };
 
 struct aw_host_request {
@@ -28,7 +33,19 @@ struct aw_host_request {
     enum aw_host_why why;     /* CANCEL, and so are these */
     int signal;
     bool again;
+    struct aw_host_script *settings; /* CONFIGURE: a copy, the request's */
+    double executor_timeout_s;
+    struct aw_device *device; /* ADD_DEVICE: a reference */
+    char name[64];            /* of a device */
+    uint64_t number;          /* of a device */
 };
+
+/* A copy of all of it, or NULL without memory. Accepts NULL to free. */
+struct aw_host_script *aw_host_script_copy(const struct aw_host_script *script);
+void aw_host_script_free(struct aw_host_script *script);
+
+/* Accepts NULL. */
+void aw_host_request_free(struct aw_host_request *request);
 
 /* The thread of one generation of a script. */
 struct aw_host_thread {
@@ -59,7 +76,7 @@ struct aw_host {
     int event_fd;
 };
 
-/* What main has asked for since, oldest first: the caller's to free(). */
+/* What main has asked for since, oldest first: the caller's to free. */
 struct aw_host_request *aw_host_take_requests(struct aw_host *host);
 
 /* Posts an event to main. Any thread. */

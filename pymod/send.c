@@ -49,8 +49,6 @@ static int make_waiter(SendObject *self, struct aw_module *module)
 {
     PyObject *loop;
 
-    if (aw_module_pass_gate(module) < 0)
-        return -1;
     loop = aw_module_running_loop(module);
     if (!loop)
         return -1;
@@ -97,6 +95,10 @@ static int begin(SendObject *self)
     if (make_waiter(self, module) < 0)
         return -1;
     prepare(self, bridge);
+    /* Nothing of Python's between this and the reader: another version's first
+     * frame comes behind this one's last. */
+    if (aw_module_pass_gate(module) < 0)
+        return -1;
     Py_INCREF(self);
     self->under_way = true;
     result = aw_device_send_list(self->device->device, parts->parts[0].send);

@@ -27,6 +27,9 @@ class ScriptInfo:
         """What one run leaves to the next."""
         return _plain_state
 
+    def found(self, device: object) -> None:
+        """The host's: it has looked this device up."""
+
     def __repr__(self) -> str:
         return f"<script {self.name}>"
 

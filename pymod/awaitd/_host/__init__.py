@@ -14,7 +14,16 @@ from collections.abc import Callable
 from typing import Any
 
 import _awaitd
-from awaitd._host import current, loops, output, process, runner, threads
+from awaitd import _registry
+from awaitd._host import (
+    current,
+    leaving,
+    loops,
+    output,
+    process,
+    runner,
+    threads,
+)
 from awaitd._host.script import HostedScript
 from awaitd._host.slot import Slot
 
@@ -28,11 +37,13 @@ def start(
     executor_timeout_s: float,
     dump_signal: int,
     tell_held: Callable[[int, int], object],
+    tell_device: Callable[[int, int], object],
     cwd: str | None = None,
 ) -> None:
     """Make the process ready for these scripts, each as Slot() takes it."""
     global _tell_held
     _tell_held = tell_held
+    leaving.install(tell_device)
     _slots.extend(Slot(*script) for script in scripts)
     if cwd is not None:
         # The slots have their paths by now.
@@ -46,6 +57,49 @@ def start(
     # A crash in C code tells which line of which script led to it.
     faulthandler.enable()
     faulthandler.register(dump_signal, all_threads=True)
+
+
+def configure(
+    index: int,
+    executor_timeout_s: float,
+    name: str,
+    *settings: Any,
+) -> None:
+    """A script is new, in a place of its own or that of one that was removed,
+    or may have changed."""
+    threads.set_timeout(executor_timeout_s)
+    if index == len(_slots):
+        _slots.append(Slot(name, *settings))
+    elif _slots[index].name == name:
+        _slots[index].configure(*settings)
+    else:
+        _slots[index] = Slot(name, *settings)
+    process.add_paths(_slots[index])
+
+
+def remove(index: int) -> None:
+    """A script was removed, and has ended."""
+    _slots[index].drop_queues()
+    _slots[index] = Slot("", os.devnull, [])
+
+
+def add_device(device: _awaitd.Device[Any], replaced: int) -> None:
+    """A device was opened; not 0: in the place of that one."""
+    before = _registry.put(device)
+    if before is not None:
+        leaving.add(replaced, before, _slots)
+
+
+def remove_device(name: str, number: int) -> None:
+    """A device is not configured any more."""
+    device = _registry.take(name)
+    if device is not None:
+        leaving.add(number, device, _slots)
+
+
+def tell_users(name: str, number: int) -> None:
+    """Tell which scripts use a device, which may be leaving."""
+    leaving.tell_users(name, number, _slots)
 
 
 def create(index: int, generation: int, reason: str) -> None:
@@ -72,6 +126,7 @@ def run(index: int, generation: int) -> tuple[int, bool, bool, str]:
         return slot.versions[generation].run()
     finally:
         slot.versions.pop(generation).forget()
+        leaving.look(_slots)
 
 
 def admit(index: int, generation: int) -> None:
