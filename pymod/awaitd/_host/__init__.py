@@ -75,6 +75,8 @@ def configure(
     else:
         _slots[index] = Slot(name, *settings)
     process.add_paths(_slots[index])
+    if sum(slot.name != "" for slot in _slots) > 1:
+        output.begin_prefixes()
 
 
 def remove(index: int) -> None:

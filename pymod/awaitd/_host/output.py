@@ -78,7 +78,14 @@ def install(prefix: bool) -> None:
     """Prefix the standard streams, if so wanted."""
     atexit.register(_give_up_stdout)
     if prefix:
+        begin_prefixes()
+
+
+def begin_prefixes() -> None:
+    """There are several scripts now. Once, however often it is called."""
+    if not isinstance(sys.stdout, _Prefixed):
         sys.stdout = _Prefixed(sys.stdout)  # type: ignore[assignment]
+    if not isinstance(sys.stderr, _Prefixed):
         sys.stderr = _Prefixed(sys.stderr)  # type: ignore[assignment]
 
 
