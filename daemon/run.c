@@ -78,7 +78,7 @@ static int refuse_device(const char *name, int result,
     return result == -ENOMEM ? AW_EXIT_INTERNAL : AW_EXIT_UNAVAILABLE;
 }
 
-static int open_devices(struct run *run)
+static int open_devices(struct run *run) AW_ON(main)
 {
     const struct aw_config *config = run->config;
 

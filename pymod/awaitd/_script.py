@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
+from _awaitd import Device
 from awaitd._state import State
 
 
@@ -27,7 +29,7 @@ class ScriptInfo:
         """What one run leaves to the next."""
         return _plain_state
 
-    def found(self, device: object) -> None:
+    def found(self, device: Device[Any]) -> None:
         """The host's: it has looked this device up."""
 
     def __repr__(self) -> str:

@@ -6,6 +6,7 @@ that version has ended. The daemon closes it when nobody uses it any more.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -49,8 +50,11 @@ def _users(device: _awaitd.Device[Any], slots: list[Slot]) -> list[int]:
 def look(slots: list[Slot]) -> None:
     """A version has ended: tell of what nobody uses any more."""
     for number, device in list(_devices.items()):
+        if _users(device, slots):
+            continue
         # Only one of those who find that out tells it.
-        if not _users(device, slots) and _devices.pop(number, None):
+        with contextlib.suppress(KeyError):
+            del _devices[number]
             _tell(number, _UNUSED)
 
 
