@@ -155,8 +155,8 @@ static const struct command commands[] = {
     {"scripts", 0, 0, run_plain, aw_ctl_show_scripts, "",
      "what they do, and what became of them"},
     {"reload", 0, 1, run_scripts, NULL, "[SCRIPT]",
-     "puts a new version in its place; without SCRIPT of all\n"
-     "                           that have changed, as in the configuration"},
+     "a new version in its place; without SCRIPT for\n"
+     "                           all that changed, and the configuration"},
     {"restart", 0, 1, run_scripts, NULL, "[SCRIPT]", "end, and start again"},
     {"stop", 0, 1, run_scripts, NULL, "[SCRIPT]", "end, and leave it so"},
     {"top", 0, 0, run_top, NULL, "",
