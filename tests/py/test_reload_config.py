@@ -508,6 +508,78 @@ def test_relative_file_is_found_whatever_the_scripts_folder_is(
     daemon.stop()
 
 
+def test_without_a_file_what_the_command_line_says_is_reloaded(
+    daemon, host, run_daemon  # noqa: F811
+):
+    daemon.script("one", STAYS)
+    process = daemon.process = run_daemon("run", daemon.folder / "one.py")
+    process.line("began start")
+    daemon.script("one", STAYS.replace("began", "anew"))
+    daemon.hang_up()
+    process.line("anew reload")
+    daemon.log("is reloaded")
+    daemon.stop()
+
+
+def test_device_of_the_command_line_wins_over_the_file_again(daemon, reload):
+    daemon.script("it", LISTENS)
+    text = """
+        devices: [{{name: bus, driver: {}}}]
+        scripts: [{{path: it.py, args: [bus]}}]
+    """
+    process = daemon.start(text.format("virtual"), "-d", "bus=virtual:can")
+    process.line("listens")
+    reload(text.format("can, interface: none"))
+    daemon.stop()
+    assert process.stdout.count("listens") == 1
+
+
+def test_stop_while_a_reload_is_under_way_ends_both(daemon):
+    daemon.script("one", STAYS)
+    process = daemon.start("scripts: [{path: one.py}]")
+    process.line("began")
+    daemon.script("one", "print('busy', flush=True)\nwhile True: pass\n")
+    daemon.hang_up()
+    process.line("busy")
+    daemon.hang_up()  # the next round
+    daemon.stop()
+    assert process.stdout.count("ended stop") == 1
+
+
+def test_notes_are_shown_beside_the_scripts(
+    daemon, awaitd_binary, start_process
+):
+    daemon.script("one", STAYS)
+    daemon.start("scripts: [{path: one.py}]").line("began")
+    daemon.write("cwd: /\nscripts: [{path: one.py}]")
+    process = start_process(
+        awaitd_binary.with_name("awaitctl"), "--socket", daemon.socket, "reload"
+    )
+    assert process.finish() == 0
+    assert process.stdout == "one: done\n"
+    assert process.stderr.startswith("cwd: changed")
+
+
+def test_many_reloads_leave_no_descriptor(daemon, reload):
+    daemon.script("one", STAYS)
+    daemon.script("two", LISTENS)
+    text = """
+        devices: [{{name: bus, driver: virtual, receive_own: {}}}]
+        scripts: [{{path: one.py}}{}]
+    """
+    process = daemon.start(text.format("yes", ""))
+    process.line("began")
+    counts = []
+    for number in range(8):
+        own = "no" if number % 2 else "yes"
+        reload(text.format(own, ", {path: two.py, args: [bus]}"))
+        reload(text.format(own, ""))
+        fds = Path(f"/proc/{process.popen.pid}/fd")
+        counts.append(len(list(fds.iterdir())))
+    # One version more may wait to be collected.
+    assert counts[-1] <= counts[1] + 6
+
+
 def test_hang_up_before_the_scripts_have_begun_is_served_later(daemon):
     daemon.script("one", STAYS)
     daemon.script("two", STAYS)
