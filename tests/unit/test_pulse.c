@@ -6,6 +6,8 @@
 
 #define LOOKS 20u
 
+static struct aw_device_table table;
+
 /* Waits until the reader has taken so many turns. */
 static void wait_for_turns(const struct aw_device *device, uint32_t turns)
 {
@@ -25,7 +27,9 @@ static struct aw_pulse *pulse_of(struct fake *fake) AW_ON(main)
 
     aw_device_ping(fake->device);
     wait_for_turns(fake->device, 1);
-    assert_int_equal(aw_pulse_new(&fake->device, 1, &pulse), 0);
+    table.devices = &fake->device;
+    table.count = 1;
+    assert_int_equal(aw_pulse_new(&table, &pulse), 0);
     return pulse;
 }
 
@@ -97,11 +101,12 @@ static void test_pulse_closed_device_counts_as_alive(void **state)
 
 static void test_pulse_without_devices_is_always_there(void **state)
 {
+    const struct aw_device_table none = {.count = 0};
     struct aw_pulse *pulse;
 
     (void)state;
     aw_role_assume(&aw_role_main);
-    assert_int_equal(aw_pulse_new(NULL, 0, &pulse), 0);
+    assert_int_equal(aw_pulse_new(&none, &pulse), 0);
     assert_true(aw_pulse_look(pulse));
     assert_null(aw_pulse_stuck(pulse));
     aw_pulse_free(pulse);
