@@ -155,7 +155,7 @@ int aw_supervisor_new(const struct aw_supervisor_config *config,
     if (result < 0)
         return result;
     supervisor->config = config;
-    supervisor->output = &host_config->output;
+    supervisor->output = host_config->output;
     supervisor->loop = loop;
     supervisor->idle = idle;
     supervisor->context = context;

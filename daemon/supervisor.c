@@ -46,7 +46,7 @@ void aw_supervisor_status(const struct aw_supervisor *supervisor, size_t index,
                           struct aw_script_status *ret_status)
 {
     const struct aw_supervised *script = supervisor->scripts[index];
-    const struct aw_host_output *output = supervisor->output;
+    const struct aw_host_output *output = &supervisor->output;
 
     *ret_status = (struct aw_script_status){
         .name = script->name,

@@ -74,7 +74,7 @@ struct aw_supervised {
 
 struct aw_supervisor {
     const struct aw_supervisor_config *config;
-    const struct aw_host_output *output; /* that counts what was dropped */
+    struct aw_host_output output; /* that counts what was dropped */
     struct ev_loop *loop;
     struct aw_host *host;
     void (*idle)(void *context);

@@ -45,7 +45,7 @@ OWNERS = {
         "devices/queue/eventfd.c",
         "devices/queue/log.c",
         "devices/*.c",
-        "daemon/run.c",
+        "daemon/ledger_table.c",
     ],
     "sys/eventfd.h": ["devices/queue/eventfd.c"],
     "sys/mman.h": ["devices/queue/memfd.c", "devices/*.c"],
