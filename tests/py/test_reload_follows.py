@@ -8,7 +8,7 @@ import socket
 
 import pytest
 from configured import daemon, reload  # noqa: F401
-from control import Client
+from control import Client, connect_soon, wait_until
 from hosted import host  # noqa: F401
 
 pytestmark = pytest.mark.daemon
@@ -79,8 +79,8 @@ def test_what_was_printed_before_another_script_came_stays_in_front(
 ):
     daemon.script("one", """
         from awaitd.devices import bus
-        queue = bus.queue()
         print("unflushed")
+        queue = bus.queue()
         for _ in range(2):
             await queue.get()
             print("line")
@@ -88,9 +88,10 @@ def test_what_was_printed_before_another_script_came_stays_in_front(
     daemon.script("two", WAITS)
     process = daemon.start(BUS + ONE)
     daemon.log("runs one.py")
+    client = connect_soon(daemon.socket)
+    wait_until(lambda: client.get("queues")["queues"] != [])
     reload(BUS + "scripts: [{path: one.py}, {path: two.py}]\n")
     process.line("two: waits")
-    client = Client(daemon.socket)
     for _ in range(2):
         client.get("send", device="bus", frame="123#")
     process.line("one: line")
@@ -137,8 +138,8 @@ def test_added_script_that_blocks_is_interrupted(daemon):  # noqa: F811
         "  - {path: two.py, stall_ms: 100, stall_kill_s: 0.2}\n"
     )
     daemon.log("script two: blocked for")
-    daemon.log("script two ended with status 1")
-    daemon.stop(1)
+    daemon.log("script two ended with status 130")
+    daemon.stop(130)
 
 
 def test_stall_keys_hold_at_once_and_the_script_is_not_touched(
