@@ -281,19 +281,6 @@ void aw_host_join_scripts(struct aw_host *host)
 
 /* ---- what main asks for ---- */
 
-/* What is not wanted may be blocked for ever, and is nobody's stall: since this
- * thread has the GIL, it does not hold it. */
-static void mark_discarded(struct aw_host *host,
-                           const struct aw_host_request *request)
-{
-    pthread_mutex_lock(&host->lock);
-    for (struct aw_host_thread *own = host->threads; own; own = own->next)
-        if (own->script == request->script &&
-            own->generation == request->generation)
-            own->discarded = true;
-    pthread_mutex_unlock(&host->lock);
-}
-
 /* The arguments of configure(): those of the slot behind the first two. */
 static PyObject *configure(const struct aw_host_request *request,
                            PyObject *module)
@@ -382,7 +369,7 @@ void aw_host_serve_requests(struct aw_host *host, PyObject *module)
             PyErr_WriteUnraisable(module);
         Py_XDECREF(result);
         if (request->kind == AW_REQUEST_DISCARD)
-            mark_discarded(host, request);
+            aw_host_threads_discard(host, request->script, request->generation);
         if (request->kind == AW_REQUEST_START)
             aw_host_run_script(host, module, request->script,
                                request->generation, request->start);

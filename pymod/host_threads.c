@@ -78,6 +78,16 @@ void aw_host_threads_add(struct aw_host_thread *own)
     pthread_mutex_unlock(&host->lock);
 }
 
+void aw_host_threads_discard(struct aw_host *host, size_t script,
+                             uint64_t generation)
+{
+    pthread_mutex_lock(&host->lock);
+    for (struct aw_host_thread *own = host->threads; own; own = own->next)
+        if (own->script == script && own->generation == generation)
+            own->discarded = true;
+    pthread_mutex_unlock(&host->lock);
+}
+
 void aw_host_threads_join(struct aw_host *host)
 {
     while (host->threads) {

@@ -71,6 +71,7 @@ WITHOUT_PYTHON = {
         "heartbeat.c",
         "heartbeat.h",
         "host.h",
+        "host_copy.c",
         "host_state.h",
         "host_threads.c",
         "host_threads.h",
