@@ -191,10 +191,16 @@ def test_h17_script_that_ends_the_process_is_its_exit_status(host):
     ],
     ids=["memory", "descriptors"],
 )
-def test_h39_bomb_under_a_limit_is_its_scripts_error(host, setup, bomb, error):
+def test_h39_bomb_under_a_limit_is_its_scripts_error(
+    host, tmp_path, setup, bomb, error
+):
+    begun = tmp_path / "begun"
     process = host.run(
         one=f"""
-        import resource
+        import pathlib, resource, time
+        # The other one has been read, which takes a descriptor.
+        while not pathlib.Path({str(begun)!r}).exists():
+            time.sleep(0.01)
         name, size = "{setup}".split(", ")
         size = eval(size)
         resource.setrlimit(getattr(resource, name), (size, size))
@@ -205,7 +211,12 @@ def test_h39_bomb_under_a_limit_is_its_scripts_error(host, setup, bomb, error):
         finally:
             kept.clear()
         """,
-        two="import time\ntime.sleep(0.5)\nprint('still here')\n",
+        two=f"""
+        import pathlib, time
+        pathlib.Path({str(begun)!r}).touch()
+        time.sleep(0.5)
+        print('still here')
+        """,
         status=1,
     )
     assert f"one: {error}" in process.stderr

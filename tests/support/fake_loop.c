@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "daemon/span_clock.h"
 #include "tests/support/unit.h"
 
 #define TIMERS_MAX 64
@@ -19,9 +20,8 @@ struct ev_loop *fake_loop_new(void)
     return (struct ev_loop *)(void *)&now_s;
 }
 
-ev_tstamp ev_now(struct ev_loop *loop) EV_NOEXCEPT
+double aw_span_clock_s(void)
 {
-    (void)loop;
     return now_s;
 }
 
