@@ -133,6 +133,7 @@ void rig_expect_nothing(void)
 
 void rig_event(struct aw_host_event event)
 {
+    aw_role_assume(&aw_role_main);
     aw_supervisor_event(rig.supervisor, &event);
 }
 
@@ -184,6 +185,7 @@ struct aw_script_status rig_status(size_t script)
 {
     struct aw_script_status status;
 
+    aw_role_assume(&aw_role_main);
     aw_supervisor_status(rig.supervisor, script, &status);
     return status;
 }
@@ -223,6 +225,7 @@ void rig_begin(size_t count, struct aw_supervision policy)
 int rig_tear_down(void **state)
 {
     (void)state;
+    aw_role_assume(&aw_role_main);
     aw_supervisor_free(rig.supervisor);
     return 0;
 }

@@ -55,8 +55,10 @@ extern struct rig rig;
 /* What drand48() gives next: 0.5, unless the test sets it. */
 extern double rig_random;
 
-/* A supervisor of `count` scripts, "a" and "b", of this policy, which run. */
-void rig_begin(size_t count, struct aw_supervision policy);
+/* A supervisor of `count` scripts, "a" and "b", of this policy, which run. The
+ * caller is main from here on. */
+void rig_begin(size_t count, struct aw_supervision policy)
+    AW_ATTRIBUTE(assert_capability(&aw_role_main));
 int rig_tear_down(void **state);
 
 /* The next call that the host has got must be this one, of script 0. */

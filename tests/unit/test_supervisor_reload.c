@@ -13,6 +13,7 @@ static int begin(void **state)
 
 static void ask(void)
 {
+    aw_role_assume(&aw_role_main);
     aw_supervisor_reload(rig.supervisor, 0, rig_replied, NULL);
 }
 
@@ -68,6 +69,7 @@ static void test_reload_has_lasted_is_answered(void **state)
 static void test_reload_of_one_that_does_not_run_starts_it(void **state)
 {
     (void)state;
+    aw_role_assume(&aw_role_main);
     aw_supervisor_stop(rig.supervisor, 0, NULL, NULL);
     rig_cancelled(1);
     rig.taken = rig.call_count;
@@ -114,6 +116,7 @@ static void test_reload_no_hold_in_time_is_discarded(void **state)
 static void test_reload_unchanged_is_answered_at_once(void **state)
 {
     (void)state;
+    aw_role_assume(&aw_role_main);
     aw_supervisor_reload_changed(rig.supervisor, 0, rig_replied, NULL);
     rig_expect(CALL_START, 2, AW_HOST_RELOAD_CHANGED);
     rig_event((struct aw_host_event){
@@ -139,6 +142,7 @@ static void test_reload_old_one_dies_meanwhile_new_one_goes_on(void **state)
 static void test_reload_both_die_the_end_of_the_old_counts(void **state)
 {
     (void)state;
+    aw_role_assume(&aw_role_main);
     ask();
     rig_ended(1, 5, "");
     rig_ended(2, 1, "a.py:1: SyntaxError");
@@ -255,6 +259,7 @@ static void test_reload_good_end_soon_is_no_error(void **state)
 static void test_reload_with_nothing_before_it_does_not_revert(void **state)
 {
     (void)state;
+    aw_role_assume(&aw_role_main);
     aw_supervisor_stop(rig.supervisor, 0, NULL, NULL);
     rig_cancelled(1);
     ask();
@@ -289,6 +294,7 @@ static void test_reload_asked_meanwhile_shares_the_next(void **state)
 static void test_reload_overtaken_by_a_restart_is_discarded(void **state)
 {
     (void)state;
+    aw_role_assume(&aw_role_main);
     hold();
     aw_supervisor_restart(rig.supervisor, 0, rig_replied, NULL);
     rig_expect(CALL_DISCARD, 2, 0);
@@ -301,6 +307,7 @@ static void test_reload_overtaken_by_a_restart_is_discarded(void **state)
 static void test_reload_that_settles_is_done_when_stopped(void **state)
 {
     (void)state;
+    aw_role_assume(&aw_role_main);
     admit();
     aw_supervisor_stop(rig.supervisor, 0, rig_replied, NULL);
     rig_assert_answer(0, 0, "");
@@ -314,6 +321,7 @@ static void test_reload_that_settles_is_done_when_stopped(void **state)
 static void test_reload_the_daemon_stops_nothing_goes_on(void **state)
 {
     (void)state;
+    aw_role_assume(&aw_role_main);
     hold();
     aw_supervisor_end_all(rig.supervisor, 15, false);
     rig_expect(CALL_DISCARD, 2, 0);
@@ -330,6 +338,7 @@ static void test_reload_nobody_waits_is_not_answered(void **state)
     int context;
 
     (void)state;
+    aw_role_assume(&aw_role_main);
     aw_supervisor_reload(rig.supervisor, 0, rig_replied, &context);
     aw_supervisor_forget(rig.supervisor, &context);
     rig_ended(2, 1, "");
