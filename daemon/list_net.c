@@ -232,28 +232,40 @@ int aw_list_can(const struct aw_list_root *root, json_t *list)
 
 /* ---- network ---- */
 
+/* What this user is told of an interface, or NULL; and may they? */
+static const char *advise_net(const struct aw_list_root *root, bool ethernet,
+                              bool *ret_may_open)
+{
+    *ret_may_open = true;
+    if (!ethernet)
+        return "its frames have no Ethernet header: by UDP only";
+    if (root->path[0] || try_socket(AF_PACKET, SOCK_RAW, 0) == 0)
+        return NULL;
+    *ret_may_open = false;
+    return "raw frames want CAP_NET_RAW: AmbientCapabilities=CAP_NET_RAW in "
+           "the unit, or `setcap cap_net_raw+ep`; UDP wants nothing";
+}
+
 /* A packet socket sees all of an interface; by UDP anybody may. */
 static int visit_net(const struct aw_list_root *root, const char *name,
                      json_t *list)
 {
     struct interface interface;
-    struct aw_listed listed = {.kind = "net", .name = name, .driver = "packet"};
+    struct aw_listed listed = {.kind = "net", .name = name};
     json_t *object;
-    int code = 0, result;
+    bool ethernet;
+    int result;
 
     look(root, name, &interface);
     if (interface.type == ARPHRD_CAN || interface.type == 0)
         return 0;
-    if (!root->path[0])
-        code = try_socket(AF_PACKET, SOCK_RAW, 0);
+    ethernet =
+        interface.type == ARPHRD_ETHER || interface.type == ARPHRD_LOOPBACK;
     summarise(&interface);
     aw_list_say(interface.summary, AW_LIST_SUMMARY, "%s", interface.address);
     listed.summary = interface.summary;
-    listed.may_open = code == 0;
-    if (code != 0)
-        listed.advice = "raw frames want CAP_NET_RAW: "
-                        "AmbientCapabilities=CAP_NET_RAW in the unit, or "
-                        "`setcap cap_net_raw+ep`; UDP wants nothing";
+    listed.driver = ethernet ? "packet" : NULL;
+    listed.advice = advise_net(root, ethernet, &listed.may_open);
     result = aw_list_add(list, &listed, &object);
     if (result == 0)
         result = add_common(object, &interface);

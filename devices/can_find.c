@@ -85,7 +85,17 @@ static bool find_device(const struct aw_can_places *places, const char *name,
 
 /* ---- what identifies an adapter ---- */
 
-/* It stands at the adapter, a few folders above the interface's own device. */
+/* Is this folder a USB device as a whole? */
+static bool is_usb_device(const char *folder)
+{
+    char file[PATH_MAX + sizeof("/idVendor")];
+
+    snprintf(file, sizeof(file), "%s/idVendor", folder);
+    return access(file, F_OK) == 0;
+}
+
+/* It stands at the adapter, a few folders above the interface's own device.
+ * Further up is that of the hub, which is no adapter's. */
 size_t aw_can_find_serial(const struct aw_can_places *places, const char *name,
                           char *text, size_t size)
 {
@@ -100,7 +110,7 @@ size_t aw_can_find_serial(const struct aw_can_places *places, const char *name,
 
         snprintf(file, sizeof(file), "%s/serial", path);
         length = read_line(file, text, size);
-        if (length > 0)
+        if (length > 0 || is_usb_device(path))
             return length;
         *end = '\0';
     }

@@ -488,7 +488,9 @@ static int send_many(struct aw_link *link, struct aw_send *const *sends,
     /* A queue that nothing leaves: what holds it up is the link. */
     if (result == -ENOBUFS && link->status.state == AW_LINK_DOWN)
         return -ENETDOWN;
-    return result;
+    /* The socket's interface is no more; that it is lost is about to be told.
+     */
+    return result == -ENXIO ? -ENODEV : result;
 }
 
 static int send_packet(struct aw_link *link, struct aw_send *send) AW_ON(reader)

@@ -11,7 +11,8 @@
  * counts as one loss, however many datagrams it was.
  *
  * What the network reports about datagrams sent earlier (ICMP) says nothing
- * about the device: a bound socket is never lost by it. */
+ * about the device: a bound socket is never lost by it. Only that of an
+ * interface it was told to use is, when that is removed (udp_link.h). */
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -23,6 +24,7 @@
 #include "devices/queue/log.h"
 #include "devices/send_batch.h"
 #include "devices/socket.h"
+#include "devices/udp_link.h"
 
 #define HEAD_BYTES ((uint32_t)sizeof(struct aw_address))
 
@@ -86,6 +88,7 @@ struct udp {
     int family;
     bool connected; /* to `peer` */
     uint32_t max_payload;
+    struct aw_udp_link link; /* of `interface`, or of the groups' */
     struct aw_send_batch sends;
 };
 
@@ -386,8 +389,19 @@ static int connect_udp(struct udp *udp, const struct aw_link *link,
     return 0;
 }
 
+static int watch(struct udp *udp, struct aw_link *link,
+                 const struct aw_value *values, struct aw_error *error)
+{
+    const char *only = values[INTERFACE].text;
+
+    return aw_udp_link_init(&udp->link, link,
+                            only ? only : values[MULTICAST_INTERFACE].text,
+                            error);
+}
+
 static void free_udp(struct udp *udp)
 {
+    aw_udp_link_deinit(&udp->link);
     aw_socket_free(udp->socket);
     free(udp);
 }
@@ -409,12 +423,15 @@ static int open_udp(struct aw_link *link, const struct aw_value *values,
     if (!udp)
         return aw_error_set(error, ENOMEM, "device %s: out of memory",
                             link->name);
+    udp->link.watch.fd = -1;
     udp->max_payload = (uint32_t)values[MAX_PAYLOAD].integer;
     result = bind_udp(udp, link, values, error);
     if (result == 0)
         result = set_up_multicast(udp, link, values, error);
     if (result == 0 && values[PEER].text)
         result = connect_udp(udp, link, values[PEER].text, error);
+    if (result == 0)
+        result = watch(udp, link, values, error);
     if (result < 0) {
         free_udp(udp);
         return result;
@@ -490,7 +507,14 @@ static int read_udp(struct aw_link *link, struct aw_batch *batch) AW_ON(reader)
     for (uint32_t i = 0; i < (uint32_t)count; i++)
         fill_frame(udp, i, aw_batch_at(batch, i));
     batch->count = (uint32_t)count;
-    return 0;
+    return aw_udp_link_judge(&udp->link, udp->socket->fd);
+}
+
+static int aux_udp(struct aw_link *link, struct aw_batch *batch) AW_ON(reader)
+{
+    struct udp *udp = link->state;
+
+    return aw_udp_link_read(&udp->link, link, batch);
 }
 
 /* Puts one frame into the batch. Returns 0 or a negative errno. */
@@ -525,9 +549,9 @@ static int send_many(struct aw_link *link, struct aw_send *const *sends,
         result = put_send(udp, ready, sends[ready]);
         ready += result == 0;
     }
-    return ready == 0
-               ? result
-               : aw_send_batch_flush(&udp->sends, udp->socket->fd, ready);
+    if (ready > 0)
+        result = aw_send_batch_flush(&udp->sends, udp->socket->fd, ready);
+    return aw_udp_link_blame(link, result);
 }
 
 static int send_udp(struct aw_link *link, struct aw_send *send) AW_ON(reader)
@@ -563,6 +587,7 @@ const struct aw_driver aw_udp_driver = {
     .describe = describe,
     .open = open_udp,
     .read = read_udp,
+    .aux = aux_udp,
     .send = send_udp,
     .send_many = send_many,
     .losses = count_losses,

@@ -8,7 +8,7 @@ import subprocess
 
 import awaitd
 import pytest
-from can_peers import cansend, ip
+from can_peers import cansend, ip, send_raw
 from can_protocols import CAN_BCM, require_protocol
 
 DEADLINE_S = 10.0
@@ -68,6 +68,23 @@ def test_29_bits_and_fd_are_watched_apart():
         "12345678#01",
         "123##0" + "00" * 9 + "01FFFF",
     ]
+
+
+def test_frames_that_no_watch_is_for_are_survived():
+    """Remote and error frames of the identifier."""
+    odd = ["123#R", "123#R8", "20000123#0000000000000000", "123##0"]
+    for watch in ("123", "123#FFFFFFFFFFFFFFFF", "123#*"):
+        assert seen(watch, *odd, "123#01") == ["123#01"]
+
+
+def test_raw_dlc_of_a_watched_frame_is_kept():
+    async def main():
+        with open_bcm("123#*") as device, device.queue() as queue:
+            send_raw("vcan0", 0x123, bytes(8), 15)
+            return await queue.get(timeout=DEADLINE_S)
+
+    frame = asyncio.run(main())
+    assert (frame.dlc, frame.raw_dlc) == (8, 15)
 
 
 def test_unchanged_frame_that_returns_from_a_timeout_comes():

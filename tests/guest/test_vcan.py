@@ -419,6 +419,28 @@ def test_h42_interface_deleted_while_waiting_raises_device_lost(spare_interface)
     assert caught.value.errno == errno.ENODEV
 
 
+def test_interface_deleted_while_sending_fails_what_waits(spare_interface):
+    """It waited for the link, which will not come any more."""
+
+    async def main():
+        with open_can(spare_interface) as device:
+            ip("link", "set", spare_interface, "down")
+            sending = asyncio.create_task(
+                device.send(
+                    awaitd.CanFrame(arbitration_id=1), wait=True, timeout=3600
+                )
+            )
+            while device.stats()["send"].pending == 0:
+                await asyncio.sleep(0)
+            ip("link", "delete", spare_interface)
+            with pytest.raises(awaitd.DeviceLost):
+                await asyncio.wait_for(sending, DEADLINE_S)
+            return device.stats()["send"]
+
+    sent = asyncio.run(main())
+    assert (sent.submitted, sent.failed, sent.pending) == (1, 1, 0)
+
+
 def test_frames_before_the_loss_can_still_be_taken(spare_interface):
     async def main():
         with open_can(spare_interface) as device, device.queue() as queue:

@@ -11,7 +11,7 @@ import pytest
 
 pytestmark = pytest.mark.daemon
 
-ARPHRD_ETHER, ARPHRD_CAN = 1, 280
+ARPHRD_ETHER, ARPHRD_CAN, ARPHRD_LOOPBACK, ARPHRD_NONE = 1, 280, 772, 65534
 IFF_UP = 1
 
 
@@ -134,6 +134,20 @@ def test_network_interfaces_are_a_section_of_their_own(machine, listed):
     eth0 = listed()["eth0"]
     assert (eth0["kind"], eth0["mtu"]) == ("net", 1500)
     assert eth0["address"] == "02:00:00:00:00:01"
+
+
+def test_what_packet_refuses_is_not_there_to_paste(machine, listed):
+    """A tunnel's frames have no Ethernet header."""
+    machine.interface("tun0", ARPHRD_NONE)
+    machine.interface("lo", ARPHRD_LOOPBACK)
+    found = listed()
+    assert found["tun0"]["device"] is None
+    assert found["tun0"]["advice"] == (
+        "its frames have no Ethernet header: by UDP only"
+    )
+    assert (found["lo"]["device"], found["lo"]["advice"]) == (
+        "lo=packet:lo", None
+    )
 
 
 def test_interfaces_are_in_the_order_of_their_numbers(machine, listed):

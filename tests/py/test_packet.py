@@ -346,6 +346,25 @@ def test_deleted_interface_loses_the_device_behind_its_last_frame(veth, far):
             queue.recv(rig.DEADLINE_S)
 
 
+def test_deleted_interface_fails_what_waits_to_be_sent(veth, run):
+    """It waited for the link, which will not come any more."""
+    async def main() -> None:
+        with open_near(veth) as wire:
+            veth.take_down()
+            sending = asyncio.create_task(
+                wire.send(to_near(b"x"), wait=True, timeout=3600))
+            async with asyncio.timeout(rig.DEADLINE_S):
+                while wire.stats()["send"].pending == 0:
+                    await asyncio.sleep(0)
+            veth.unplug()
+            with pytest.raises(awaitd.DeviceLost):
+                await asyncio.wait_for(sending, rig.DEADLINE_S)
+            sent = wire.stats()["send"]
+            assert (sent.submitted, sent.failed, sent.pending) == (1, 1, 0)
+
+    run(main())
+
+
 def test_deleted_interface_that_returns_goes_on(veth, far):
     with open_near(veth, on_loss="wait") as wire:
         queue = wire.queue()

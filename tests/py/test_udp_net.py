@@ -156,6 +156,115 @@ def test_device_goes_on_when_its_interface_was_down(veth):
         assert queue.recv(rig.DEADLINE_S).data == b"after"
 
 
+# What a device may be told to use an interface for.
+TIED = {
+    "interface": ({"interface": "near0"}, "192.0.2.1"),
+    "group": ({"multicast": GROUP, "multicast_interface": "near0"}, GROUP),
+}
+
+
+def send_until_it_comes(veth: namespaces.Pair, queue: Any, host: str) -> Any:
+    """A device may just be opening."""
+    got: list[Any] = []
+    with plain(veth.far, "192.0.2.2", 4000) as far:
+        far.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF,
+                       socket.inet_aton("192.0.2.2"))
+
+        def came() -> bool:
+            far.sendto(b"after", (host, PORT))
+            got.append(queue.recv(0.01))
+            return got[-1] is not None
+
+        rig.until(came)
+    return got[-1]
+
+
+@pytest.mark.parametrize("tied", TIED)
+def test_unplugged_while_waiting_is_lost(veth, tied):
+    options, _ = TIED[tied]
+
+    async def main() -> None:
+        with open_near(veth, **options) as net:
+            waiting = asyncio.create_task(net.queue().get())
+            await asyncio.sleep(0)
+            veth.unplug()
+            await asyncio.wait_for(waiting, rig.DEADLINE_S)
+
+    with pytest.raises(awaitd.DeviceLost) as caught:
+        asyncio.run(main())
+    assert caught.value.errno == errno.ENODEV
+
+
+def test_unplugged_interface_loses_the_device_behind_its_last_datagram(veth):
+    """A full queue that blocks leaves most of them to the kernel."""
+    with open_near(veth, interface="near0") as net, \
+            plain(veth.far, "192.0.2.2", 4000) as far:
+        queue = net.queue(depth=16, overflow="block")
+        for number in range(50):
+            far.sendto(bytes([number]), ("192.0.2.1", PORT))
+        veth.unplug()
+        got = [queue.recv(rig.DEADLINE_S).data for _ in range(50)]
+        assert got == [bytes([number]) for number in range(50)]
+        with pytest.raises(awaitd.DeviceLost):
+            queue.recv(rig.DEADLINE_S)
+        assert rig.exact(queue.stats())
+
+
+@pytest.mark.parametrize("tied", TIED)
+def test_unplugged_interface_that_returns_goes_on(veth, tied):
+    options, host = TIED[tied]
+    with open_near(veth, on_loss="wait", **options) as net:
+        queue = net.queue()
+        veth.unplug()
+        rig.until(lambda: net.state == "lost")
+        veth.make()
+        assert "away" in send_until_it_comes(veth, queue, host).lost_cause
+        assert (net.state, net.lost, net.reopened) == ("up", 1, 1)
+
+
+def test_unplugged_while_sending_fails_what_waits(veth, run):
+    """It waited for the link, which will not come any more. (Without a link
+    there is no route either, which is not what it is told.)"""
+    async def main() -> None:
+        with open_near(veth, interface="near0") as net:
+            veth.take_down()
+            rig.until(lambda: net.state == "down")
+            datagram = awaitd.Datagram(b"x", ("192.0.2.2", PORT))
+            with pytest.raises(awaitd.DeviceDown):
+                await net.send(datagram)
+            sending = asyncio.create_task(
+                net.send(datagram, wait=True, timeout=3600))
+            await asyncio.sleep(0)
+            veth.unplug()
+            with pytest.raises(awaitd.DeviceLost):
+                await asyncio.wait_for(sending, rig.DEADLINE_S)
+            assert net.stats()["send"].failed == 2
+
+    run(main())
+
+
+def test_changes_of_its_interface_are_told(veth):
+    with open_near(veth, interface="near0") as net:
+        queue = net.queue(events=True)
+        veth.take_down()
+        down = queue.recv(rig.DEADLINE_S)
+        assert (down.kind, down.value) == ("link-down", "admin")
+        assert net.state == "down"
+        veth.take_up()
+        # The cable may have been without a carrier for a moment.
+        rig.until(lambda: queue.recv(rig.DEADLINE_S).kind == "link-up")
+        assert net.state == "up"
+
+
+def test_without_an_interface_it_outlives_all_of_them(veth):
+    with open_near(veth) as net:
+        queue = net.queue()
+        veth.unplug()
+        veth.make()
+        assert send_until_it_comes(veth, queue, "192.0.2.1").lost_cause == ""
+        assert net.lost == 0
+
+
 def test_address_that_is_not_required_may_come_later(veth, capfd):
     veth.near.ip("address", "del", "192.0.2.1/24", "dev", "near0")
     with open_near(veth, bind=f"192.0.2.1:{PORT}", required=False) as net, \

@@ -3,7 +3,9 @@ one bus, and the sensor."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,10 +30,11 @@ class Controllers:
     _driver = Path("/sys/bus/pci/drivers/kvaser_pci")
 
     def __init__(self) -> None:
-        self._slots = {
-            name: Path(f"/sys/class/net/{name}/device").resolve().name
-            for name in ("can0", "can1")
-        }
+        self._slots = {name: self.slot_of(name) for name in ("can0", "can1")}
+
+    def slot_of(self, name: str) -> str:
+        """Of the controller that has this name now."""
+        return Path(f"/sys/class/net/{name}/device").resolve().name
 
     def start(self, name: str, bitrate: int = 500_000) -> None:
         ip("link", "set", name, "down")
@@ -44,6 +47,25 @@ class Controllers:
     def plug(self, name: str) -> None:
         """It is there again, without a bit rate and down."""
         (self._driver / "bind").write_text(self._slots[name])
+
+    def _plug_both(self, first: str, second: str) -> None:
+        """The first one is can0, the other can1; both up."""
+        for slot in self._slots.values():
+            (self._driver / "unbind").write_text(slot)
+        for slot in (first, second):
+            (self._driver / "bind").write_text(slot)
+        for name in self._slots:
+            self.start(name)
+
+    @contextlib.contextmanager
+    def swapped(self) -> Iterator[None]:
+        """can0 is the one that was can1, and the other way round."""
+        left, right = self._slots["can0"], self._slots["can1"]
+        self._plug_both(right, left)
+        try:
+            yield
+        finally:
+            self._plug_both(left, right)
 
     def reset(self) -> None:
         for name, slot in self._slots.items():

@@ -314,6 +314,21 @@ def test_controller_is_listed_with_bus_and_bit_rate(controllers, run_daemon):
     assert found["can1"]["advice"] == "it is down: `ip link set can1 up`"
 
 
+# ---- which one is meant ----
+
+
+def test_controller_is_found_by_its_slot_whatever_its_name(controllers):
+    """The names are given in the order in which they are plugged in."""
+    slots = {name: controllers.slot_of(name) for name in ("can0", "can1")}
+    with controllers.swapped():
+        assert controllers.slot_of("can0") == slots["can1"]
+        with open_can(f"path={slots['can0']}") as device:
+            queue = device.queue()
+            cansend("can0", "123#01")
+            frame = run(queue.get())
+    assert (frame.channel, str(frame)) == ("can1", "123#01")
+
+
 # ---- unplugged ----
 
 

@@ -227,6 +227,26 @@ def test_interface_deleted_while_waiting_and_made_anew(interface):
     assert asyncio.run(main()) == (b"\x42", "away")
 
 
+def test_interface_deleted_while_sending_fails_what_waits(interface):
+    """It waited for the link, which will not come any more."""
+
+    async def main():
+        with open_isotp(interface, ECU, TESTER) as ecu:
+            ip("link", "set", interface, "down")
+            sending = asyncio.create_task(
+                ecu.send(b"x", wait=True, timeout=3600)
+            )
+            while ecu.stats()["send"].pending == 0:
+                await asyncio.sleep(0)
+            ip("link", "delete", interface)
+            with pytest.raises(awaitd.DeviceLost):
+                await asyncio.wait_for(sending, DEADLINE_S)
+            return ecu.stats()["send"]
+
+    sent = asyncio.run(main())
+    assert (sent.submitted, sent.failed, sent.pending) == (1, 1, 0)
+
+
 def test_missing_interface_is_named():
     with pytest.raises(awaitd.DeviceError, match="no interface nosuch0"):
         open_isotp("nosuch0", TESTER, ECU)

@@ -109,6 +109,16 @@ static void test_can_find_part_of_a_serial_number_is_none(void **state)
     refuse(*state, "serial=00420", "no CAN interface has");
 }
 
+static void test_can_find_serial_number_of_the_hub_is_no_adapters(void **state)
+{
+    struct machine *machine = *state;
+
+    run(machine, "echo 0000:00:14.0 >devices/usb1/serial && "
+                 "rm devices/usb1/1-2/serial && "
+                 "echo 1d50 >devices/usb1/1-2/idVendor");
+    refuse(machine, "serial=0000:00:14.0", "no CAN interface has");
+}
+
 static void test_can_find_adapter_with_channels_wants_one_of_them(void **state)
 {
     refuse(*state, "serial=AB/7x", "several: can1, can2");
@@ -186,6 +196,7 @@ int main(void)
         MACHINE_TEST(test_can_find_name_is_left_as_it_is),
         MACHINE_TEST(test_can_find_adapter_by_its_serial_number),
         MACHINE_TEST(test_can_find_part_of_a_serial_number_is_none),
+        MACHINE_TEST(test_can_find_serial_number_of_the_hub_is_no_adapters),
         MACHINE_TEST(test_can_find_adapter_with_channels_wants_one_of_them),
         MACHINE_TEST(test_can_find_channel_of_an_older_driver_by_its_dev_id),
         MACHINE_TEST(test_can_find_port_by_udevs_path),
