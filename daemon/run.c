@@ -24,7 +24,6 @@
 #include "daemon/stats_json.h"
 #include "devices/device.h"
 #include "devices/device_config.h"
-#include "devices/queue/clock.h"
 #include "devices/queue/log.h"
 
 #define OUTPUT_TIMEOUT_S 1.0 /* for the last lines of scripts */

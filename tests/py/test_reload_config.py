@@ -538,17 +538,6 @@ def test_many_reloads_leave_no_descriptor(daemon, reload):
     assert counts[-1] <= counts[1] + 6
 
 
-def test_hang_up_before_the_scripts_have_begun_is_served_later(daemon):
-    daemon.script("one", STAYS)
-    daemon.script("two", STAYS)
-    daemon.start("scripts: [{path: one.py}]")
-    daemon.log("runs one.py")
-    daemon.hang_up("scripts: [{path: one.py}, {path: two.py}]")
-    daemon.log("script two is started")
-    daemon.process.line("two: began start")
-    daemon.stop()
-
-
 # ---- beside traffic ----
 
 TRAFFIC = """
