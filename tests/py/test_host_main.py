@@ -239,7 +239,7 @@ import sys
 from awaitd._host.script import HostedScript
 from awaitd._host.slot import Slot
 slot = Slot(0, "gone", {str(tmp_path / "gone.py")!r}, [])
-print(HostedScript(slot, 1, "start", [slot], (None, None)).run())
+print(HostedScript(slot, 1, "start", [slot], (None, None, None)).run())
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=20

@@ -33,6 +33,7 @@ class Slot:
         keeps: bool = False,
         flush: bool = False,
         state_path: str | None = None,
+        always: bool = False,
     ) -> None:
         self.index = index
         self.name = name
@@ -41,6 +42,7 @@ class Slot:
         self.argv = [path, *arguments]
         self.paths = [os.path.abspath(entry) for entry in paths or ()]
         self.keeps = keeps
+        self.always = always
         self.flush = flush
         self.state = State(state_path)
         self.versions: dict[int, HostedScript] = {}
