@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from soak_traffic import SERVICE
 
 HERE = Path(__file__).resolve().parent.parent / "soak" / "scripts"
 STOP_S = 40
+GAUGE_S = 5
 QUEUES = 12
 CONFIG = """\
 stall_ms: 0
@@ -196,8 +199,11 @@ class Daemon:
         return [script["generation"] for script in self.scripts()]
 
     def gauge(self) -> Gauge:
-        """Between two looks that find it quiet and the same."""
+        """Between two looks that find it quiet and the same. Of several times,
+        that with the fewest descriptors: those of a version that has ended go
+        with it when Python looks for what nobody refers to."""
         found: list[Gauge] = []
+        until = time.monotonic() + GAUGE_S
         for client in self._sleepers:
             client.close()
         self._sleepers = []
@@ -212,15 +218,25 @@ class Daemon:
                 line.split(":", 1)
                 for line in (process / "status").read_text().splitlines()
             )
-            found.append(Gauge(
+            now = Gauge(
                 int(status["VmRSS"].split()[0]),
-                len(os.listdir(process / "fd")),
+                self._descriptors(process / "fd"),
                 int(status["Threads"]),
-            ))  # fmt: skip
-            return self._is_quiet() and self._generations() == before
+            )
+            if self._is_quiet() and self._generations() == before:
+                found.append(now)
+            return bool(found) and time.monotonic() > until
 
         wait_until(measured)
-        return found[-1]
+        return min(found, key=lambda gauge: sum(gauge.descriptors.values()))
+
+    def _descriptors(self, folder: Path) -> dict[str, int]:
+        kinds = Counter()
+        for path in folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                # Of sockets and pipes without their numbers.
+                kinds[os.readlink(path).partition(":[")[0]] += 1
+        return dict(kinds)
 
     def _ages(self) -> list[float]:
         return [script["since_s"] for script in self.scripts()]

@@ -49,7 +49,7 @@ class Gauge:
     """Of the daemon's process, at a quiet moment."""
 
     memory_kib: int
-    descriptors: int
+    descriptors: dict[str, int]  # how many of each kind
     threads: int
 
 
@@ -140,9 +140,7 @@ def _arrivals(outcome: Outcome) -> Iterator[str]:
             ):
                 yield (f"{_name(device, queue)}: {queue['received']} of"
                        f" {min(came)}")
-        # A crash may fall into a restart: then its queues are not asked for in
-        # time, and close. Nobody else loses one.
-        if len(queues) > 1 and queues[0]["script"] != "crasher":
+        if len(queues) > 1:
             yield f"{_name(device, queues[0])}: {len(queues)} queues of that name"
 
 
@@ -191,10 +189,14 @@ def _process(outcome: Outcome) -> Iterator[str]:
     grown = outcome.end.memory_kib - outcome.warm.memory_kib
     if grown > GROWTH_KIB:
         yield f"memory has grown by {grown} KiB, more than {GROWTH_KIB}"
-    for name in ("descriptors", "threads"):
-        before, after = getattr(outcome.warm, name), getattr(outcome.end, name)
-        if before != after:
-            yield f"{before} {name} after the warm-up, {after} at the end"
+    if outcome.warm.threads != outcome.end.threads:
+        yield (f"{outcome.warm.threads} threads after the warm-up,"
+               f" {outcome.end.threads} at the end")
+    before, after = outcome.warm.descriptors, outcome.end.descriptors
+    for kind in sorted(before.keys() | after.keys()):
+        if before.get(kind, 0) != after.get(kind, 0):
+            yield (f"descriptors: {before.get(kind, 0)} {kind} after the warm-up,"
+                   f" {after.get(kind, 0)} at the end")
 
 
 def _log(outcome: Outcome) -> Iterator[str]:
