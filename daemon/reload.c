@@ -79,7 +79,9 @@ void aw_reload_settled(struct aw_supervised *script)
     ev_timer_stop(supervisor->loop, &script->patience);
     script->reload_count++;
     script->last_error[0] = '\0';
-    aw_host_drop_queues(supervisor->host, script->index);
+    /* One that has ended leaves its queues to what comes next. */
+    if (script->alive)
+        aw_host_drop_queues(supervisor->host, script->index);
     aw_log(AW_LOG_INFO, "script %s is reloaded: generation %llu", script->name,
            (unsigned long long)script->generation);
     aw_replies_answer(&script->reloads, script, 0, "");

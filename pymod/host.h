@@ -23,9 +23,9 @@ struct aw_host_script {
     const char *path;       /* of the Python file */
     char *const *arguments; /* sys.argv[1:], NULL at the end; or NULL */
     char *const *paths;     /* more of sys.path, NULL at the end; or NULL */
-    /* When it ends by itself its queues stay, and fill, until it is started
-     * again or aw_host_drop_queues() is called. */
-    bool keeps_queues;
+    /* When it fails its queues stay, and fill, until it is started again or
+     * aw_host_drop_queues() is called; also when it ends well, if `always`. */
+    bool keeps_queues, always_keeps;
     bool flush_backlog; /* started again, it finds them empty */
     /* The file that keeps awaitd.script.state, or NULL. */
     const char *state_path;

@@ -50,9 +50,10 @@ static PyObject *describe_script(const struct aw_host_script *script)
                           : Py_NewRef(Py_None);
 
     return Py_BuildValue(
-        "(sNNNNNN)", script->name, path, list_texts(script->arguments),
+        "(sNNNNNNN)", script->name, path, list_texts(script->arguments),
         list_texts(script->paths), PyBool_FromLong(script->keeps_queues),
-        PyBool_FromLong(script->flush_backlog), state);
+        PyBool_FromLong(script->flush_backlog), state,
+        PyBool_FromLong(script->always_keeps));
 }
 
 static PyObject *describe_scripts(const struct aw_host_config *config)

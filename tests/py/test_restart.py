@@ -125,6 +125,55 @@ def test_crash_keeps_the_backlog_or_flushes_it(
     assert process.line("pending") == f"under: pending {pending}"
 
 
+def test_end_without_an_error_keeps_the_backlog_if_always_started_again(
+    supervised, host  # noqa: F811
+):
+    process = supervised(
+        "restart: always, restart_delay_s: 0.3",
+        # With main() its variables end, and a queue that nobody has.
+        CRASHES.replace('raise ValueError("crashed")', "return").replace(
+            "        q = bus", "        global q\n        q = bus"
+        ),
+        FEEDS,
+        cwd=host.folder,
+    )
+    process.line("open")
+    (host.folder / "go").touch()
+    assert process.line("pending") == "under: pending 99"
+
+
+ENDS_IN_ITS_SETTLE = """
+    import asyncio, awaitd
+    from awaitd.devices import bus
+
+    q = bus.queue(name="q")
+
+    async def main():
+        if awaitd.script.generation == 2:
+            await bus.send(awaitd.CanFrame(0x7FF))
+            await q.get()
+            return
+        print("pending", q.qsize(), flush=True)
+        await asyncio.Event().wait()
+
+    asyncio.run(main())
+"""
+
+
+def test_end_soon_after_a_reload_keeps_the_backlog(
+    supervised, host  # noqa: F811
+):
+    process = supervised(
+        "restart: always, restart_delay_s: 0.3", ENDS_IN_ITS_SETTLE, FEEDS,
+        cwd=host.folder,
+    )  # fmt: skip
+    process.line("under: pending 0")
+    host.write("under.py", ENDS_IN_ITS_SETTLE + "    # changed\n")
+    process.signal(signal.SIGHUP)
+    (host.folder / "go").touch()
+    assert process.line("under: pending") == "under: pending 99"
+
+
 def test_stop_ends_a_script_that_waits_to_be_started_again(supervised):
     process = supervised("restart: always, restart_delay_s: 20", "pass\n")
     process.line("is started again in", stream="stderr")

@@ -301,7 +301,9 @@ class HostedScript(ScriptInfo):
         """Are its queues for the next version, if it ends now?"""
         if self.stopping is not None:
             return self.stopping in ("reload", "restart")
-        return failed and (self._slot.keeps or not self.settled)
+        if failed:
+            return self._slot.keeps or not self.settled
+        return self._slot.always
 
     def _keep_queues(self) -> None:
         """What ends with the version is not to end with its variables."""

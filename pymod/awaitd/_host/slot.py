@@ -57,11 +57,13 @@ class Slot:
         keeps: bool = False,
         flush: bool = False,
         state_path: str | None = None,
+        always: bool = False,
     ) -> None:
         self.index = index
         self.name = name
         self.settings = _settings(path, arguments, paths or [])
         self.keeps = keeps
+        self.always = always
         self.flush = flush
         self.state = State(state_path)
         self.versions: dict[int, HostedScript] = {}
@@ -83,10 +85,12 @@ class Slot:
         keeps: bool,
         flush: bool,
         state_path: str | None,
+        always: bool,
     ) -> None:
         """What its next version is started with; the rest holds at once."""
         self.settings = _settings(path, arguments, paths)
         self.keeps = keeps
+        self.always = always
         self.flush = flush
         self.state.keep_in(state_path)
 

@@ -1,0 +1,273 @@
+"""The daemon of a soak, and what is done to it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from control import Client, connect_soon, wait_until
+from namespaces import Pair
+from soak_judge import Gauge
+from soak_plan import ASKED, SCRIPTS, Action
+from soak_traffic import SERVICE
+
+HERE = Path(__file__).resolve().parent.parent / "soak" / "scripts"
+STOP_S = 40
+GAUGE_S = 5
+QUEUES = 12
+CONFIG = """\
+stall_ms: 0
+environment: [SOAK_SINK={sink}]
+devices:
+  - {{name: bus, driver: virtual}}
+  - {{name: net, driver: udp, bind: "{host}:{port}"}}
+  - {{name: wire, driver: packet, interface: near0, direction: in}}
+  - {{name: drive, driver: replay, path: drive.log, loop: yes, start: ready}}
+scripts:
+  - {{path: keeper.py, state: persist}}
+  - {{path: echo.py, state: persist}}
+  - {{path: sampler.py, state: persist}}
+  - {{path: blocker.py, state: persist, stall_ms: 500}}
+  - {{path: crasher.py, state: persist, restart: always, restart_limit: 0,
+     restart_delay_s: 0.1, restart_interval_s: 0.2}}
+  - {{path: leaker.py}}
+"""
+DRIVE = "".join(
+    f"(1700000000.{number * 2000:06d}) can0 {number:03X}#{number:04X}\n"
+    for number in range(500)
+)
+BROKEN = "import nothing_of_that_name\n"
+
+
+class Daemon:
+    """Starts it in the near namespace, within a folder of its own."""
+
+    def __init__(self, binary: Path, folder: Path, pair: Pair, sink: int) -> None:
+        self.folder, self.pair = folder, pair
+        self.socket = folder / "control.sock"
+        self.refused: list[str] = []
+        self.failed_reloads = 0
+        self._sleepers: list[Client] = []
+        self._version = 0
+        pair.near.ip("address", "add", f"{SERVICE[0]}/32", "dev", "lo")
+        (folder / "state").mkdir()
+        (folder / "drive.log").write_text(DRIVE)
+        (folder / "awaitd.yaml").write_text(
+            CONFIG.format(sink=sink, host=SERVICE[0], port=SERVICE[1])
+        )
+        for script in SCRIPTS:
+            shutil.copy(HERE / f"{script}.py", folder)
+        self._stderr = (folder / "stderr").open("w")
+        with pair.near:
+            self.process = subprocess.Popen(
+                [binary, "run", "-c", "awaitd.yaml", "--socket", self.socket,
+                 "--stats-json", "stats.json"],
+                cwd=folder, stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, stderr=self._stderr,
+                env=os.environ | {"STATE_DIRECTORY": str(folder / "state")},
+            )  # fmt: skip
+        self.watcher = connect_soon(self.socket)
+        wait_until(lambda: len(self.queues()) == QUEUES)
+
+    def queues(self) -> list[dict[str, Any]]:
+        queues = self.watcher.get("queues")["queues"]
+        assert isinstance(queues, list)
+        return queues
+
+    def scripts(self) -> list[dict[str, Any]]:
+        scripts = self.watcher.get("scripts")["scripts"]
+        assert isinstance(scripts, list)
+        return scripts
+
+    # ---- what is done to it ----
+
+    def do(self, action: Action) -> None:
+        getattr(self, f"_{action.kind}")(action)
+
+    def _change(self, script: str, before: str = "") -> None:
+        self._version += 1
+        path = self.folder / f"{script}.py"
+        text = (HERE / path.name).read_text()
+        # As an editor does it, whole or not at all.
+        new = path.with_suffix(".new")
+        new.write_text(f"{before}{text}# version {self._version}\n")
+        new.rename(path)
+
+    def _reload_answer(self, script: str) -> dict[str, Any]:
+        (answer,) = self.watcher.get("reload", script=script)["scripts"]
+        assert isinstance(answer, dict)
+        return answer
+
+    def _reload(self, action: Action) -> None:
+        self._change(action.script)
+        answer = self._reload_answer(action.script)
+        # The crasher may end in the middle of it.
+        if not answer["ok"] and action.script != "crasher":
+            self.refused.append(f"reload of {action.script}: {answer}")
+
+    def _break(self, action: Action) -> None:
+        self._change(action.script, BROKEN)
+        answer = self._reload_answer(action.script)
+        if action.script == "crasher":
+            pass  # being started again, it is no failed reload
+        elif answer["ok"] or "nothing_of_that_name" not in answer["text"]:
+            self.refused.append(f"broken {action.script}: {answer}")
+        else:
+            self.failed_reloads += 1
+        self._change(action.script)
+
+    def _hang_up(self, action: Action) -> None:
+        self._change(action.script)
+        for _ in range(action.number):
+            self.process.send_signal(signal.SIGHUP)
+
+    def _restart(self, action: Action) -> None:
+        (answer,) = self.watcher.get("restart", script=action.script)["scripts"]
+        if not answer["ok"] and action.script != "crasher":
+            self.refused.append(f"restart of {action.script}: {answer}")
+
+    def _link(self, action: Action) -> None:
+        self.pair.take_down()
+        time.sleep(action.lasts_s)
+        self.pair.take_up()
+
+    def _address(self, action: Action) -> None:
+        words = (f"{SERVICE[0]}/32", "dev", "lo")
+        self.pair.near.ip("address", "del", *words)
+        time.sleep(action.lasts_s)
+        self.pair.near.ip("address", "add", *words)
+
+    def _ask(self, action: Action) -> None:
+        command = ASKED[action.number % len(ASKED)]
+        client = Client(self.socket)
+        for number in range(action.number):
+            if client.ask(command, id=number).get("id") != number:
+                self.refused.append(f"{command}: no answer")
+        client.close()
+
+    def _dump(self, action: Action) -> None:
+        client = Client(self.socket)
+        client.get("dump", device=("bus", "net", "drive")[action.number % 3])
+        for _ in range(action.number):
+            client.receive()
+        client.close()
+
+    def _unread(self, action: Action) -> None:
+        client = Client(self.socket)
+        self._sleepers.append(client)
+        client.write(b'{"command": "dump", "device": "net"}\n')
+        client.socket.setblocking(False)
+        try:
+            for _ in range(200):
+                client.socket.send(b'{"command": "queues"}\n' * 50)
+        except BlockingIOError:
+            pass
+
+    def _half(self, action: Action) -> None:
+        client = Client(self.socket)
+        client.write(b'{"command": "queues"}\n{"command": "stat' * action.number)
+        client.close()
+
+    def _nonsense(self, action: Action) -> None:
+        client = Client(self.socket)
+        client.write(b'{"command": ]\n' * action.number)
+        for _ in range(action.number):
+            if client.receive()["ok"]:
+                self.refused.append("nonsense is accepted")
+        client.close()
+
+    # ---- how it is ----
+
+    def _is_quiet(self) -> bool:
+        """No client but the watcher and the sender, no dump, all scripts up."""
+        return self.watcher.get("status")["clients"] == 2 and all(
+            script["state"] == "running"
+            and not script["reloading"]
+            and not script["stopping"]
+            for script in self.scripts()
+        )
+
+    def _generations(self) -> list[int]:
+        return [script["generation"] for script in self.scripts()]
+
+    def gauge(self) -> Gauge:
+        """Between two looks that find it quiet and the same. Of several times,
+        that with the fewest descriptors: those of a version that has ended go
+        with it when Python looks for what nobody refers to."""
+        found: list[Gauge] = []
+        until = time.monotonic() + GAUGE_S
+        for client in self._sleepers:
+            client.close()
+        self._sleepers = []
+
+        def measured() -> bool:
+            before = self._generations()
+            # A new version's thread and loop come after it is said to run.
+            if not self._is_quiet() or min(self._ages()) < 0.2:
+                return False
+            process = Path(f"/proc/{self.process.pid}")
+            status = dict(
+                line.split(":", 1)
+                for line in (process / "status").read_text().splitlines()
+            )
+            now = Gauge(
+                int(status["VmRSS"].split()[0]),
+                self._descriptors(process / "fd"),
+                int(status["Threads"]),
+            )
+            if self._is_quiet() and self._generations() == before:
+                found.append(now)
+            return bool(found) and time.monotonic() > until
+
+        wait_until(measured)
+        return min(found, key=lambda gauge: sum(gauge.descriptors.values()))
+
+    def _descriptors(self, folder: Path) -> dict[str, int]:
+        kinds = Counter()
+        for path in folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                # Of sockets and pipes without their numbers.
+                kinds[os.readlink(path).partition(":[")[0]] += 1
+        return dict(kinds)
+
+    def _ages(self) -> list[float]:
+        return [script["since_s"] for script in self.scripts()]
+
+    def drain(self) -> None:
+        """Returns once whoever reads well has taken what there was, of the
+        devices to which nobody sends any more."""
+        wait_until(lambda: all(
+            queue["pending"] == 0
+            for queue in self.queues()
+            if queue["name"] in ("kept", "asked", "hasty")
+            and queue["device"] != "drive"
+        ))  # fmt: skip
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(STOP_S)
+        self._stderr.close()
+        return status
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def report(self) -> dict[str, Any]:
+        report = json.loads((self.folder / "stats.json").read_text())
+        assert isinstance(report, dict)
+        return report
+
+    def states(self) -> dict[str, dict[str, Any]]:
+        return {
+            path.stem: json.loads(path.read_text())
+            for path in (self.folder / "state").glob("*.json")
+        }
