@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -329,8 +330,30 @@ static int check_readable(const char *path)
     return result;
 }
 
+/* A number need not have a name. */
+static int check_group(const struct aw_config *config, const char *path,
+                       const char *group, struct aw_error *error)
+{
+    const struct aw_index *index = config->index;
+
+    if (!group || getgrnam(group) ||
+        (group[0] && group[strspn(group, "0123456789")] == '\0'))
+        return 0;
+    return aw_error_set(error, EINVAL, "%s:%u: %s: there is no group \"%s\"",
+                        aw_index_nearest(index, path)->file,
+                        aw_index_line(index, path), path, group);
+}
+
 int aw_config_check(const struct aw_config *config, struct aw_error *error)
 {
+    int found = check_group(config, "control.read_group",
+                            config->control_read_group, error);
+
+    if (found == 0)
+        found = check_group(config, "control.admin_group",
+                            config->control_admin_group, error);
+    if (found < 0)
+        return found;
     for (size_t i = 0; i < config->script_count; i++) {
         const struct aw_config_script *script = &config->scripts[i];
         int result = check_readable(script->path);

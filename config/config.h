@@ -100,8 +100,9 @@ void aw_config_default_supervision(const struct aw_config *config,
 int aw_config_add_script(struct aw_config *config, const char *path,
                          char *const *arguments, struct aw_error *error);
 
-/* Every script is a file that can be read. Returns 0 or a negative errno with a
- * sentence about the first that is not. */
+/* Every script is a file that can be read, and every group is known here. Main
+ * thread. Returns 0 or a negative errno with a sentence about the first that is
+ * not. */
 int aw_config_check(const struct aw_config *config, struct aw_error *error);
 
 /* Accepts NULL. */

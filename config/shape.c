@@ -48,6 +48,24 @@ static int refuse_option(const struct loader *loader, const char *driver_path,
     return aw_loader_pass_on(loader, path, result, &reason);
 }
 
+/* In a drop-in it may be that what it should change is called otherwise. */
+static int refuse_missing(const struct loader *loader, const char *path,
+                          const char *key)
+{
+    char name_path[AW_INDEX_PATH_MAX + 8];
+    const struct aw_index_entry *name;
+
+    snprintf(name_path, sizeof(name_path), "%s.name", path);
+    name = aw_index_find(loader->index, name_path);
+    if (!name || !name->text || strcmp(name->file, loader->file) == 0)
+        return aw_loader_refuse(loader, path, "\"%s\" is missing", key);
+    return aw_loader_refuse(
+        loader, path,
+        "\"%s\" is missing, and no file before this one "
+        "has a %s called \"%s\"",
+        key, aw_keys_are_scripts(path) ? "script" : "device", name->text);
+}
+
 static int refuse_device_key(const struct loader *loader, const char *around,
                              const char *path, const char *key)
 {
@@ -62,7 +80,7 @@ static int refuse_device_key(const struct loader *loader, const char *around,
     if (meant)
         return aw_loader_refuse(loader, path,
                                 "unknown key; did you mean \"%s\"?", meant);
-    return aw_loader_refuse(loader, around, "\"driver\" is missing");
+    return refuse_missing(loader, around, "driver");
 }
 
 /* What one might want for a script and only a process can have. */
@@ -120,8 +138,7 @@ int aw_loader_refuse_document(const struct loader *loader,
     case AW_FAULT_UNKNOWN_KEY:
         return refuse_key(loader, path, problem->detail);
     case AW_FAULT_MISSING_KEY:
-        return aw_loader_refuse(loader, path, "\"%s\" is missing",
-                                problem->detail);
+        return refuse_missing(loader, path, problem->detail);
     case AW_FAULT_TWICE:
         return aw_loader_refuse(loader, path, "given twice");
     case AW_FAULT_SHAPE:

@@ -17,8 +17,11 @@ def first() -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def second(first: list[Path]) -> list[Path]:
-    """The same with a higher version, from what has been built already."""
+def second(
+    first: list[Path], tmp_path_factory: pytest.TempPathFactory
+) -> list[Path]:
+    """The same with a higher version, from what has been built already; away
+    from where somebody takes packages to install them."""
     changelog = PACKAGES / "awaitd" / "debian" / "changelog"
     before = changelog.read_text()
     changelog.write_text(before.replace(")", "+next)", 1))
@@ -32,7 +35,11 @@ def second(first: list[Path]) -> list[Path]:
         )
     finally:
         changelog.write_text(before)
-    return built("*+next")
+    made = built("*+next")
+    apart = tmp_path_factory.mktemp("second")
+    for file in PACKAGES.glob("*+next*"):
+        shutil.move(file, apart)
+    return [apart / file.name for file in made]
 
 
 @pytest.fixture(scope="session")

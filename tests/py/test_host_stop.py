@@ -547,6 +547,36 @@ def test_h29_stuck_executor_does_not_hold_the_end(host):
     assert "the default executor is still busy" in process.stderr
 
 
+def test_thread_that_closes_the_executor_is_waited_for(host):
+    """Failed before it was: one that ends as Python does keeps its loop."""
+    result = host.run(
+        """
+        import asyncio, sys, threading
+        main = threading.get_ident()
+        over = threading.Event()
+        waited_for = []
+        def is_waited_for():
+            frame = sys._current_frames()[main]
+            while frame and frame.f_code.co_name != "join":
+                frame = frame.f_back
+            return frame is not None
+        def hold(frame, event, argument):
+            if event == "return" and frame.f_code.co_name == "close":
+                while not over.wait(0.001) and not is_waited_for():
+                    pass
+                waited_for.append(not over.is_set())
+        threading.setprofile(hold)
+        asyncio.run(asyncio.sleep(0))
+        over.set()
+        for thread in threading.enumerate():
+            if thread.daemon:
+                thread.join()
+        print(waited_for)
+        """
+    )
+    assert result.stdout == "[True]\n"
+
+
 def test_default_executor_is_waited_for_without_a_stop(host):
     process = host.run(
         """

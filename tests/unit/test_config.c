@@ -204,6 +204,29 @@ static void test_check_folder_is_no_script(void **state)
                      -EISDIR);
 }
 
+static void test_check_group_that_is_not_there_names_its_line(void **state)
+{
+    struct fixture *fixture = *state;
+    char expected[512];
+
+    fixture_load(fixture, "control:\n  read_group: root\n"
+                          "  admin_group: no-such-group\n");
+    assert_int_equal(aw_config_check(fixture->config, &fixture->error),
+                     -EINVAL);
+    snprintf(expected, sizeof(expected),
+             "%s:3: control.admin_group: there is no group \"no-such-group\"",
+             fixture->path);
+    assert_string_equal(fixture->error.text, expected);
+}
+
+static void test_check_group_may_be_a_number(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture_load(fixture, "control: {read_group: 4711}\n");
+    assert_int_equal(aw_config_check(fixture->config, &fixture->error), 0);
+}
+
 static void test_free_accepts_null(void **state)
 {
     (void)state;
@@ -226,6 +249,8 @@ int main(void)
         IN_FOLDER(test_check_missing_script_names_its_line),
         IN_FOLDER(test_check_added_script_missing_is_named),
         IN_FOLDER(test_check_folder_is_no_script),
+        IN_FOLDER(test_check_group_that_is_not_there_names_its_line),
+        IN_FOLDER(test_check_group_may_be_a_number),
         IN_FOLDER(test_free_accepts_null),
     };
 

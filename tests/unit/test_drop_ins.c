@@ -264,7 +264,8 @@ static void test_change_of_a_device_that_is_not_there_is_refused(void **state)
 
     drop_in(fixture, "a.yaml", "devices: [{name: b, priority: 1}]\n");
     assert_refused(fixture, "devices: [{name: a, driver: bare}]\n",
-                   "conf.d/a.yaml:1: devices[1]: \"driver\" is missing");
+                   "conf.d/a.yaml:1: devices[1]: \"driver\" is missing, and no "
+                   "file before this one has a device called \"b\"");
 }
 
 static void test_other_shape_in_a_drop_in_is_refused_there(void **state)

@@ -44,7 +44,8 @@ async def shut_down(executor: Executor, script: HostedScript) -> None:
         with contextlib.suppress(RuntimeError):  # The loop was not kept.
             loop.call_soon_threadsafe(tell)
 
-    threading.Thread(target=close, daemon=True).start()
+    closer = threading.Thread(target=close, daemon=True)
+    closer.start()
     patience_s = _executor_timeout_s * _SHARE
     try:
         while not finished.done() and patience_s > 0:
@@ -53,7 +54,12 @@ async def shut_down(executor: Executor, script: HostedScript) -> None:
             if script.stopping:
                 patience_s -= time.monotonic() - before
     finally:
-        if not finished.done():
+        if finished.done():
+            # It has nothing left to do; but if it were still about to end when
+            # Python is finalised, it would keep the loop, and what that keeps,
+            # for ever.
+            closer.join()
+        else:
             print(
                 "awaitd: the default executor is still busy: left behind",
                 file=sys.stderr,
