@@ -174,7 +174,7 @@ def test_hang_up_before_the_scripts_have_begun_is_served_later(
     daemon.log("runs one.py")
     daemon.hang_up("scripts: [{path: one.py}, {path: two.py}]")
     daemon.log("script two is started")
-    daemon.process.line("two: began start")
+    daemon.process.line("two: waits")
     daemon.stop()
 
 
