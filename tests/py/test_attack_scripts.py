@@ -29,8 +29,8 @@ PROGRAMS = """
                 # Blocks this loop until the program has ended.
                 done = subprocess.run(
                     ["sh", "-c", "ls /proc/self/fd; exit 7"],
-                    capture_output=True, text=True)
-                # 0, 1, 2 and the listing's own: nothing of awaitd's.
+                    capture_output=True, text=True, close_fds=False)
+                # 0, 1, 2 and the listing's own: awaitd's all close by themselves.
                 fds = done.stdout.split()
                 found["wrong"] += done.returncode != 7 or len(fds) > 4
                 process = await asyncio.create_subprocess_exec(
