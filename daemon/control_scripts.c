@@ -152,10 +152,12 @@ static void refuse_script(const struct aw_control_request *request,
     for (size_t i = 0; i < count && length < sizeof(names); i++) {
         struct aw_script_status status;
 
+        if (!aw_supervisor_has(supervisor, i))
+            continue;
         aw_supervisor_status(supervisor, i, &status);
         length +=
             (size_t)snprintf(names + length, sizeof(names) - length, "%s%s",
-                             i > 0 ? ", " : ": there are ", status.name);
+                             length > 0 ? ", " : ": there are ", status.name);
     }
     aw_control_refuse(request->client, request->id, "no-such-script",
                       "there is no script \"%.80s\"%s", name, names);

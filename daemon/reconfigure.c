@@ -367,21 +367,41 @@ reply_of(struct aw_reconfigure *reconfigure, const char *name)
     return &replies[reconfigure->reply_count++];
 }
 
+void aw_reconfigure_keep(struct aw_reconfigure *reconfigure,
+                         const struct aw_script_reply *reply)
+{
+    struct aw_reconfigured_script *kept = reply_of(reconfigure, reply->script);
+
+    if (!kept)
+        return;
+    kept->result = reply->result;
+    kept->generation = reply->generation;
+    snprintf(kept->name, sizeof(kept->name), "%s", reply->script);
+    snprintf(kept->text, sizeof(kept->text), "%s", reply->text);
+}
+
+/* One that is not configured any more has ended, or could not. */
+static bool has_left(const struct aw_reconfigure *reconfigure,
+                     const struct aw_script_reply *reply) AW_ON(main) AW_NO_GIL
+{
+    return reply->result == 0 &&
+           aw_supervisor_find(aw_reconfigure_supervisor(reconfigure),
+                              reply->script) < 0;
+}
+
 void aw_reconfigure_replied(void *context, const struct aw_script_reply *reply)
 {
     struct aw_reconfigure *reconfigure = context;
-    struct aw_reconfigured_script *kept = NULL;
+    struct aw_script_reply kept = *reply;
 
-    if (reconfigure->step != AW_RECONFIGURE_PARKING)
-        kept = reply_of(reconfigure, reply->script);
-    else if (reply->result < 0)
-        aw_error_set(&reconfigure->error, -reply->result, "%.300s",
-                     reply->text);
-    if (kept) {
-        kept->result = reply->result;
-        kept->generation = reply->generation;
-        snprintf(kept->name, sizeof(kept->name), "%s", reply->script);
-        snprintf(kept->text, sizeof(kept->text), "%s", reply->text);
+    if (reconfigure->step == AW_RECONFIGURE_PARKING) {
+        if (reply->result < 0)
+            aw_error_set(&reconfigure->error, -reply->result, "%.300s",
+                         reply->text);
+    } else {
+        if (has_left(reconfigure, reply))
+            kept.text = "removed";
+        aw_reconfigure_keep(reconfigure, &kept);
     }
     one_less(reconfigure);
 }

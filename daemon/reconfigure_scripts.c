@@ -74,6 +74,29 @@ void aw_reconfigure_unpark_scripts(struct aw_reconfigure *reconfigure)
 
 /* ---- the exchange ---- */
 
+/* One that was not there before this round. Returns as aw_supervisor_add(). */
+static int start(struct aw_reconfigure *reconfigure,
+                 const struct aw_wanted_script *wanted) AW_ON(main) AW_NO_GIL
+{
+    struct aw_supervisor *supervisor = aw_reconfigure_supervisor(reconfigure);
+    double timeout_s =
+        reconfigure->config.runtime_config->host.executor_timeout_s;
+    struct aw_script_status status;
+    int index = aw_supervisor_add(supervisor, &wanted->settings,
+                                  &wanted->policy, timeout_s);
+
+    if (index < 0)
+        return index;
+    aw_log(AW_LOG_INFO, "script %s is started", wanted->settings.name);
+    aw_supervisor_status(supervisor, (size_t)index, &status);
+    aw_reconfigure_keep(reconfigure, &(struct aw_script_reply){
+                                         .script = status.name,
+                                         .generation = status.generation,
+                                         .text = "started",
+                                     });
+    return index;
+}
+
 static void configure(struct aw_reconfigure *reconfigure,
                       const struct aw_wanted_script *wanted)
     AW_ON(main) AW_NO_GIL
@@ -84,15 +107,12 @@ static void configure(struct aw_reconfigure *reconfigure,
     int found = aw_supervisor_find(supervisor, wanted->settings.name);
     int result;
 
-    if (found >= 0) {
+    if (found >= 0)
         result = aw_supervisor_configure(supervisor, (size_t)found,
                                          &wanted->settings, &wanted->policy,
                                          timeout_s);
-    } else {
-        aw_log(AW_LOG_INFO, "script %s is started", wanted->settings.name);
-        result = aw_supervisor_add(supervisor, &wanted->settings,
-                                   &wanted->policy, timeout_s);
-    }
+    else
+        result = start(reconfigure, wanted);
     aw_runtime_watch_script(reconfigure->config.runtime, wanted->settings.path);
     if (result < 0)
         aw_reconfigure_note(reconfigure, "script %s: not enough memory",

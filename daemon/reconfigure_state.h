@@ -71,6 +71,10 @@ aw_reconfigure_supervisor(const struct aw_reconfigure *reconfigure)
 struct aw_host *aw_reconfigure_host(const struct aw_reconfigure *reconfigure)
     AW_ON(main) AW_NO_GIL;
 
+/* What became of a script in this round: the last that is said counts. */
+void aw_reconfigure_keep(struct aw_reconfigure *reconfigure,
+                         const struct aw_script_reply *reply) AW_ON(main);
+
 /* aw_script_replied of a round: one of those that the step waits for. */
 void aw_reconfigure_replied(void *context, const struct aw_script_reply *reply)
     AW_ON(main) AW_NO_GIL;

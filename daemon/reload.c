@@ -122,7 +122,7 @@ void aw_reload_failed(struct aw_supervised *script,
     ev_timer_stop(script->supervisor->loop, &script->patience);
     script->candidate = 0;
     if (event->unchanged) {
-        aw_replies_answer(&script->reloads, script, 0, "");
+        aw_replies_answer(&script->reloads, script, 0, "unchanged");
         resume_old(script);
         return;
     }

@@ -156,7 +156,10 @@ static void reload_one(struct aw_supervised *script, struct aw_ask *ask)
 static void reload_changed(struct aw_supervised *script, struct aw_ask *ask)
     AW_ON(main) AW_NO_GIL
 {
-    reload(script, ask, false);
+    if (script->held_off)
+        aw_ask_answer(ask, script, 0, "stopped");
+    else
+        reload(script, ask, false);
 }
 
 /* A restart or a stop overtakes a reload. */

@@ -82,7 +82,7 @@ struct aw_script_reply {
     int result;          /* 0, or a negative errno; -ECANCELED: overtaken */
     uint64_t generation; /* that runs now, or ran last */
     const char *text;    /* of a failure: one line, FILE:LINE first where it has
-                            one; else "" */
+                            one; else why nothing was to be done, or "" */
     size_t left;         /* answers still to come for the same request */
 };
 
@@ -121,7 +121,8 @@ void aw_supervisor_reload(struct aw_supervisor *supervisor, size_t script,
     AW_ON(main) AW_NO_GIL;
 
 /* The same, if its file or a module in its folder has changed: else the answer
- * is 0 at once, and the script is not touched. For SIGHUP. */
+ * is 0 at once, and the script is not touched; nor is one that somebody has
+ * stopped. For SIGHUP. */
 void aw_supervisor_reload_changed(struct aw_supervisor *supervisor,
                                   size_t script, aw_script_replied replied,
                                   void *context) AW_ON(main) AW_NO_GIL;

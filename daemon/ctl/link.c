@@ -11,27 +11,44 @@
 /* No answer of the daemon is as long. */
 #define LINE_MAX_BYTES (16u * 1024 * 1024)
 
-/* As the daemon has it (daemon/control_socket.c). */
-static bool default_path(char path[sizeof(((struct sockaddr_un *)0)->sun_path)])
-{
-    size_t size = sizeof(((struct sockaddr_un *)0)->sun_path);
-    const char *folder = geteuid() == 0 ? "/run" : getenv("XDG_RUNTIME_DIR");
+#define SYSTEMS_SOCKET "/run/awaitd/control.sock"
 
-    if (!folder || folder[0] != '/')
-        folder = "/run"; /* the system's daemon, then */
-    return snprintf(path, size, "%s/awaitd/control.sock", folder) < (int)size;
+/* Returns 0 or a negative errno. */
+static int connect_to(int fd, const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    if (strlen(path) >= sizeof(address.sun_path))
+        return -ENAMETOOLONG;
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        return -errno;
+    return 0;
 }
 
-static int set_path(const char *path, struct sockaddr_un *address)
+static bool is_nobody_there(int result)
 {
-    if (!path)
-        path = getenv("AWAITD_SOCKET");
-    if (!path)
-        return default_path(address->sun_path) ? 0 : -ENAMETOOLONG;
-    if (strlen(path) >= sizeof(address->sun_path))
-        return -ENAMETOOLONG;
-    memcpy(address->sun_path, path, strlen(path) + 1);
-    return 0;
+    return result == -ENOENT || result == -ECONNREFUSED;
+}
+
+/* A user's own daemon (daemon/control_socket.c says where that has its socket),
+ * or else the system's, which may let groups in. `where` gets the places that
+ * were tried. Returns as connect_to(). */
+static int connect_to_default(int fd, char *where, size_t size)
+{
+    const char *folder = geteuid() == 0 ? NULL : getenv("XDG_RUNTIME_DIR");
+    int result;
+
+    if (!folder || folder[0] != '/') {
+        snprintf(where, size, "%s", SYSTEMS_SOCKET);
+        return connect_to(fd, where);
+    }
+    snprintf(where, size, "%s/awaitd/control.sock", folder);
+    result = connect_to(fd, where);
+    if (!is_nobody_there(result))
+        return result;
+    snprintf(where, size, "%s/awaitd/control.sock, %s", folder, SYSTEMS_SOCKET);
+    return connect_to(fd, SYSTEMS_SOCKET);
 }
 
 static const char *reason_of(int code)
@@ -48,16 +65,17 @@ static const char *reason_of(int code)
 
 int aw_ctl_connect(const char *path, struct aw_ctl_link *ret_link)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int result = set_path(path, &address);
+    char where[256] = "";
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int result = fd < 0 ? -errno : 0;
 
-    if (result == 0 && (fd < 0 || connect(fd, (struct sockaddr *)&address,
-                                          sizeof(address)) < 0))
-        result = -errno;
+    if (!path)
+        path = getenv("AWAITD_SOCKET");
+    if (result == 0)
+        result = path ? connect_to(fd, path)
+                      : connect_to_default(fd, where, sizeof(where));
     if (result < 0) {
-        fprintf(stderr, "awaitctl: %s: %s\n",
-                address.sun_path[0] ? address.sun_path : path,
+        fprintf(stderr, "awaitctl: %s: %s\n", path ? path : where,
                 reason_of(-result));
         if (fd >= 0)
             close(fd);

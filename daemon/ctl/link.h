@@ -22,8 +22,9 @@ struct aw_ctl_link {
     size_t start, length, capacity;
 };
 
-/* Connects to `path`; NULL: $AWAITD_SOCKET, or else the default. Returns an
- * enum aw_ctl_status, and says on stderr what is wrong. */
+/* Connects to `path`; NULL: $AWAITD_SOCKET, or else the default: for others
+ * than root their own daemon's, and where there is none the system's. Returns
+ * an enum aw_ctl_status, and says on stderr what is wrong. */
 int aw_ctl_connect(const char *path, struct aw_ctl_link *ret_link);
 void aw_ctl_close(struct aw_ctl_link *link);
 

@@ -92,14 +92,15 @@ static int show_replies(const json_t *result, bool json)
 
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *reply = json_array_get(list, i);
+        const char *text = aw_ctl_text(reply, "text");
         bool good = json_is_true(json_object_get(reply, "ok"));
 
         if (!good)
             status = AW_CTL_REFUSED;
         if (!json)
-            fprintf(good ? stdout : stderr, "%s: %s%s\n",
-                    aw_ctl_text(reply, "script"), good ? "done" : "",
-                    good ? "" : aw_ctl_text(reply, "text"));
+            fprintf(good ? stdout : stderr, "%s: %s\n",
+                    aw_ctl_text(reply, "script"),
+                    good && !text[0] ? "done" : text);
     }
     return status;
 }
@@ -186,9 +187,11 @@ static void print_help(void)
         printf("  %-24s %s\n", words, commands[i].help);
     }
     puts("\n"
-         "  --socket PATH  the daemon's; or $AWAITD_SOCKET; else for root\n"
-         "                 /run/awaitd/control.sock, and for others\n"
-         "                 $XDG_RUNTIME_DIR/awaitd/control.sock\n"
+         "  --socket PATH  the daemon's; or $AWAITD_SOCKET; else\n"
+         "                 $XDG_RUNTIME_DIR/awaitd/control.sock (not for "
+         "root),\n"
+         "                 if an awaitd runs there; or "
+         "/run/awaitd/control.sock\n"
          "  --json         for programs (docs/control.md)\n"
          "  --version\n\n"
          "Exit status: 0; 1 the daemon refuses; 64 the command line is wrong;\n"

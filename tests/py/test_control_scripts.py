@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import time
+
 import pytest
 from control import WAIT, control  # noqa: F401
 from hosted import host  # noqa: F401
@@ -15,6 +18,7 @@ STAYS = """
     print("ready", flush=True)
     await asyncio.Event().wait()
 """
+SOON = "reload_settle_s: 0.1\n"
 
 
 def script_of(client, name: str = "script") -> dict:
@@ -50,6 +54,30 @@ def test_reload_that_fails_says_where(control):
     assert "script.py:2" in reply["text"]
     script = script_of(client)
     assert (script["state"], script["generation"]) == ("running", 1)
+
+
+def test_reload_of_what_changed_leaves_what_has_not(control):
+    control.start(STAYS, config=SOON)
+    client = control.connect()
+    path = control.host.write("script.py", STAYS + "    # changed")
+    # Of a clock that is ahead: what counts is what the file says.
+    ahead = time.time() + 3600
+    os.utime(path, (ahead, ahead))
+    outcomes = [client.get("reload")["scripts"][0] for _ in range(2)]
+    assert [it["generation"] for it in outcomes] == [2, 2]
+    assert [it["text"] for it in outcomes] == ["", "unchanged"]
+
+
+def test_stopped_script_stays_so_until_it_is_named(control):
+    process = control.start(STAYS, config=SOON)
+    client = control.connect()
+    client.get("stop", script="script")
+    control.host.write("script.py", STAYS.replace("ready", "again"))
+    (reply,) = client.get("reload")["scripts"]
+    assert (reply["ok"], reply["text"]) == (True, "stopped")
+    assert script_of(client)["state"] == "stopped"
+    assert client.get("reload", script="script")["scripts"][0]["ok"]
+    process.line("again")
 
 
 def test_stop_of_one_script_leaves_the_other(control):

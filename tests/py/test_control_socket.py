@@ -204,3 +204,25 @@ def test_default_socket_is_in_the_runtime_folder(
     probe.connect(str(path))
     probe.close()
     assert path.stat().st_uid == 65534
+
+
+def test_user_without_an_awaitd_is_taken_to_the_systems(
+    control, start_process, awaitd_binary
+):
+    if os.geteuid() != 0:
+        pytest.skip("only root can become somebody else")
+    control.start(config="control: {read_group: 65534}\n")
+    assert ask_as(control, STATUS) == ["yes"]  # and may go to the folder
+    # This one's socket is at the system's place, for the one that asks.
+    scene = (
+        "mount -t tmpfs -o mode=755 none /run && mkdir /run/awaitd &&"
+        ' ln -s "$1" /run/awaitd/control.sock && shift && exec "$@"'
+    )
+    process = start_process(
+        *("unshare", "--mount", "sh", "-c", scene, "sh", control.path),
+        *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),
+        *("env", "-u", "AWAITD_SOCKET", f"XDG_RUNTIME_DIR={control.folder}"),
+        *(awaitd_binary.with_name("awaitctl"), "--json", "status"),
+    )
+    assert process.finish() == 0, process.stderr
+    assert json.loads(process.stdout)["socket"] == str(control.path)

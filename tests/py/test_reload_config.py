@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from configured import daemon, reload  # noqa: F401
-from control import control  # noqa: F401
+from control import Client, control  # noqa: F401
 from hosted import host  # noqa: F401
 from process import Process
 
@@ -50,7 +50,11 @@ def test_new_script_is_started_and_the_other_one_is_not_touched(daemon, reload):
     daemon.script("two", STAYS)
     process = daemon.start("scripts: [{path: one.py}]")
     process.line("began start")
-    reload("scripts: [{path: one.py}, {path: two.py, args: [new]}]")
+    replies = reload("scripts: [{path: one.py}, {path: two.py, args: [new]}]")
+    assert {(it["script"], it["text"]) for it in replies["scripts"]} == {
+        ("one", "unchanged"),
+        ("two", "started"),
+    }
     process.line("began start new")
     daemon.stop()
     assert process.stdout.count("began") == 2
@@ -66,11 +70,15 @@ def test_removed_script_is_stopped_with_its_finally_and_forgotten(
     for _ in range(2):
         process.line("began")
     replies = reload("scripts: [{path: one.py}]")["scripts"]
-    assert {(it["script"], it["ok"]) for it in replies} == {
-        ("one", True),
-        ("two", True),
+    assert {(it["script"], it["ok"], it["text"]) for it in replies} == {
+        ("one", True, "unchanged"),
+        ("two", True, "removed"),
     }
     assert process.line("ended") == "two: ended stop"
+    client = Client(daemon.socket)
+    error = client.ask("stop", script="two")["error"]
+    assert error["text"] == 'there is no script "two": there are one'
+    client.close()
     daemon.stop()
     assert process.stdout.count("one: began") == 1
 
@@ -514,7 +522,7 @@ def test_notes_are_shown_beside_the_scripts(
         awaitd_binary.with_name("awaitctl"), "--socket", daemon.socket, "reload"
     )
     assert process.finish() == 0
-    assert process.stdout == "one: done\n"
+    assert process.stdout == "one: unchanged\n"
     assert process.stderr.startswith("cwd: changed")
 
 

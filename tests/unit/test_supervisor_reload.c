@@ -121,10 +121,31 @@ static void test_reload_unchanged_is_answered_at_once(void **state)
     rig_expect(CALL_START, 2, AW_HOST_RELOAD_CHANGED);
     rig_event((struct aw_host_event){
         .kind = AW_HOST_SCRIPT_ENDED, .generation = 2, .unchanged = true});
-    rig_assert_answer(0, 0, "");
+    rig_assert_answer(0, 0, "unchanged");
     rig_expect_nothing();
     assert_int_equal(rig_status(0).reloads, 0);
     assert_int_equal(rig_status(0).failed_reloads, 0);
+}
+
+static void test_reload_of_what_changed_leaves_a_stopped_one(void **state)
+{
+    (void)state;
+    aw_supervisor_stop(rig.supervisor, 0, NULL, NULL);
+    rig_cancelled(1);
+    rig.taken = rig.call_count;
+    aw_supervisor_reload_changed(rig.supervisor, 0, rig_replied, NULL);
+    rig_assert_answer(0, 0, "stopped");
+    rig_expect_nothing();
+    assert_int_equal(rig_status(0).state, AW_SCRIPT_STOPPED);
+}
+
+static void test_reload_of_what_changed_starts_a_failed_one(void **state)
+{
+    (void)state;
+    rig_ended(1, 1, "a.py:2: ZeroDivisionError");
+    rig.taken = rig.call_count;
+    aw_supervisor_reload_changed(rig.supervisor, 0, rig_replied, NULL);
+    rig_expect(CALL_START, 2, AW_HOST_RELOAD_CHANGED);
 }
 
 static void test_reload_old_one_dies_meanwhile_new_one_goes_on(void **state)
@@ -356,6 +377,8 @@ int main(void)
         TEST(test_reload_fails_before_its_hold_leaves_the_old),
         TEST(test_reload_no_hold_in_time_is_discarded),
         TEST(test_reload_unchanged_is_answered_at_once),
+        TEST(test_reload_of_what_changed_leaves_a_stopped_one),
+        TEST(test_reload_of_what_changed_starts_a_failed_one),
         TEST(test_reload_old_one_dies_meanwhile_new_one_goes_on),
         TEST(test_reload_both_die_the_end_of_the_old_counts),
         TEST(test_reload_while_it_waits_puts_the_restart_off),

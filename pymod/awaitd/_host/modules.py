@@ -41,9 +41,10 @@ _COARSE_NS = 20_000_000
 
 
 def are_newer(folder: str, loaded_ns: int) -> bool:
-    """Has a module from this folder been written since?"""
-    for module in list(sys.modules.values()):
-        if not _belongs(module, folder):
+    """Has a module from this folder been written since? Scripts themselves are
+    compared by what is in them."""
+    for name, module in list(sys.modules.items()):
+        if name == "__main__" or not _belongs(module, folder):
             continue
         with contextlib.suppress(OSError):
             status = os.stat(str(module.__file__))
