@@ -199,7 +199,8 @@ def test_h36_module_in_c_stays_and_is_warned_of(under):
     under.reload(text.replace("NUMBER", "second"))
     assert library.name in under.log("is a module in C")
     under.process.line("second")
-    assert under.stop() == 0
+    status = under.stop()
+    assert status == 0, under.process.stderr
 
 
 # ---- recursion ----

@@ -398,6 +398,30 @@ def test_h36_helper_module_is_imported_anew(under):
     under.process.line("helper new")
 
 
+@pytest.mark.parametrize(
+    "folder, imported",
+    [("lib", "new"), ("../elsewhere", "old"), ("venv/site-packages", "old")],
+)
+def test_h36_module_in_paths_is_imported_anew_below_the_script(
+    under, folder, imported
+):
+    helper = under.path.parent / folder / "its_helper.py"
+    helper.parent.mkdir(parents=True)
+    helper.write_text("WHO = 'old'\n")
+    text = """
+        import asyncio, its_helper
+        print("helper", its_helper.WHO, flush=True)
+        await asyncio.Event().wait()
+    """
+    under.start(text, keys=f", paths: [{folder}]")
+    under.process.line("helper old")
+    helper.write_text("WHO = 'new'\n")
+    # What is elsewhere makes no new version by itself.
+    under.reload(None if imported == "new" else text + "    # changed")
+    under.log("is reloaded")
+    assert under.process.line(f"helper {imported}") == f"helper {imported}"
+
+
 def test_h36_failed_reload_keeps_the_modules_of_the_old_version(under):
     helper = under.path.parent / "its_helper.py"
     helper.write_text("WHO = 'old'\n")
@@ -424,7 +448,7 @@ def test_h36_package_below_the_scripts_folder_is_not_the_scripts():
 import sys, awaitd
 from awaitd._host import modules
 sys.path[:] = ["/"]
-modules.purge("/")
+modules.purge(["/"])
 print(sys.modules.get("awaitd") is awaitd, "textwrap" in sys.modules)
 """
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The modules in a script's own folder: a new version imports them anew.
+"""The modules in a script's own folders: a new version imports them anew.
 
 What the old version has imported it keeps; only later imports find the new ones,
 also those of other scripts in the same folder.
@@ -11,9 +11,24 @@ import importlib
 import os
 import sys
 import types
+from collections.abc import Collection
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 _EXTENSIONS = (".so",)
+# Folders of installed packages, also where a venv lies beside a script.
+_INSTALLED = ("site-packages", "dist-packages")
+
+
+def own_folders(folder: str, paths: list[str]) -> tuple[str, ...]:
+    """The script's folder, and those of its paths that are below it: what is
+    elsewhere is not the script's."""
+    below = (os.path.realpath(path) for path in paths)
+    return folder, *(
+        path
+        for path in below
+        if path.startswith(os.path.join(folder, ""))
+        and os.path.basename(path) not in _INSTALLED
+    )
 
 
 def _home(file: str) -> str:
@@ -26,25 +41,25 @@ def _home(file: str) -> str:
     return max(homes, key=len, default="")
 
 
-def _belongs(module: object, folder: str) -> bool:
+def _belongs(module: object, folders: Collection[str]) -> bool:
     file = getattr(module, "__file__", None)
     if not isinstance(file, str):
         return False
     file = os.path.realpath(file)
     if file.startswith(os.path.join(_PACKAGE, "")):
         return False
-    return _home(file) == folder
+    return _home(file) in folders
 
 
 # By how much the clock of file systems may be behind time.time_ns().
 _COARSE_NS = 20_000_000
 
 
-def are_newer(folder: str, loaded_ns: int) -> bool:
-    """Has a module from this folder been written since? Scripts themselves are
+def are_newer(folders: Collection[str], loaded_ns: int) -> bool:
+    """Has a module from these folders been written since? Scripts themselves are
     compared by what is in them."""
     for name, module in list(sys.modules.items()):
-        if name == "__main__" or not _belongs(module, folder):
+        if name == "__main__" or not _belongs(module, folders):
             continue
         with contextlib.suppress(OSError):
             status = os.stat(str(module.__file__))
@@ -54,14 +69,14 @@ def are_newer(folder: str, loaded_ns: int) -> bool:
     return False
 
 
-def purge(folder: str) -> dict[str, types.ModuleType]:
-    """Have what was imported from this folder imported anew: what it was.
+def purge(folders: Collection[str]) -> dict[str, types.ModuleType]:
+    """Have what was imported from these folders imported anew: what it was.
 
     A module in C stays, as it cannot be loaded twice, and is warned of.
     """
     found = {}
     for name, module in list(sys.modules.items()):
-        if name == "__main__" or not _belongs(module, folder):
+        if name == "__main__" or not _belongs(module, folders):
             continue
         if str(module.__file__).endswith(_EXTENSIONS):
             print(
@@ -76,9 +91,11 @@ def purge(folder: str) -> dict[str, types.ModuleType]:
     return found
 
 
-def restore(folder: str, modules: dict[str, types.ModuleType]) -> None:
+def restore(
+    folders: Collection[str], modules: dict[str, types.ModuleType]
+) -> None:
     """Undo purge(): what was imported since is forgotten."""
-    purge(folder)
+    purge(folders)
     sys.modules.update(modules)
 
 

@@ -49,7 +49,7 @@ class HostedScript(ScriptInfo):
         if reason == "revert" and slot.code_before:
             self.settings = slot.settings_before
         self.path = self.settings.path
-        self.folder = self.settings.folder
+        self.folders = self.settings.own_folders
         self.argv = list(self.settings.argv)
         self.generation = generation
         self.start_reason = reason
@@ -184,14 +184,14 @@ class HostedScript(ScriptInfo):
     def _load(self) -> types.CodeType:
         """The code of this version, from one read of its file."""
         if self.start_reason == "revert" and self._slot.code_before:
-            modules.restore(self.folder, self._slot.modules_before)
+            modules.restore(self.folders, self._slot.modules_before)
             return self._slot.code_before
         source = self._read()
         if self._only_changed and not self._slot.has_changed(source):
             raise Unchanged(0)
         self._loaded = source, time.time_ns()
         if self.start_reason != "start":
-            self._purged = modules.purge(self.folder)
+            self._purged = modules.purge(self.folders)
         return compile_script(source, self.path)
 
     def _read(self) -> bytes:
@@ -229,7 +229,7 @@ class HostedScript(ScriptInfo):
             periodic.stop()
         if self._gate is not None and self._purged:
             # It was never admitted: the one that runs goes on as it was.
-            modules.restore(self.folder, self._purged)
+            modules.restore(self.folders, self._purged)
         leaves = self.leaves(self._outcome != (0, False))
         for queue in list(self._queues):
             if leaves:

@@ -29,6 +29,11 @@ class Settings(NamedTuple):
     argv: list[str]
     paths: list[str]
 
+    @property
+    def own_folders(self) -> tuple[str, ...]:
+        """Where its modules are: those that a reload imports anew."""
+        return modules.own_folders(self.folder, self.paths)
+
 
 # Where the daemon was started: what relative paths are relative to.
 _began_in = os.getcwd()
@@ -114,12 +119,12 @@ class Slot:
 
     def has_changed(self, source: bytes) -> bool:
         """Is this another source, or configured otherwise, or has a module in
-        the script's folder been written since the current version was loaded?
+        the script's folders been written since the current version was loaded?
         """
         return (
             source != self._source
             or self.settings != self.settings_loaded
-            or modules.are_newer(self.settings.folder, self._loaded_ns)
+            or modules.are_newer(self.settings.own_folders, self._loaded_ns)
         )
 
     def leave(self, queue: _awaitd.Queue[Any]) -> None:
