@@ -202,19 +202,20 @@ static int read_bcm(struct aw_link *link, struct aw_batch *batch) AW_ON(reader)
     int result = 0;
 
     if (count < 0)
-        return aw_can_net_judge(&bcm->net, link, count);
+        return aw_socket_judge(bcm->socket,
+                               aw_can_net_judge(&bcm->net, link, count));
     for (uint32_t i = 0; result == 0 && i < (uint32_t)count; i++)
         result = import_message(bcm, i, batch);
     if (count > 0)
         aw_can_net_received(&bcm->net);
-    return result;
+    return aw_socket_judge(bcm->socket, result);
 }
 
 static int aux_bcm(struct aw_link *link, struct aw_batch *batch) AW_ON(reader)
 {
     struct bcm *bcm = link->state;
 
-    return aw_can_net_aux(&bcm->net, link, batch);
+    return aw_socket_judge(bcm->socket, aw_can_net_aux(&bcm->net, link, batch));
 }
 
 static uint64_t count_losses(struct aw_link *link) AW_ON(reader)

@@ -207,7 +207,8 @@ static void take_error(struct aw_can *can, const struct aw_frame *frame,
     batch->limit = limit;
 }
 
-/* What a pending error of the socket means: 0, or why the device is lost. */
+/* What a pending error of the socket means: 0, or why the device is to be
+ * lost. */
 static int judge_error(struct aw_can *can, const struct aw_link *link,
                        int result)
 {
@@ -229,7 +230,7 @@ static int read_can(struct aw_link *link, struct aw_batch *batch) AW_ON(reader)
     uint32_t count = received > 0 ? (uint32_t)received : 0;
 
     if (received < 0)
-        return judge_error(can, link, received);
+        return aw_socket_judge(can->socket, judge_error(can, link, received));
     for (uint32_t i = 0; i < count; i++) {
         const struct aw_frame *frame = import_message(can, link, i, batch);
 
@@ -238,7 +239,7 @@ static int read_can(struct aw_link *link, struct aw_batch *batch) AW_ON(reader)
     }
     if (count > 0)
         can->down_reported = false;
-    return 0;
+    return aw_socket_judge(can->socket, 0);
 }
 
 /* ---- the second descriptor ---- */
@@ -317,7 +318,7 @@ static int aux_can(struct aw_link *link, struct aw_batch *batch) AW_ON(reader)
     if (result == 0 && can->status.count == 0)
         result = hear_all(can, batch, hear_error);
     tell(can, batch);
-    return result;
+    return aw_socket_judge(can->socket, result);
 }
 
 /* ---- frames out ---- */

@@ -47,7 +47,8 @@ void aw_can_net_close(struct aw_can_net *net);
 int aw_can_net_aux(struct aw_can_net *net, struct aw_link *link,
                    struct aw_batch *batch) AW_ON(reader);
 
-/* What a pending error of the socket means: 0, or why the device is lost. What
+/* What a pending error of the socket means: 0, or why the device is to be lost,
+ * -ENODEV where the interface is gone. What
  * a transfer failed of is told once, until aw_can_net_received(). */
 int aw_can_net_judge(struct aw_can_net *net, const struct aw_link *link,
                      int result) AW_ON(reader);

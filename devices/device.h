@@ -283,7 +283,7 @@ struct aw_driver {
     void (*account)(struct aw_link *link, struct aw_source_account *ret);
 
     /* Undoes open(): after the reader has ended, or on its thread when the
-     * device is lost and waited for. */
+     * device is lost; not then where it is lost for good and has account(). */
     void (*close)(struct aw_link *link);
 };
 

@@ -13,6 +13,7 @@
 
 #include "devices/can_net.h"
 #include "devices/drivers.h"
+#include "devices/queue/log.h"
 
 /* A single byte, or not said. */
 #define BYTE(option_name, sentence)                                            \
@@ -114,6 +115,7 @@ struct isotp {
     struct aw_socket *socket;
     struct aw_can_net net;
     uint32_t max_payload;
+    bool unread; /* messages went with the interface */
 };
 
 /* ---- check ---- */
@@ -370,6 +372,25 @@ static void fill_frame(struct isotp *isotp, uint32_t index,
     frame->channel = 0;
 }
 
+/* What the socket still has when its interface goes is lost: the kernel unbinds
+ * the socket, and reads none that is not bound (net/can/isotp.c), nor says how
+ * much it has. Bound to another bus it would hand them out; but then what it
+ * was just sending could go on there. */
+static int judge(struct isotp *isotp, const struct aw_link *link, int result)
+    AW_ON(reader)
+{
+    if (result != -ENODEV || !aw_socket_pending(isotp->socket))
+        return result;
+    if (!isotp->unread)
+        aw_log(AW_LOG_WARNING,
+               "device %s: interface %s took messages with it that had come "
+               "and were not read yet: the kernel does not say how many, so "
+               "they count as one",
+               link->name, isotp->net.interface);
+    isotp->unread = true;
+    return result;
+}
+
 static int read_isotp(struct aw_link *link, struct aw_batch *batch)
     AW_ON(reader)
 {
@@ -379,7 +400,7 @@ static int read_isotp(struct aw_link *link, struct aw_batch *batch)
     place_batch(isotp, batch);
     count = aw_socket_receive(isotp->socket, batch->limit);
     if (count < 0)
-        return aw_can_net_judge(&isotp->net, link, count);
+        return judge(isotp, link, aw_can_net_judge(&isotp->net, link, count));
     for (uint32_t i = 0; i < (uint32_t)count; i++)
         fill_frame(isotp, i, aw_batch_at(batch, i));
     batch->count = (uint32_t)count;
@@ -414,14 +435,14 @@ static int aux_isotp(struct aw_link *link, struct aw_batch *batch) AW_ON(reader)
 {
     struct isotp *isotp = link->state;
 
-    return aw_can_net_aux(&isotp->net, link, batch);
+    return judge(isotp, link, aw_can_net_aux(&isotp->net, link, batch));
 }
 
 static uint64_t count_losses(struct aw_link *link) AW_ON(reader)
 {
     const struct isotp *isotp = link->state;
 
-    return aw_socket_losses(isotp->socket);
+    return aw_socket_losses(isotp->socket) + (isotp->unread ? 1 : 0);
 }
 
 static void close_isotp(struct aw_link *link)

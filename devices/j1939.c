@@ -373,17 +373,19 @@ static int read_j1939(struct aw_link *link, struct aw_batch *batch)
     place_batch(j1939, batch);
     count = aw_socket_receive(j1939->socket, batch->limit);
     if (count < 0)
-        return aw_can_net_judge(&j1939->net, link, count);
+        return aw_socket_judge(j1939->socket,
+                               aw_can_net_judge(&j1939->net, link, count));
     for (uint32_t i = 0; i < (uint32_t)count; i++)
         fill_frame(j1939, i, aw_batch_at(batch, i));
     batch->count = (uint32_t)count;
     if (count > 0)
         aw_can_net_received(&j1939->net);
-    return 0;
+    return aw_socket_judge(j1939->socket, 0);
 }
 
 /* The kernel holds an interface back from going as long as a socket of J1939 is
- * bound to it: a device that is lost is to be closed soon. */
+ * bound to it: so `ip link delete` waits for a script that has yet to make room
+ * for what came before. */
 static int aux_j1939(struct aw_link *link, struct aw_batch *batch) AW_ON(reader)
 {
     struct j1939 *j1939 = link->state;
@@ -391,7 +393,7 @@ static int aux_j1939(struct aw_link *link, struct aw_batch *batch) AW_ON(reader)
 
     if (result == 0 && link->status.state == AW_LINK_UP && !j1939->bound)
         result = bind_own(j1939);
-    return result;
+    return aw_socket_judge(j1939->socket, result);
 }
 
 /* ---- sending ---- */

@@ -441,7 +441,8 @@ static int pending_error(const struct packet *packet)
     return code == ENETDOWN ? 0 : -code;
 }
 
-/* Is the interface gone, and all that came from it read? */
+/* Is the interface gone, and all that came from it read? As aw_socket_judge(),
+ * for a ring. */
 static int judge_end(struct packet *packet) AW_ON(reader)
 {
     return packet->gone && aw_packet_ring_drained(&packet->ring) ? -ENODEV : 0;

@@ -57,9 +57,10 @@ struct aw_reader {
     const struct aw_value *values; /* the device's copy, for open() */
     struct aw_link first;          /* what queues were made for */
     bool reopens;                  /* on_loss: wait */
-    bool away;            /* it is waited for: closed, and nothing to poll */
+    bool away;            /* closed, and nothing to poll: it is waited for, or
+                             lost for good */
     uint64_t away_ns;     /* CLOCK_MONOTONIC: since when, */
-    uint64_t reopen_ns;   /* when to open it next, */
+    uint64_t reopen_ns;   /* when to open it next, UINT64_MAX: never, */
     uint64_t backoff_ns;  /* and how long to wait if that fails */
     uint64_t losses_base; /* kernel losses of earlier openings */
 

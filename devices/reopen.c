@@ -33,6 +33,23 @@ static void note_away(struct aw_reader *reader, enum aw_link_state state,
     reader->backoff_ns = 2 * AW_REOPEN_FIRST_NS;
 }
 
+/* Lost for good: closed at once, since the kernel may hold an interface back
+ * from going as long as a socket is bound to it (CAN_J1939). A source that has
+ * an account to give stays open until that was taken (device.c). */
+static void close_for_good(struct aw_reader *reader)
+{
+    struct aw_link *link = &reader->link;
+
+    if (reader->driver->account)
+        return;
+    reader->driver->close(link);
+    link->fd = -1;
+    link->aux_fd = -1;
+    link->state = NULL;
+    reader->away = true;
+    reader->reopen_ns = UINT64_MAX;
+}
+
 void aw_reopen_init(struct aw_reader *reader, int failure)
 {
     note_away(reader, AW_LINK_WAITING, failure);
@@ -42,6 +59,7 @@ void aw_reopen_lost(struct aw_reader *reader, int failure)
 {
     if (!reader->reopens) {
         aw_reader_lose(reader, failure);
+        close_for_good(reader);
         return;
     }
     aw_log(AW_LOG_WARNING,

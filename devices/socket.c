@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/net_tstamp.h>
 #include <linux/sock_diag.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -144,6 +145,24 @@ int aw_socket_receive(struct aw_socket *socket, uint32_t count)
     socket->used = (uint32_t)received;
     read_clocks(socket);
     return received;
+}
+
+bool aw_socket_pending(const struct aw_socket *socket)
+{
+    struct pollfd rest = {.fd = socket->fd, .events = POLLIN};
+
+    /* Not by recv(): that would take an error off the socket, too. */
+    return poll(&rest, 1, 0) == 1 && (rest.revents & POLLIN);
+}
+
+int aw_socket_judge(struct aw_socket *socket, int result)
+{
+    AW_ASSERT_ROLE(READER);
+    if (result == -ENODEV)
+        socket->gone = true;
+    else if (result < 0)
+        return result;
+    return socket->gone && !aw_socket_pending(socket) ? -ENODEV : 0;
 }
 
 static uint64_t in_ns(const struct timespec *time)

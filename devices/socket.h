@@ -68,6 +68,7 @@ struct aw_socket {
     uint64_t lost;        /* dropped by the kernel before the last message */
     uint64_t realtime_ns; /* both clocks when the batch was read */
     uint64_t monotonic_ns;
+    bool gone; /* its interface; what came before is read first */
     struct mmsghdr messages[AW_BATCH_FRAMES];
     struct iovec places[AW_BATCH_FRAMES];
     union aw_socket_address senders[AW_BATCH_FRAMES];
@@ -107,6 +108,17 @@ static inline void aw_socket_place(struct aw_socket *socket, uint32_t index,
  * there are none, or a negative errno: a pending error of the socket's, which
  * is reported once. Does not block. */
 int aw_socket_receive(struct aw_socket *socket, uint32_t count) AW_ON(reader);
+
+/* Has it anything to read? An error of the socket's is none. Does not block. */
+bool aw_socket_pending(const struct aw_socket *socket);
+
+/* What a driver's read() and aux() end with: `result` is what they have found
+ * out, and -ENODEV says that the socket's interface is gone. That is remembered
+ * and not said before all that came by it is read, however long queues that
+ * block take for it: the kernel tells of the end first, and keeps the data
+ * until the socket is closed. Returns 0, -ENODEV or another `result`. Does not
+ * block. */
+int aw_socket_judge(struct aw_socket *socket, int result) AW_ON(reader);
 
 /* Bytes of the message as it was sent; may be more than its place took. */
 static inline uint32_t aw_socket_bytes(const struct aw_socket *socket,

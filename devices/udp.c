@@ -507,14 +507,15 @@ static int read_udp(struct aw_link *link, struct aw_batch *batch) AW_ON(reader)
     for (uint32_t i = 0; i < (uint32_t)count; i++)
         fill_frame(udp, i, aw_batch_at(batch, i));
     batch->count = (uint32_t)count;
-    return aw_udp_link_judge(&udp->link, udp->socket->fd);
+    return aw_socket_judge(udp->socket, 0);
 }
 
 static int aux_udp(struct aw_link *link, struct aw_batch *batch) AW_ON(reader)
 {
     struct udp *udp = link->state;
 
-    return aw_udp_link_read(&udp->link, link, batch);
+    return aw_socket_judge(udp->socket,
+                           aw_udp_link_read(&udp->link, link, batch));
 }
 
 /* Puts one frame into the batch. Returns 0 or a negative errno. */

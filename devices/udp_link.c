@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <net/if.h>
-#include <poll.h>
 #include <string.h>
 
 #include "devices/queue/log.h"
@@ -54,21 +53,5 @@ void aw_udp_link_deinit(struct aw_udp_link *udp_link)
 int aw_udp_link_read(struct aw_udp_link *udp_link, struct aw_link *link,
                      struct aw_batch *batch)
 {
-    int result = aw_link_watch_read(&udp_link->watch, &link->status, batch, 0);
-
-    if (result != -ENODEV)
-        return result;
-    udp_link->gone = true;
-    return aw_udp_link_judge(udp_link, link->fd);
-}
-
-int aw_udp_link_judge(const struct aw_udp_link *udp_link, int fd)
-{
-    struct pollfd rest = {.fd = fd, .events = POLLIN};
-
-    AW_ASSERT_ROLE(READER);
-    if (!udp_link->gone)
-        return 0;
-    /* Not by recv(): that would take an error off the socket, too. */
-    return poll(&rest, 1, 0) == 1 && (rest.revents & POLLIN) ? 0 : -ENODEV;
+    return aw_link_watch_read(&udp_link->watch, &link->status, batch, 0);
 }

@@ -5,14 +5,12 @@
 #define AW_UDP_LINK_H
 
 #include <errno.h>
-#include <stdbool.h>
 
 #include "devices/device.h"
 #include "devices/link_watch.h"
 
 struct aw_udp_link {
     struct aw_link_watch watch; /* its fd -1: there is none to watch */
-    bool gone;                  /* what came before is read first */
 };
 
 /* Begins to watch `interface`; NULL: none. Fills in link->aux_fd and its
@@ -25,14 +23,10 @@ int aw_udp_link_init(struct aw_udp_link *udp_link, struct aw_link *link,
 void aw_udp_link_deinit(struct aw_udp_link *udp_link);
 
 /* What the driver's aux() does: takes the link's state into link->status, and
- * adds an event for each change. Returns as aw_udp_link_judge(). Does not
- * block. */
+ * adds an event for each change. Returns 0, or -ENODEV: the interface is gone.
+ * Does not block. */
 int aw_udp_link_read(struct aw_udp_link *udp_link, struct aw_link *link,
                      struct aw_batch *batch) AW_ON(reader);
-
-/* To be asked after each reading of the socket `fd`. Returns 0, or -ENODEV: the
- * interface is gone, and all that came by it is read. Does not block. */
-int aw_udp_link_judge(const struct aw_udp_link *udp_link, int fd) AW_ON(reader);
 
 /* What a send has failed of: a link that is down takes its routes with it, and
  * is what a script can wait for. Reader. */

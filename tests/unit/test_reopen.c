@@ -176,6 +176,48 @@ static void test_reopen_failed_by_default_is_final(void **state)
     retire_queue(fake, queue);
 }
 
+static void test_reopen_failed_for_good_is_closed_at_once_and_once(void **state)
+{
+    struct fake *fake = *state;
+    struct parcel parcel;
+
+    fake_end(fake, ENODEV);
+    fake_wait(fake, &fake->closes, 1);
+    aw_device_release(fake->device);
+    aw_device_sync(fake->device);
+    post_parcel(fake, &parcel, 1);
+    assert_int_equal(finish_parcel(&parcel), -ENODEV);
+    aw_device_close(fake->device);
+    assert_int_equal(fake->closes, 1);
+    assert_int_equal(fake->opens, 1);
+}
+
+static void give_account(struct aw_link *link, struct aw_source_account *ret)
+{
+    (void)link;
+    *ret = (struct aw_source_account){.broken_lines = 7};
+}
+
+static void test_reopen_source_failed_for_good_gives_its_account(void **state)
+{
+    struct fake *fake = *state;
+    struct aw_source_account account;
+    struct aw_queue *queue;
+
+    fake->driver.account = give_account;
+    fake_open(fake);
+    queue = attach_queue(fake, "1", 8);
+    fake_end(fake, EIO);
+    wait_state(fake, queue, AW_QUEUE_LOST);
+    aw_device_sync(fake->device);
+    assert_int_equal(fake_count(fake, &fake->closes), 0);
+    aw_device_close(fake->device);
+    assert_int_equal(fake->closes, 1);
+    assert_true(aw_device_source_account(fake->device, &account));
+    assert_int_equal(account.broken_lines, 7);
+    retire_queue(fake, queue);
+}
+
 static void test_reopen_larger_frames_are_refused(void **state)
 {
     struct fake *fake = *state;
@@ -402,6 +444,8 @@ int main(void)
         TEST_WAITING(test_reopen_starts_the_frames_again),
         TEST_WAITING(test_reopen_losses_are_those_of_all_openings),
         TEST_OPEN(test_reopen_failed_by_default_is_final),
+        TEST_OPEN(test_reopen_failed_for_good_is_closed_at_once_and_once),
+        TEST_UNOPENED(test_reopen_source_failed_for_good_gives_its_account),
         TEST_WAITING(test_reopen_larger_frames_are_refused),
         TEST_WAITING(test_reopen_closed_while_away_closes_once),
         TEST_WAITING(test_reopen_send_fails_at_once_while_away),

@@ -355,6 +355,53 @@ static void test_socket_buffer_within_the_limit_is_silent(void **state)
     assert_string_equal(text, "");
 }
 
+static int judge(const struct pair *pair, int result)
+{
+    aw_role_assume(&aw_role_reader);
+    return aw_socket_judge(pair->receiver, result);
+}
+
+static void test_socket_of_an_interface_that_is_gone_is_read_first(void **state)
+{
+    send_bytes(*state, 8);
+    send_bytes(*state, 8);
+    assert_int_equal(judge(*state, -ENODEV), 0);
+    assert_int_equal(receive(*state, 1), 1);
+    assert_int_equal(judge(*state, 0), 0);
+    assert_int_equal(receive(*state, 1), 1);
+    assert_int_equal(judge(*state, 0), -ENODEV);
+}
+
+static void
+test_socket_of_an_interface_that_is_gone_and_empty_ends(void **state)
+{
+    assert_int_equal(judge(*state, 0), 0);
+    assert_int_equal(judge(*state, -ENODEV), -ENODEV);
+}
+
+static void test_socket_that_fails_otherwise_ends_at_once(void **state)
+{
+    send_bytes(*state, 8);
+    assert_int_equal(judge(*state, -EBADF), -EBADF);
+    assert_int_equal(judge(*state, 0), 0);
+}
+
+/* An error that waits makes it poll, too. */
+static void test_socket_with_an_error_alone_has_nothing_to_read(void **state)
+{
+    const struct pair *pair = *state;
+    struct sockaddr_in closed = {.sin_family = AF_INET, .sin_port = htons(1)};
+    struct pollfd wait = {.fd = pair->receiver->fd, .events = POLLIN};
+
+    closed.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(
+        connect(wait.fd, (struct sockaddr *)&closed, sizeof(closed)), 0);
+    assert_int_equal(send(wait.fd, "", 1, 0), 1);
+    assert_int_equal(poll(&wait, 1, DEADLINE_MS), 1);
+    assert_true(wait.revents & POLLERR);
+    assert_false(aw_socket_pending(pair->receiver));
+}
+
 #define SOCKET_TEST(name)                                                      \
     cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
@@ -375,6 +422,10 @@ int main(void)
         SOCKET_TEST(test_socket_overrun_is_counted_at_once_by_losses),
         SOCKET_TEST(test_socket_overrun_is_placed_before_the_next_message),
         SOCKET_TEST(test_socket_refused_by_peer_reports_it_once),
+        SOCKET_TEST(test_socket_of_an_interface_that_is_gone_is_read_first),
+        SOCKET_TEST(test_socket_of_an_interface_that_is_gone_and_empty_ends),
+        SOCKET_TEST(test_socket_that_fails_otherwise_ends_at_once),
+        SOCKET_TEST(test_socket_with_an_error_alone_has_nothing_to_read),
         SOCKET_TEST(test_socket_buffer_beyond_the_limit_warns_with_remedy),
         SOCKET_TEST(test_socket_buffer_within_the_limit_is_silent),
         cmocka_unit_test(test_socket_drop_counter_that_wraps_goes_on),
