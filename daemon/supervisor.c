@@ -171,7 +171,7 @@ static void overtake(struct aw_supervised *script) AW_ON(main) AW_NO_GIL
         ev_timer_stop(script->supervisor->loop, &script->patience);
         script->phase = AW_RELOAD_NONE;
         script->reload_count++;
-        aw_host_drop_queues(script->supervisor->host, script->index);
+        /* Queues that it has not called for yet are the next one's. */
         aw_replies_answer(&script->reloads, script, 0, "");
     } else if (script->phase != AW_RELOAD_NONE) {
         aw_reload_give_up(script, -ECANCELED, text);
