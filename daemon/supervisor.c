@@ -162,8 +162,10 @@ static void reload_changed(struct aw_supervised *script, struct aw_ask *ask)
         reload(script, ask, false);
 }
 
-/* A restart or a stop overtakes a reload. */
-static void overtake(struct aw_supervised *script) AW_ON(main) AW_NO_GIL
+/* A restart or a stop overtakes a reload. Queues that its new version has not
+ * called for yet are for the one that follows, if one does. */
+static void overtake(struct aw_supervised *script, bool is_followed)
+    AW_ON(main) AW_NO_GIL
 {
     static const char text[] = "overtaken by a restart or a stop";
 
@@ -171,7 +173,8 @@ static void overtake(struct aw_supervised *script) AW_ON(main) AW_NO_GIL
         ev_timer_stop(script->supervisor->loop, &script->patience);
         script->phase = AW_RELOAD_NONE;
         script->reload_count++;
-        /* Queues that it has not called for yet are the next one's. */
+        if (!is_followed)
+            aw_host_drop_queues(script->supervisor->host, script->index);
         aw_replies_answer(&script->reloads, script, 0, "");
     } else if (script->phase != AW_RELOAD_NONE) {
         aw_reload_give_up(script, -ECANCELED, text);
@@ -194,7 +197,7 @@ static void end_for(struct aw_supervised *script, enum aw_host_why why)
 void aw_supervised_restart(struct aw_supervised *script, struct aw_ask *ask)
 {
     script->parked = false;
-    overtake(script);
+    overtake(script, true);
     aw_replies_answer(&script->stops, script, -ECANCELED,
                       "overtaken by a restart");
     if (script->alive) {
@@ -216,7 +219,7 @@ static void park_one(struct aw_supervised *script, struct aw_ask *ask)
         script->parked = true;
         return;
     }
-    overtake(script);
+    overtake(script, false);
     script->held_off = true;
     aw_supervised_say(script, AW_SCRIPT_STOPPED);
     aw_ask_answer(ask, script, 0, "");
@@ -224,7 +227,7 @@ static void park_one(struct aw_supervised *script, struct aw_ask *ask)
 
 void aw_supervised_stop(struct aw_supervised *script, struct aw_ask *ask)
 {
-    overtake(script);
+    overtake(script, false);
     aw_replies_answer(&script->restarts, script, -ECANCELED,
                       "overtaken by a stop");
     if (script->alive) {
