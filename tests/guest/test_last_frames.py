@@ -84,8 +84,14 @@ def blocked(device: Any, driver: str, interface: str) -> Any:
     return queue
 
 
+def next_frame(queue: Any) -> Any:
+    frame = queue.recv(timeout=DEADLINE_S)
+    assert frame is not None, "nothing more came"
+    return frame
+
+
 def take(queue: Any, count: int) -> list[int]:
-    return [number_of(queue.recv(timeout=DEADLINE_S)) for _ in range(count)]
+    return [number_of(next_frame(queue)) for _ in range(count)]
 
 
 def check_ledger(queue: Any, delivered: int) -> None:
@@ -112,7 +118,7 @@ def test_deleted_interface_that_is_waited_for_is_away_behind_its_last_frame(
     with open_driver(driver, spare_interface, on_loss="wait") as device:
         queue = blocked(device, driver, spare_interface)
         gone = delete(spare_interface)
-        frames = [queue.recv(timeout=DEADLINE_S) for _ in range(SENT)]
+        frames = [next_frame(queue) for _ in range(SENT)]
         assert [number_of(one) for one in frames] == list(range(SENT))
         assert not any(one.lost_cause for one in frames)
         assert gone.wait(DEADLINE_S) == 0

@@ -6,10 +6,11 @@ from __future__ import annotations
 import asyncio
 import re
 import subprocess
+import time
 
 import awaitd
 import pytest
-from can_peers import cansend, ip
+from can_peers import cansend, ip, send_raw
 from can_protocols import CAN_ISOTP, require_protocol
 
 DEADLINE_S = 60.0
@@ -225,6 +226,50 @@ def test_interface_deleted_while_waiting_and_made_anew(interface):
                         return got[0].data, got[0].lost_cause
 
     assert asyncio.run(main()) == (b"\x42", "away")
+
+
+LAST, DEPTH = 50, 16  # messages that come while a queue blocks, and its depth
+
+
+def blocked(device, interface: str):
+    """A queue that is full, with the rest of LAST messages in the kernel."""
+    queue = device.queue(depth=DEPTH, overflow="block")
+    for number in range(LAST):
+        send_raw(interface, TESTER, bytes([1, number]))
+    deadline = time.monotonic() + DEADLINE_S
+    while queue.stats().pending < DEPTH:
+        assert time.monotonic() < deadline
+    return queue
+
+
+def take(queue, count: int) -> list[int]:
+    messages = [queue.recv(timeout=DEADLINE_S) for _ in range(count)]
+    return [message.data[0] for message in messages]
+
+
+def test_messages_that_go_with_their_interface_are_counted_as_one(
+    interface, capfd
+):
+    """The kernel hands none out of a socket whose interface is gone."""
+    with open_isotp(interface, ECU, TESTER) as device:
+        queue = blocked(device, interface)
+        ip("link", "delete", interface)
+        assert take(queue, DEPTH) == list(range(DEPTH))
+        with pytest.raises(awaitd.DeviceLost):
+            queue.recv(timeout=DEADLINE_S)
+        stats = queue.stats()
+    assert (stats.delivered, stats.dropped_kernel) == (DEPTH, 1)
+    assert (stats.received, stats.pending) == (DEPTH + 1, 0)
+    assert f"interface {interface} took messages" in capfd.readouterr().err
+
+
+def test_interface_taken_down_loses_nothing(interface):
+    with open_isotp(interface, ECU, TESTER) as device:
+        queue = blocked(device, interface)
+        ip("link", "set", interface, "down")
+        assert take(queue, LAST) == list(range(LAST))
+        stats = queue.stats()
+    assert (stats.received, stats.delivered, stats.dropped) == (LAST, LAST, 0)
 
 
 def test_interface_deleted_while_sending_fails_what_waits(interface):
