@@ -118,6 +118,39 @@ def test_json_is_the_protocols_result(control, awaitctl, command):
     assert found.keys() == control.connect().get(command).keys()
 
 
+@pytest.mark.parametrize(
+    "words, keys",
+    [
+        (["reload"], {"scripts", "notes"}),
+        (["restart", "script"], {"scripts"}),
+        (["stop", "script"], {"scripts"}),
+        (["send", "bus", "123#01"], {"sent"}),
+        (["metrics"], {"type", "text"}),
+    ],
+    ids=lambda it: it[0] if isinstance(it, list) else "",
+)
+def test_json_is_the_result_of_what_is_done(control, awaitctl, words, keys):
+    control.start()
+    assert json.loads(awaitctl("--json", *words).stdout).keys() == keys
+
+
+def test_json_of_a_dump_is_a_line_a_frame(
+    control, awaitctl, awaitd_binary, start_process
+):
+    control.start()
+    dump = start_process(
+        awaitd_binary.with_name("awaitctl"),
+        *("--socket", control.path, "--json", "dump", "bus", "-n", "1"),
+    )
+    watcher = control.connect()
+    wait_until(lambda: watcher.get("queues")["queues"])
+    awaitctl("send", "bus", "123#01")
+    assert dump.finish() == 0
+    event = json.loads(dump.stdout)
+    assert event["event"] == "frame"
+    assert event["line"].endswith("bus 123#01")
+
+
 def test_metrics_are_the_page(control, awaitctl):
     control.start()
     text = awaitctl("metrics").stdout

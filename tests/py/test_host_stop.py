@@ -755,3 +755,30 @@ def test_loop_that_had_no_time_to_answer_is_not_stuck(asked_twice):
 
 def test_loop_that_does_not_answer_is_stuck(asked_twice):
     assert asked_twice(0.2) == ([7], True)
+
+
+# ---- a loop that is about to stop ----
+
+
+def test_request_as_a_loop_stops_leaves_it_fit_to_clean_up():
+    """As when the daemon is stopped while an old version ends for a reload."""
+    asked = stop_module.Stop()
+    loop = asyncio.new_event_loop()
+
+    async def main() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            # Answered in the turn behind the task's last.
+            asked.ask(signal.SIGTERM, False)
+
+    try:
+        task = loop.create_task(main())
+        loop.call_soon(asked.ask, signal.SIGTERM, False)
+        with pytest.raises((asyncio.CancelledError, KeyboardInterrupt)):
+            with asked.running(loop, task):
+                loop.run_until_complete(task)
+        with pytest.raises(KeyboardInterrupt), asked.closing():  # not lost
+            loop.run_until_complete(loop.shutdown_default_executor())
+    finally:
+        loop.close()

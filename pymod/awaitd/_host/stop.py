@@ -32,7 +32,8 @@ class Run:
     """A loop that runs on the script's thread, and the tasks it runs for.
 
     ``cancels`` counts how often those were cancelled on the daemon's behalf.
-    ``heard`` is the number of the last request that reached the loop.
+    ``heard`` is the number of the last request that reached the loop. A runner's
+    loop ``stops`` with its task.
     """
 
     def __init__(
@@ -40,8 +41,10 @@ class Run:
         loop: asyncio.AbstractEventLoop,
         tasks: Iterable[asyncio.Task[Any]],
         heard: int,
+        stops: bool = False,
     ) -> None:
         self.loop = loop
+        self.stops = stops
         self.tasks = list(tasks)
         self.heard = heard
         self.cancels = 0
@@ -116,13 +119,19 @@ class Stop:
         if self._closing and not again:
             # What is left is being cancelled already; see _catch_up().
             return
-        self._answered = number
         handler = self._handlers.get(signum)
+        if handler is not None and handler.loop is not run.loop:
+            handler = None
+        if run.stops and self.has_ended() and not (again or handler):
+            # To raise here would leave the loop's own stop behind, for whatever
+            # it runs next: the runner's cleaning up. See _catch_up().
+            return
+        self._answered = number
         if again:
             run.cancels += 1
             for task in asyncio.all_tasks(run.loop):
                 task.cancel()
-        elif handler is not None and handler.loop is run.loop:
+        elif handler is not None:
             handler.callback(*handler.arguments)
         else:
             self._cancel_main(run)
@@ -180,7 +189,7 @@ class Stop:
         self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]
     ) -> Iterator[Run]:
         """This loop, and its main task, are what a stop is for."""
-        self._run = run = Run(loop, [task], self._asked)
+        self._run = run = Run(loop, [task], self._asked, stops=True)
         try:
             yield run
         finally:
