@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 #include "config/effective.h"
-#include "daemon/configure.h"
 #include "daemon/exit_status.h"
 #include "daemon/package_path.h"
+#include "daemon/settings.h"
 #include "pymod/host.h"
 
 static const char *plural(size_t count)
@@ -53,7 +53,7 @@ static void print_effective(const struct aw_arguments *arguments,
 {
     struct aw_effective_flags flags;
 
-    flags.socket = aw_configure_socket(arguments, &flags.socket_origin);
+    flags.socket = aw_settings_socket(arguments, &flags.socket_origin);
     aw_config_print_effective(config, &flags, stdout);
 }
 
@@ -83,7 +83,7 @@ int aw_check(const struct aw_arguments *arguments)
 {
     struct aw_config *config = NULL;
     struct aw_error error = {0};
-    int result = aw_configure(arguments, &config, &error);
+    int result = aw_settings_read(arguments, &config, &error);
     int status =
         result < 0 ? complain(result, &error) : judge(arguments, config);
 
@@ -95,7 +95,7 @@ int aw_print_effective(const struct aw_arguments *arguments)
 {
     struct aw_config *config = NULL;
     struct aw_error error = {0};
-    int result = aw_configure(arguments, &config, &error);
+    int result = aw_settings_read(arguments, &config, &error);
     int status = AW_EXIT_OK;
 
     if (result < 0)

@@ -243,7 +243,6 @@ static int open_all(struct aw_control *control, struct aw_error *error)
         result = aw_metrics_http_new(
             control->config.metrics_listen,
             &(struct aw_metrics_source){control->config.devices,
-                                        control->config.device_count,
                                         control->config.runtime},
             control->config.loop, &control->http, error);
     return result;

@@ -10,9 +10,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "daemon/device_table.h"
 #include "daemon/log_ring.h"
 #include "daemon/runtime.h"
-#include "devices/device.h"
 #include "devices/queue/error.h"
 #include "devices/queue/roles.h"
 
@@ -24,8 +24,8 @@ struct aw_control_config {
     const char *path; /* of the socket; NULL: the default one; "none": none */
     const char *read_group, *admin_group; /* names or numbers; NULL: none */
     const char *metrics_listen;           /* HOST:PORT for HTTP, or NULL */
-    struct aw_device *const *devices;
-    size_t device_count;
+    const struct aw_device_table *devices;
+    struct aw_reconfigure *reconfigure; /* for a reload of all */
     struct aw_log_ring *log;
     struct ev_loop *loop;
     const struct aw_runtime *runtime; /* for its supervisor */

@@ -127,28 +127,29 @@ const char *aw_control_text(struct aw_control_request *request, const char *key)
 static void refuse_device(const struct aw_control_request *request,
                           const char *name)
 {
-    const struct aw_control_config *config = &request->control->config;
+    const struct aw_device_table *table = request->control->config.devices;
     char names[160] = "";
     size_t length = 0;
 
-    for (size_t i = 0; i < config->device_count && length < sizeof(names); i++)
+    for (size_t i = 0; i < table->count && length < sizeof(names); i++)
         length += (size_t)snprintf(names + length, sizeof(names) - length,
                                    "%s%s", i > 0 ? ", " : ": there are ",
-                                   aw_device_name(config->devices[i]));
+                                   aw_device_name(table->devices[i]));
     aw_control_refuse(request->client, request->id, "no-such-device",
                       "there is no device \"%.80s\"%s", name, names);
 }
 
 struct aw_device *aw_control_device(struct aw_control_request *request)
 {
-    const struct aw_control_config *config = &request->control->config;
+    const struct aw_device_table *table = request->control->config.devices;
     const char *name = aw_control_text(request, "device");
+    int found;
 
     if (!name)
         return NULL;
-    for (size_t i = 0; i < config->device_count; i++)
-        if (!strcmp(aw_device_name(config->devices[i]), name))
-            return config->devices[i];
+    found = aw_device_table_find(table, name);
+    if (found >= 0)
+        return table->devices[found];
     refuse_device(request, name);
     return NULL;
 }

@@ -143,7 +143,8 @@ void aw_control_event(struct aw_control_client *client, const char *name,
                       json_t *fields);
 
 /* The device that the request names, or NULL, and refused. */
-struct aw_device *aw_control_device(struct aw_control_request *request);
+struct aw_device *aw_control_device(struct aw_control_request *request)
+    AW_ON(main);
 
 /* A text of the request, or NULL; not there, or no text: NULL, and refused. */
 const char *aw_control_text(struct aw_control_request *request,

@@ -10,6 +10,7 @@
 #include "daemon/control_internal.h"
 #include "daemon/json_text.h"
 #include "daemon/latency_json.h"
+#include "daemon/reconfigure.h"
 #include "daemon/supervisor.h"
 #include "devices/queue/clock.h"
 
@@ -64,6 +65,8 @@ void aw_control_scripts(struct aw_control_request *request)
     for (size_t i = 0; i < aw_supervisor_count(supervisor); i++) {
         struct aw_script_status status;
 
+        if (!aw_supervisor_has(supervisor, i))
+            continue;
         aw_supervisor_status(supervisor, i, &status);
         json_array_append_new(scripts, status_json(&status));
     }
@@ -86,20 +89,26 @@ static void free_asking(struct aw_control_asking *asking)
     free(asking);
 }
 
+static void add_reply(struct aw_control_asking *asking, const char *script,
+                      int result, uint64_t generation, const char *text)
+{
+    json_array_append_new(
+        asking->replies,
+        json_pack("{s:o, s:b, s:I, s:o}", "script", aw_json_text(script), "ok",
+                  result == 0, "generation", (json_int_t)generation, "text",
+                  aw_json_text(text[0] || result == 0
+                                   ? text
+                                   : strerrordesc_np(-result))));
+}
+
 static void on_reply(void *context, const struct aw_script_reply *reply)
     AW_ON(main)
 {
     struct aw_control_asking *asking = context;
     struct aw_control_client *client;
 
-    json_array_append_new(
-        asking->replies,
-        json_pack("{s:o, s:b, s:I, s:o}", "script", aw_json_text(reply->script),
-                  "ok", reply->result == 0, "generation",
-                  (json_int_t)reply->generation, "text",
-                  aw_json_text(reply->text[0] || reply->result == 0
-                                   ? reply->text
-                                   : strerrordesc_np(-reply->result))));
+    add_reply(asking, reply->script, reply->result, reply->generation,
+              reply->text);
     if (reply->left > 0)
         return;
     client = aw_control_find(asking->control, asking->client);
@@ -192,9 +201,48 @@ static void tell(struct aw_control_request *request,
         act(supervisor, script, on_reply, asking);
 }
 
+/* ---- a reload of all: the configuration too ---- */
+
+static json_t *outcome_json(struct aw_control_asking *asking,
+                            const struct aw_reconfigured *outcome)
+{
+    json_t *notes = json_array();
+
+    for (size_t i = 0; i < outcome->script_count; i++)
+        add_reply(asking, outcome->scripts[i].name, outcome->scripts[i].result,
+                  outcome->scripts[i].generation, outcome->scripts[i].text);
+    for (size_t i = 0; i < outcome->note_count; i++)
+        json_array_append_new(notes, aw_json_text(outcome->notes[i]));
+    return json_pack("{s:O, s:o}", "scripts", asking->replies, "notes", notes);
+}
+
+static void on_reconfigured(void *context,
+                            const struct aw_reconfigured *outcome) AW_ON(main)
+{
+    struct aw_control_asking *asking = context;
+    struct aw_control_client *client =
+        aw_control_find(asking->control, asking->client);
+
+    if (client && outcome->result < 0)
+        aw_control_refuse(client, asking->id, "bad-configuration", "%s",
+                          outcome->error);
+    else if (client)
+        aw_control_answer(client, asking->id, outcome_json(asking, outcome));
+    free_asking(asking);
+}
+
 void aw_control_reload(struct aw_control_request *request)
 {
-    tell(request, aw_supervisor_reload);
+    struct aw_control_asking *asking;
+
+    if (json_object_get(request->object, "script")) {
+        tell(request, aw_supervisor_reload);
+        return;
+    }
+    asking = supervisor_of(request) ? new_asking(request) : NULL;
+    if (asking)
+        aw_reconfigure_ask(request->control->config.reconfigure,
+                           on_reconfigured, asking);
 }
 
 void aw_control_restart(struct aw_control_request *request)
@@ -213,6 +261,7 @@ void aw_control_forget_askings(struct aw_control *control)
         aw_runtime_supervisor(control->config.runtime);
 
     while (control->askings) {
+        aw_reconfigure_forget(control->config.reconfigure, control->askings);
         if (supervisor)
             aw_supervisor_forget(supervisor, control->askings);
         free_asking(control->askings);

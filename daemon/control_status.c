@@ -14,10 +14,9 @@
 static bool collect(struct aw_control_request *request,
                     struct aw_report *ret_report) AW_ON(main)
 {
-    const struct aw_control_config *config = &request->control->config;
+    const struct aw_device_table *table = request->control->config.devices;
 
-    if (aw_report_collect(config->devices, config->device_count, ret_report) ==
-        0)
+    if (aw_report_collect(table->devices, table->count, ret_report) == 0)
         return true;
     aw_control_refuse(request->client, request->id, "no-memory",
                       "not enough memory for the ledger");
@@ -83,8 +82,7 @@ void aw_control_status(struct aw_control_request *request)
 void aw_control_metrics(struct aw_control_request *request)
 {
     const struct aw_control_config *config = &request->control->config;
-    const struct aw_metrics_source source = {
-        config->devices, config->device_count, config->runtime};
+    const struct aw_metrics_source source = {config->devices, config->runtime};
     json_t *wanted = json_object_get(request->object, "openmetrics");
     bool openmetrics = json_is_true(wanted);
     size_t length;
@@ -168,6 +166,7 @@ static json_t *device_json(const struct aw_device *device,
 
 void aw_control_devices(struct aw_control_request *request)
 {
+    const struct aw_device_table *table = request->control->config.devices;
     json_t *devices = json_array();
     struct aw_report report;
 
@@ -176,9 +175,8 @@ void aw_control_devices(struct aw_control_request *request)
         return;
     }
     for (size_t i = 0; i < report.device_count; i++)
-        json_array_append_new(devices,
-                              device_json(request->control->config.devices[i],
-                                          &report.devices[i]));
+        json_array_append_new(
+            devices, device_json(table->devices[i], &report.devices[i]));
     aw_control_answer(request->client, request->id,
                       json_pack("{s:o}", "devices", devices));
     aw_report_deinit(&report);

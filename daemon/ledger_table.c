@@ -2,8 +2,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define PRINT_TIMEOUT_MS 1000 /* for whoever reads stderr */
 
 enum {
     COLUMN_DEVICE,
@@ -215,4 +220,38 @@ int aw_ledger_table_write(const struct aw_report *report, FILE *to)
     if (result == 0 && fflush(to) != 0)
         result = -EIO;
     return result;
+}
+
+/* In one write where that is possible, so that the table stays whole; and not
+ * for ever into a pipe that nobody reads: what poll() says has room takes
+ * PIPE_BUF bytes at once. */
+static void write_patiently(const char *text, size_t length)
+{
+    struct pollfd place = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    while (length > 0 && poll(&place, 1, PRINT_TIMEOUT_MS) != 0) {
+        size_t most = length < PIPE_BUF ? length : PIPE_BUF;
+        ssize_t written = write(STDERR_FILENO, text, most);
+
+        if (written < 0 && errno != EINTR && errno != EAGAIN)
+            return;
+        text += written > 0 ? written : 0;
+        length -= written > 0 ? (size_t)written : 0;
+    }
+}
+
+void aw_ledger_table_print(const struct aw_report *report, const char *device)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *to = open_memstream(&text, &length);
+
+    if (!to)
+        return;
+    fprintf(to, "awaitd: ledger%s%s\n", device ? " of device " : "",
+            device ? device : "");
+    aw_ledger_table_write(report, to);
+    fclose(to);
+    write_patiently(text, length);
+    free(text);
 }

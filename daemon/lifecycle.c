@@ -12,11 +12,6 @@
 #define DELAY_MAX_S 30.0
 #define JITTER      0.1 /* of a delay, either way: not all at once */
 
-const char *aw_supervised_name(const struct aw_supervised *script)
-{
-    return script->supervisor->host_config->scripts[script->index].name;
-}
-
 void aw_supervised_say(struct aw_supervised *script, enum aw_script_state state)
 {
     script->state = state;
@@ -44,7 +39,7 @@ void aw_supervised_start(struct aw_supervised *script, enum aw_host_start how)
     } else {
         script->generation = generation;
         script->alive = true;
-        script->held_off = false;
+        script->held_off = script->parked = false;
         aw_supervised_say(script, AW_SCRIPT_RUNNING);
     }
     aw_host_start_script(script->supervisor->host, script->index, generation,
@@ -65,6 +60,8 @@ void aw_supervised_ask_end(struct aw_supervised *script, enum aw_host_why why)
 
 static bool is_over(const struct aw_supervised *script)
 {
+    if (script->removed)
+        return true;
     return !script->alive && script->phase == AW_RELOAD_NONE &&
            script->state != AW_SCRIPT_BACKING_OFF && !script->held_off;
 }
@@ -72,7 +69,7 @@ static bool is_over(const struct aw_supervised *script)
 void aw_supervisor_check_idle(struct aw_supervisor *supervisor)
 {
     for (size_t i = 0; i < supervisor->count; i++) {
-        const struct aw_supervised *script = &supervisor->scripts[i];
+        const struct aw_supervised *script = supervisor->scripts[i];
 
         if (supervisor->ending ? script->alive : !is_over(script))
             return;
@@ -87,8 +84,8 @@ void aw_supervised_close(struct aw_supervised *script, int status)
     if (supervisor->status == 0)
         supervisor->status = status;
     if (status != 0 && supervisor->count > 1)
-        aw_log(AW_LOG_WARNING, "script %s ended with status %d",
-               aw_supervised_name(script), status);
+        aw_log(AW_LOG_WARNING, "script %s ended with status %d", script->name,
+               status);
     aw_supervised_say(script,
                       status == 0 ? AW_SCRIPT_STOPPED : AW_SCRIPT_FAILED);
     if (script->newest > 1 || script->policy.restart != AW_RESTART_NO)
@@ -130,7 +127,7 @@ static void back_off(struct aw_supervised *script, int status)
 
     aw_log(AW_LOG_WARNING,
            "script %s ended with status %d, and is started again in %.1f s",
-           aw_supervised_name(script), status, delay_s);
+           script->name, status, delay_s);
     aw_supervised_say(script, AW_SCRIPT_BACKING_OFF);
     aw_supervised_after(script, &script->backoff, delay_s);
     script->delay_s = fmin(script->delay_s * 2, DELAY_MAX_S);
@@ -158,8 +155,7 @@ void aw_supervised_apply_policy(struct aw_supervised *script,
     aw_log(AW_LOG_ERROR,
            "script %s was started again %u times within %g s, and is not any "
            "more",
-           aw_supervised_name(script), script->policy.limit,
-           script->policy.interval_s);
+           script->name, script->policy.limit, script->policy.interval_s);
     aw_supervised_close(script, event->status ? event->status : 1);
 }
 
@@ -175,6 +171,14 @@ static void stopped(struct aw_supervised *script,
         script->held_off = !supervisor->ending;
         aw_supervised_close(script, event->cancelled ? 0 : event->status);
         aw_replies_answer(&script->stops, script, 0, "");
+        if (script->leaving)
+            aw_supervised_vacate(script);
+        return;
+    }
+    if (script->parked) {
+        script->held_off = true;
+        aw_supervised_say(script, AW_SCRIPT_STOPPED);
+        aw_replies_answer(&script->restarts, script, 0, "");
         return;
     }
     /* For a reload that was given up: somebody wants it to run. */

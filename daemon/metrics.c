@@ -330,7 +330,7 @@ static struct device_row device_row(const struct page *page, size_t index)
     const struct aw_device_report *report = &page->report.devices[index];
     struct aw_link_status status;
 
-    aw_device_status(page->from->devices[index], &status);
+    aw_device_status(page->from->devices->devices[index], &status);
     return (struct device_row){
         .name = report->name,
         .driver = report->driver,
@@ -399,8 +399,8 @@ int aw_metrics_text(const struct aw_metrics_source *from, bool openmetrics,
     struct page page = {.text.openmetrics = openmetrics, .from = from};
     char *text = NULL;
     size_t length = 0;
-    int result =
-        aw_report_collect(from->devices, from->device_count, &page.report);
+    int result = aw_report_collect(from->devices->devices, from->devices->count,
+                                   &page.report);
 
     AW_ASSERT_ROLE(MAIN);
     if (result < 0)

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "daemon/device_table.h"
 #include "daemon/runtime.h"
-#include "devices/device.h"
 #include "devices/queue/roles.h"
 
 /* What a scraper is to be told that it gets. */
@@ -17,10 +17,10 @@
 #define AW_METRICS_TYPE_OPEN                                                   \
     "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
-/* What is told of. Scripts are while the runtime has them; it may be NULL. */
+/* What is told of, as it is at that moment. Scripts are while the runtime has
+ * them; it may be NULL. */
 struct aw_metrics_source {
-    struct aw_device *const *devices;
-    size_t device_count;
+    const struct aw_device_table *devices;
     const struct aw_runtime *runtime;
 };
 

@@ -92,15 +92,21 @@ void aw_metrics_put_scripts(const struct aw_metrics_page *page,
     for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
         aw_metrics_put_head(page, &families[i]);
         for (size_t j = 0; j < scripts; j++) {
-            struct script_row row = row_of(supervisor, j);
+            struct script_row row;
 
+            if (!aw_supervisor_has(supervisor, j))
+                continue;
+            row = row_of(supervisor, j);
             aw_metrics_put_series(page, &families[i], &row, put_labels);
         }
     }
     aw_metrics_put_head(page, &turn_family);
     for (size_t j = 0; j < scripts; j++) {
-        struct script_row row = row_of(supervisor, j);
+        struct script_row row;
 
+        if (!aw_supervisor_has(supervisor, j))
+            continue;
+        row = row_of(supervisor, j);
         put_turns(page, &row);
     }
 }

@@ -13,6 +13,7 @@
 #include <systemd/sd-journal.h>
 #include <unistd.h>
 
+#include "daemon/output_names.h"
 #include "daemon/output_ring.h"
 #include "devices/queue/clock.h"
 #include "devices/queue/eventfd.h"
@@ -21,8 +22,7 @@
 #define TELL_AGAIN_NS AW_NS_PER_S
 
 struct aw_output {
-    const struct aw_host_script *scripts;
-    size_t script_count;
+    struct aw_output_names names;
     bool journal[3]; /* by stream */
     int bell;
     pthread_t thread;
@@ -32,9 +32,6 @@ struct aw_output {
     atomic_bool asleep;
     atomic_bool finish;    /* release by main, acquire by the writer */
     atomic_bool broken[3]; /* nobody reads it; relaxed, a flag alone */
-    /* Lines, of each script and, the last one, of none. Relaxed: numbers alone.
-     */
-    _Atomic(uint64_t) *dropped;
     /* Lines that came, and those that went, whatever became of them. The second
      * with release by the writer, and acquire by those who compare the two: so
      * that it is never the larger one. */
@@ -55,12 +52,10 @@ static void wake(struct aw_output *output)
         aw_eventfd_ring(output->bell);
 }
 
-static void count_dropped(struct aw_output *output, size_t script)
+static void count_dropped(struct aw_output_script *script)
 {
-    if (script > output->script_count)
-        script = output->script_count;
-    atomic_fetch_add_explicit(&output->dropped[script], 1,
-                              memory_order_relaxed);
+    /* Relaxed: a number alone, here and where it is read. */
+    atomic_fetch_add_explicit(&script->dropped, 1, memory_order_relaxed);
 }
 
 /* Not in the middle of a character of UTF-8. */
@@ -79,7 +74,7 @@ static int put(void *context, const struct aw_host_line *line)
     const char *file = line->file ? line->file : "";
     size_t text_length = cut_at(line->text, line->length, AW_OUTPUT_TEXT_MAX);
     struct aw_output_head head = {
-        .script = (uint32_t)line->script,
+        .script = aw_output_names_find(&output->names, line->script),
         .file_length = (uint16_t)cut_at(file, strlen(file), AW_OUTPUT_FILE_MAX),
         .text_length = (uint16_t)text_length,
         .cut = line->length - text_length + line->cut,
@@ -93,7 +88,7 @@ static int put(void *context, const struct aw_host_line *line)
         return -EPIPE;
     atomic_fetch_add_explicit(&output->come, 1, memory_order_relaxed);
     if (!aw_output_ring_put(&output->ring, &head, file, line->text)) {
-        count_dropped(output, line->script);
+        count_dropped(head.script);
         atomic_fetch_add_explicit(&output->gone, 1, memory_order_release);
     }
     wake(output);
@@ -123,26 +118,19 @@ static bool drain(void *context, double timeout_s)
 
 /* ---- the writer ---- */
 
-static const char *name_of(const struct aw_output *output, uint32_t script)
-{
-    return script < output->script_count ? output->scripts[script].name
-                                         : "awaitd";
-}
-
 /* 0 or a negative errno: there is nobody behind the journal's socket. */
-static int write_journal(const struct aw_output *output,
-                         const struct aw_output_line *line, const char *cut)
+static int write_journal(const struct aw_output_line *line, const char *cut)
 {
     const struct aw_output_head *head = &line->head;
 
     if (head->file_length == 0)
         return sd_journal_send("MESSAGE=%s%s", line->text, cut, "PRIORITY=%u",
                                head->priority, "AWAITD_SCRIPT=%s",
-                               name_of(output, head->script), NULL);
+                               head->script->name, NULL);
     return sd_journal_send("MESSAGE=%s%s", line->text, cut, "PRIORITY=%u",
                            head->priority, "AWAITD_SCRIPT=%s",
-                           name_of(output, head->script), "CODE_FILE=%s",
-                           line->file, "CODE_LINE=%u", head->line, NULL);
+                           head->script->name, "CODE_FILE=%s", line->file,
+                           "CODE_LINE=%u", head->line, NULL);
 }
 
 /* All of it, however long the reader takes. */
@@ -174,12 +162,12 @@ static void write_line(struct aw_output *output,
         snprintf(cut, sizeof(cut), " [awaitd: %llu more bytes, cut]",
                  (unsigned long long)line->head.cut);
     if (output->journal[line->head.stream]) {
-        if (write_journal(output, line, cut) < 0)
-            count_dropped(output, line->head.script);
+        if (write_journal(line, cut) < 0)
+            count_dropped(line->head.script);
         return;
     }
-    length = snprintf(whole, sizeof(whole) - 1,
-                      "%.200s: ", name_of(output, line->head.script));
+    length =
+        snprintf(whole, sizeof(whole) - 1, "%.200s: ", line->head.script->name);
     memcpy(whole + length, line->text, line->head.text_length);
     length += line->head.text_length;
     length +=
@@ -189,18 +177,25 @@ static void write_line(struct aw_output *output,
 
 static uint64_t dropped(void *context, size_t script)
 {
-    const struct aw_output *output = context;
+    struct aw_output *output = context;
 
-    return atomic_load_explicit(&output->dropped[script], memory_order_relaxed);
+    return atomic_load_explicit(
+        &aw_output_names_find(&output->names, script)->dropped,
+        memory_order_relaxed);
+}
+
+static int name(void *context, size_t script, const char *wanted)
+{
+    struct aw_output *output = context;
+
+    return aw_output_names_set(&output->names, script, wanted);
 }
 
 uint64_t aw_output_lost(struct aw_output *output, bool stuck)
 {
     uint64_t gone = atomic_load_explicit(&output->gone, memory_order_acquire);
-    uint64_t sum = 0;
+    uint64_t sum = aw_output_names_dropped(&output->names);
 
-    for (size_t i = 0; i <= output->script_count; i++)
-        sum += dropped(output, i);
     if (stuck)
         sum += atomic_load_explicit(&output->come, memory_order_relaxed) - gone;
     return sum;
@@ -284,7 +279,7 @@ static void free_output(struct aw_output *output)
     aw_eventfd_close(output->bell);
     pthread_cond_destroy(&output->idle);
     pthread_mutex_destroy(&output->lock);
-    free(output->dropped);
+    aw_output_names_deinit(&output->names);
     free(output);
 }
 
@@ -312,24 +307,19 @@ static int start_writer(struct aw_output *output)
     return -error;
 }
 
-int aw_output_start(const struct aw_host_script *scripts, size_t script_count,
-                    struct aw_output **ret_output)
+int aw_output_start(struct aw_output **ret_output)
 {
     struct aw_output *output = calloc(1, sizeof(*output));
     int result;
 
     if (!output)
         return -ENOMEM;
-    output->scripts = scripts;
-    output->script_count = script_count;
     output->journal[1] = aw_output_is_journal(STDOUT_FILENO);
     output->journal[2] = aw_output_is_journal(STDERR_FILENO);
     init_locks(output);
-    output->dropped = calloc(script_count + 1, sizeof(*output->dropped));
+    aw_output_names_init(&output->names);
     output->bell = aw_eventfd_new();
-    result = output->bell < 0 ? output->bell : -ENOMEM;
-    if (output->bell >= 0 && output->dropped)
-        result = start_writer(output);
+    result = output->bell < 0 ? output->bell : start_writer(output);
     if (result < 0) {
         free_output(output);
         return result;
@@ -344,6 +334,7 @@ struct aw_host_output aw_output_for_host(struct aw_output *output)
         .put = put,
         .drain = drain,
         .dropped = dropped,
+        .name = name,
         .context = output,
         .located = output->journal[1] || output->journal[2],
     };

@@ -20,10 +20,9 @@ struct aw_output;
  * and is right. */
 bool aw_output_is_journal(int fd);
 
-/* Starts the writer; what it writes begins with the script's name. `names`
- * must stay as long as it does. Returns 0 or a negative errno. */
-int aw_output_start(const struct aw_host_script *scripts, size_t script_count,
-                    struct aw_output **ret_output);
+/* Starts the writer; what it writes begins with the script's name, as the host
+ * gives it. Returns 0 or a negative errno. */
+int aw_output_start(struct aw_output **ret_output);
 
 /* The functions that take the lines of scripts, for aw_host_config.output. */
 struct aw_host_output aw_output_for_host(struct aw_output *output);

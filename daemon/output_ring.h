@@ -16,16 +16,17 @@
 #define AW_OUTPUT_TEXT_MAX   8192u
 #define AW_OUTPUT_FILE_MAX   512u
 
+struct aw_output_script;
+
 /* A line as it lies in the ring, in front of its file and its text. */
 struct aw_output_head {
-    uint32_t script; /* index, or UINT32_MAX: none */
+    struct aw_output_script *script; /* whose it is */
     uint16_t file_length;
     uint16_t text_length;
     uint64_t cut; /* bytes of the text that are not here, at its end */
     uint32_t line;
     uint8_t stream;   /* 1 or 2, as the descriptor */
     uint8_t priority; /* as syslog's */
-    uint16_t unused;
 };
 
 struct aw_output_line {

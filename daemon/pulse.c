@@ -6,35 +6,75 @@
 #include "devices/queue/log.h"
 
 struct watched {
-    struct aw_device *device;
-    uint32_t turns; /* at the last look */
-    bool asked;     /* rung at the last look */
+    struct aw_device *device; /* a reference */
+    uint32_t turns;           /* at the last look */
+    bool asked;               /* rung at the last look */
     bool stuck;
+    bool present; /* in the table, at this look */
 };
 
 struct aw_pulse {
+    const struct aw_device_table *table;
+    struct watched *watched;
     size_t count;
-    struct watched watched[];
 };
 
-int aw_pulse_new(struct aw_device *const *devices, size_t count,
-                 struct aw_pulse **ret_pulse)
-{
-    struct aw_pulse *pulse =
-        calloc(1, sizeof(*pulse) + count * sizeof(pulse->watched[0]));
+/* ---- the devices there are ---- */
 
-    AW_ASSERT_ROLE(MAIN);
-    if (!pulse)
-        return -ENOMEM;
-    pulse->count = count;
-    for (size_t i = 0; i < count; i++)
-        pulse->watched[i] = (struct watched){
-            .device = devices[i],
-            .turns = aw_device_turns(devices[i]),
-        };
-    *ret_pulse = pulse;
-    return 0;
+/* Without memory it is watched from a later look on. */
+static void add(struct aw_pulse *pulse, struct aw_device *device)
+{
+    struct watched *watched =
+        reallocarray(pulse->watched, pulse->count + 1, sizeof(*watched));
+
+    if (!watched)
+        return;
+    pulse->watched = watched;
+    watched[pulse->count++] = (struct watched){
+        .device = aw_device_ref(device),
+        .turns = aw_device_turns(device),
+        .present = true,
+    };
 }
+
+static void mark(struct aw_pulse *pulse, struct aw_device *device)
+{
+    for (size_t i = 0; i < pulse->count; i++) {
+        if (pulse->watched[i].device != device)
+            continue;
+        pulse->watched[i].present = true;
+        return;
+    }
+    add(pulse, device);
+}
+
+static void sweep(struct aw_pulse *pulse)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < pulse->count; i++) {
+        if (pulse->watched[i].present)
+            pulse->watched[kept++] = pulse->watched[i];
+        else
+            aw_device_unref(pulse->watched[i].device);
+    }
+    pulse->count = kept;
+}
+
+static void follow(struct aw_pulse *pulse) AW_ON(main)
+{
+    const struct aw_device_table *table = pulse->table;
+
+    for (size_t i = 0; i < pulse->count; i++)
+        pulse->watched[i].present = false;
+    for (size_t i = 0; i < table->count; i++)
+        mark(pulse, table->devices[i]);
+    for (size_t i = 0; i < table->leaving_count; i++)
+        mark(pulse, table->leaving[i].device);
+    sweep(pulse);
+}
+
+/* ---- looking ---- */
 
 static void set_stuck(struct watched *watched, bool stuck)
 {
@@ -70,6 +110,7 @@ static void look_at(struct watched *watched)
 bool aw_pulse_look(struct aw_pulse *pulse)
 {
     AW_ASSERT_ROLE(MAIN);
+    follow(pulse);
     for (size_t i = 0; i < pulse->count; i++)
         look_at(&pulse->watched[i]);
     return !aw_pulse_stuck(pulse);
@@ -83,7 +124,28 @@ const char *aw_pulse_stuck(const struct aw_pulse *pulse)
     return NULL;
 }
 
+/* ---- life ---- */
+
+int aw_pulse_new(const struct aw_device_table *table,
+                 struct aw_pulse **ret_pulse)
+{
+    struct aw_pulse *pulse = calloc(1, sizeof(*pulse));
+
+    AW_ASSERT_ROLE(MAIN);
+    if (!pulse)
+        return -ENOMEM;
+    pulse->table = table;
+    follow(pulse);
+    *ret_pulse = pulse;
+    return 0;
+}
+
 void aw_pulse_free(struct aw_pulse *pulse)
 {
+    if (!pulse)
+        return;
+    for (size_t i = 0; i < pulse->count; i++)
+        aw_device_unref(pulse->watched[i].device);
+    free(pulse->watched);
     free(pulse);
 }

@@ -3,21 +3,22 @@
  * A reader counts its turns. One that sleeps because there is nothing to do is
  * rung awake, at every second look at most, and has until the next look to take
  * a turn. So whoever feeds a watchdog after each look, four times in its
- * period, wakes an idle reader no more than twice in it. */
+ * period, wakes an idle reader no more than twice in it.
+ *
+ * A reload of the configuration opens and closes devices: each look follows. */
 #ifndef AW_PULSE_H
 #define AW_PULSE_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
-#include "devices/device.h"
+#include "daemon/device_table.h"
 #include "devices/queue/roles.h"
 
 struct aw_pulse;
 
-/* Of these devices, which must stay as long; one that is closed counts as
- * alive. Returns 0 or -ENOMEM. */
-int aw_pulse_new(struct aw_device *const *devices, size_t count,
+/* Of the devices that are in the table at each look, those that leave too; one
+ * that is closed counts as alive. The table must stay. Returns 0 or -ENOMEM. */
+int aw_pulse_new(const struct aw_device_table *table,
                  struct aw_pulse **ret_pulse) AW_ON(main);
 
 /* False while a reader has not taken a turn since the look before, although it

@@ -82,8 +82,8 @@ void aw_reload_settled(struct aw_supervised *script)
     /* One that has ended leaves its queues to what comes next. */
     if (script->alive)
         aw_host_drop_queues(supervisor->host, script->index);
-    aw_log(AW_LOG_INFO, "script %s is reloaded: generation %llu",
-           aw_supervised_name(script), (unsigned long long)script->generation);
+    aw_log(AW_LOG_INFO, "script %s is reloaded: generation %llu", script->name,
+           (unsigned long long)script->generation);
     aw_replies_answer(&script->reloads, script, 0, "");
     go_on(script);
 }
@@ -94,8 +94,7 @@ static void fail(struct aw_supervised *script, int result, const char *text)
 {
     script->failed_reload_count++;
     snprintf(script->last_error, sizeof(script->last_error), "%s", text);
-    aw_log(AW_LOG_WARNING, "script %s: reload failed: %s",
-           aw_supervised_name(script), text);
+    aw_log(AW_LOG_WARNING, "script %s: reload failed: %s", script->name, text);
     aw_replies_answer(&script->reloads, script, result, text);
 }
 
@@ -155,11 +154,9 @@ static void find_place(struct aw_supervised *script, char *place, size_t size)
 
     aw_host_read_stack(supervisor->host, script->index, script->candidate,
                        stack, sizeof(stack));
-    aw_stack_text_place(stack,
-                        supervisor->host_config->scripts[script->index].path,
-                        place, size);
+    aw_stack_text_place(stack, script->path, place, size);
     if (!place[0])
-        snprintf(place, size, "%.80s: ", aw_supervised_name(script));
+        snprintf(place, size, "%.80s: ", script->name);
 }
 
 void aw_reload_impatient(struct aw_supervised *script)

@@ -21,7 +21,7 @@ void aw_ask_answer(struct aw_ask *ask, const struct aw_supervised *script,
                    int result, const char *text)
 {
     struct aw_script_reply reply = {
-        .script = aw_supervised_name(script),
+        .script = script->name,
         .result = result,
         .generation = script->generation,
         .text = text,
@@ -76,7 +76,7 @@ static void forget(struct aw_waiting *waiting, const void *context)
 void aw_supervisor_forget(struct aw_supervisor *supervisor, const void *context)
 {
     for (size_t i = 0; i < supervisor->count; i++) {
-        struct aw_supervised *script = &supervisor->scripts[i];
+        struct aw_supervised *script = supervisor->scripts[i];
 
         forget(script->reloads, context);
         forget(script->next_reloads, context);

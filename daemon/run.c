@@ -2,32 +2,31 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "config/config.h"
-#include "daemon/configure.h"
 #include "daemon/control.h"
+#include "daemon/device_table.h"
 #include "daemon/drop_in.h"
 #include "daemon/exit_status.h"
 #include "daemon/ledger_table.h"
 #include "daemon/log_ring.h"
 #include "daemon/output.h"
 #include "daemon/package_path.h"
+#include "daemon/reconfigure.h"
 #include "daemon/report.h"
 #include "daemon/runtime.h"
 #include "daemon/service.h"
+#include "daemon/settings.h"
 #include "daemon/stats_json.h"
 #include "devices/device.h"
 #include "devices/device_config.h"
-#include "devices/queue/clock.h"
 #include "devices/queue/log.h"
 
-#define OUTPUT_TIMEOUT_S  1.0  /* for the last lines of scripts */
-#define LEDGER_TIMEOUT_MS 1000 /* for the reader of the ledger */
+#define OUTPUT_TIMEOUT_S 1.0 /* for the last lines of scripts */
 
 struct run {
     const struct aw_arguments *arguments;
@@ -37,12 +36,15 @@ struct run {
     struct aw_service *service; /* or NULL: nobody wants to be told */
     struct aw_log_ring *log;
     struct aw_control *control;
-    struct aw_output *output;   /* NULL: scripts write for themselves */
-    uint64_t dropped_lines;     /* of theirs, known at the end */
-    struct aw_device **devices; /* opened so far, in the order of config */
-    size_t device_count;
+    struct aw_output *output; /* NULL: scripts write for themselves */
+    bool plain;               /* they do, for as long as there is one */
+    uint64_t dropped_lines;   /* of theirs, known at the end */
+    struct aw_reconfigure *reconfigure;
+    struct aw_device_table devices;
+    /* As it was at the start. */
     struct aw_host_script *scripts;
-    struct aw_supervision *supervisions; /* as many */
+    struct aw_supervision *supervisions;
+    size_t script_count;
     struct aw_runtime_config runtime_config;
     char package_path[PATH_MAX];
 };
@@ -72,14 +74,8 @@ static int open_stats(struct run *run)
 
 static int configure(struct run *run)
 {
-    struct aw_error error = {.text = "not enough memory"};
-    int result = aw_configure(run->arguments, &run->config, &error);
-
-    if (result == 0)
-        result = aw_config_check(run->config, &error);
-    if (result == 0 && run->config->script_count == 0)
-        result = aw_error_set(&error, EINVAL, "%s: no scripts, nothing to run",
-                              run->arguments->config_path);
+    struct aw_error error = {.text = ""};
+    int result = aw_settings_load(run->arguments, &run->config, &error);
 
     if (result == 0)
         return AW_EXIT_OK;
@@ -113,138 +109,75 @@ static int open_service(struct run *run) AW_ON(main) AW_NO_GIL
 static int start_service(struct run *run) AW_ON(main) AW_NO_GIL
 {
     const struct aw_service_config config = {
-        .devices = run->devices,
-        .device_count = run->device_count,
+        .devices = &run->devices,
+        .reconfigure = run->reconfigure,
         .runtime = run->runtime,
-        .stop_timeout_s = run->config->stop_timeout_s,
+        .times = &run->runtime_config,
     };
 
     return aw_service_start(run->service, &config) < 0 ? AW_EXIT_INTERNAL
                                                        : AW_EXIT_OK;
 }
 
-/* Who starts a program by hand is there to be told that a device is missing. A
- * service starts with the machine, and may well be the first. Returns 0 or
- * -ENOMEM. */
-static int wait_for_missing(const struct aw_config *config)
-{
-    struct aw_error error;
-    int result = 0;
-
-    for (size_t i = 0; result == 0 && i < config->device_count; i++) {
-        struct aw_device_config *device = config->devices[i];
-
-        if (!device->common[AW_COMMON_REQUIRED].set)
-            result = aw_device_config_set(device, "required", "no", &error);
-    }
-    return result;
-}
-
-static int open_devices(struct run *run)
+static int open_devices(struct run *run) AW_ON(main)
 {
     const struct aw_config *config = run->config;
 
-    if (run->arguments->service && wait_for_missing(config) < 0)
-        return AW_EXIT_INTERNAL;
-    run->devices = calloc(config->device_count + 1, sizeof(*run->devices));
-    if (!run->devices)
+    if (aw_device_table_reserve(&run->devices, config->device_count) < 0)
         return lack("cannot open devices", -ENOMEM);
     for (size_t i = 0; i < config->device_count; i++) {
+        struct aw_device *device;
         struct aw_error error = {0};
-        int result =
-            aw_device_open(config->devices[i], &run->devices[i], &error);
+        int result = aw_device_open(config->devices[i], &device, &error);
 
         if (result < 0)
             return refuse_device(config->devices[i]->name, result, &error);
-        run->device_count++;
+        aw_device_table_add(&run->devices, device);
     }
     return AW_EXIT_OK;
-}
-
-/* Where a script's state is kept, or NULL: the caller's. */
-static int state_path(const struct aw_config_script *script, char **ret_path)
-{
-    const char *folder = getenv("STATE_DIRECTORY");
-
-    *ret_path = NULL;
-    if (!script->supervision.persist)
-        return AW_EXIT_OK;
-    if (!folder || !folder[0]) {
-        aw_log(AW_LOG_ERROR,
-               "%s%sscript %s: state: persist needs a folder in "
-               "$STATE_DIRECTORY",
-               script->origin ? script->origin : "", script->origin ? ": " : "",
-               script->name);
-        return AW_EXIT_CONFIG;
-    }
-    /* systemd lists several, with colons: the first is ours. */
-    if (asprintf(ret_path, "%.*s/%s.json", (int)strcspn(folder, ":"), folder,
-                 script->name) < 0)
-        return lack("cannot keep a script's state", -ENOMEM);
-    return AW_EXIT_OK;
-}
-
-static int fill_script(const struct aw_config_script *script,
-                       struct aw_host_script *ret_script,
-                       struct aw_supervision *ret_supervision)
-{
-    const struct aw_config_supervision *given = &script->supervision;
-    char *path;
-    int status = state_path(script, &path);
-
-    *ret_script = (struct aw_host_script){
-        .name = script->name,
-        .path = script->path,
-        .arguments = script->arguments,
-        .paths = script->paths,
-        .keeps_queues = given->restart != AW_CONFIG_RESTART_NO,
-        .always_keeps = given->restart == AW_CONFIG_RESTART_ALWAYS,
-        .flush_backlog = given->flush,
-        .state_path = path,
-        .stall_ns = (uint64_t)(given->stall_ms * (double)AW_NS_PER_MS),
-    };
-    *ret_supervision = (struct aw_supervision){
-        .restart = (enum aw_restart)given->restart,
-        .delay_s = given->delay_s,
-        .limit = given->limit,
-        .interval_s = given->interval_s,
-        .stall_kill_ns = (uint64_t)(given->stall_kill_s * (double)AW_NS_PER_S),
-    };
-    return status;
 }
 
 static int fill_scripts(struct run *run)
 {
     const struct aw_config *config = run->config;
-    int status = AW_EXIT_OK;
+    struct aw_error error = {.text = ""};
 
     run->scripts = calloc(config->script_count, sizeof(*run->scripts));
     run->supervisions =
         calloc(config->script_count, sizeof(*run->supervisions));
     if (!run->scripts || !run->supervisions)
         return lack("cannot run scripts", -ENOMEM);
-    for (size_t i = 0; status == AW_EXIT_OK && i < config->script_count; i++)
-        status = fill_script(&config->scripts[i], &run->scripts[i],
-                             &run->supervisions[i]);
-    return status;
+    run->script_count = config->script_count;
+    for (size_t i = 0; i < config->script_count; i++) {
+        int result = aw_settings_script(&config->scripts[i], &run->scripts[i],
+                                        &run->supervisions[i], &error);
+
+        if (result == 0)
+            continue;
+        aw_log(AW_LOG_ERROR, "%s", error.text);
+        return result == -ENOMEM ? AW_EXIT_INTERNAL : AW_EXIT_CONFIG;
+    }
+    return AW_EXIT_OK;
 }
 
 /* One script in the foreground prints as in python3, so that its output can be
- * piped whole. */
+ * piped whole: until a reload, which only a file makes possible, adds another
+ * one. */
 static int start_output(struct run *run)
 {
-    size_t count = run->config->script_count;
+    bool alone = run->script_count == 1 &&
+                 !aw_output_is_journal(STDOUT_FILENO) &&
+                 !aw_output_is_journal(STDERR_FILENO);
 
-    if (count == 1 && !aw_output_is_journal(STDOUT_FILENO) &&
-        !aw_output_is_journal(STDERR_FILENO))
+    if (alone && !run->arguments->config_path)
         return 0;
-    return aw_output_start(run->scripts, count, &run->output);
+    run->plain = alone;
+    return aw_output_start(&run->output);
 }
 
 static int fill_runtime_config(struct run *run)
 {
     const struct aw_config *config = run->config;
-    double rest_s = config->stop_timeout_s - config->stop_grace_s;
     int status = fill_scripts(run);
 
     if (status != AW_EXIT_OK)
@@ -253,8 +186,8 @@ static int fill_runtime_config(struct run *run)
         return AW_EXIT_INTERNAL;
     aw_package_path(run->package_path);
     run->runtime_config = (struct aw_runtime_config){
-        .host = {.devices = run->devices,
-                 .device_count = run->device_count,
+        .host = {.devices = run->devices.devices,
+                 .device_count = run->devices.count,
                  .scripts = run->scripts,
                  .script_count = config->script_count,
                  .package_path = run->package_path,
@@ -262,32 +195,41 @@ static int fill_runtime_config(struct run *run)
                  .venv = config->venv,
                  .output = run->output ? aw_output_for_host(run->output)
                                        : (struct aw_host_output){0},
-                 /* After a `finally` that took all of the grace there is still
-                  * time for it before the forced end. */
-                 .executor_timeout_s = rest_s > 0 ? rest_s : 0},
-        .supervisor = {.scripts = run->supervisions,
-                       .stop_grace_s = config->stop_grace_s,
-                       .stop_timeout_s = config->stop_timeout_s,
-                       .start_timeout_s = config->start_timeout_s,
-                       .reload_settle_s = config->reload_settle_s},
+                 .plain_alone = run->plain},
+        .supervisor = {.scripts = run->supervisions},
+        .devices = &run->devices,
+        .reconfigure = run->reconfigure,
         .watch = run->arguments->watch,
-        .stop_grace_s = config->stop_grace_s,
-        .stop_timeout_s = config->stop_timeout_s,
     };
+    aw_settings_times(config, &run->runtime_config);
     return AW_EXIT_OK;
+}
+
+static int make_reconfigure(struct run *run) AW_ON(main) AW_NO_GIL
+{
+    const struct aw_reconfigure_config config = {
+        .arguments = run->arguments,
+        .config = &run->config,
+        .devices = &run->devices,
+        .runtime = run->runtime,
+        .runtime_config = &run->runtime_config,
+    };
+    int result = aw_reconfigure_new(&config, &run->reconfigure);
+
+    return result < 0 ? lack("cannot be reloaded", result) : AW_EXIT_OK;
 }
 
 static int open_control(struct run *run) AW_ON(main) AW_NO_GIL
 {
     const char *origin;
-    const char *flag = aw_configure_socket(run->arguments, &origin);
+    const char *flag = aw_settings_socket(run->arguments, &origin);
     const struct aw_control_config config = {
         .path = flag ? flag : run->config->control_socket,
         .read_group = run->config->control_read_group,
         .admin_group = run->config->control_admin_group,
         .metrics_listen = run->config->metrics_listen,
-        .devices = run->devices,
-        .device_count = run->device_count,
+        .devices = &run->devices,
+        .reconfigure = run->reconfigure,
         .log = run->log,
         .loop = aw_runtime_loop(run->runtime),
         .runtime = run->runtime,
@@ -343,6 +285,8 @@ static int prepare(struct run *run) AW_ON(main) AW_NO_GIL
     if (status == AW_EXIT_OK)
         status = open_devices(run);
     if (status == AW_EXIT_OK)
+        status = make_reconfigure(run);
+    if (status == AW_EXIT_OK)
         status = open_control(run);
     if (status == AW_EXIT_OK)
         status = start_service(run);
@@ -394,37 +338,24 @@ static void announce(const struct aw_config *config)
 
 /* ---- after ---- */
 
-/* In one write where that is possible, so that the table stays whole; and not
- * for ever into a pipe that nobody reads: what poll() says has room takes
- * PIPE_BUF bytes at once. */
-static void write_patiently(const char *text, size_t length)
+/* The devices there are, and those that were leaving. Returns 0 or -ENOMEM. */
+static int collect(const struct aw_device_table *table,
+                   struct aw_report *ret_report) AW_ON(main) AW_NO_GIL
 {
-    struct pollfd place = {.fd = STDERR_FILENO, .events = POLLOUT};
+    size_t count = 0;
+    struct aw_device **devices =
+        calloc(table->count + table->leaving_count + 1, sizeof(*devices));
+    int result;
 
-    while (length > 0 && poll(&place, 1, LEDGER_TIMEOUT_MS) != 0) {
-        size_t most = length < PIPE_BUF ? length : PIPE_BUF;
-        ssize_t written = write(STDERR_FILENO, text, most);
-
-        if (written < 0 && errno != EINTR && errno != EAGAIN)
-            return;
-        text += written > 0 ? written : 0;
-        length -= written > 0 ? (size_t)written : 0;
-    }
-}
-
-static void print_ledger(const struct aw_report *report)
-{
-    char *text = NULL;
-    size_t length = 0;
-    FILE *to = open_memstream(&text, &length);
-
-    if (!to)
-        return;
-    fputs("awaitd: ledger\n", to);
-    aw_ledger_table_write(report, to);
-    fclose(to);
-    write_patiently(text, length);
-    free(text);
+    if (!devices)
+        return -ENOMEM;
+    for (size_t i = 0; i < table->count; i++)
+        devices[count++] = table->devices[i];
+    for (size_t i = 0; i < table->leaving_count; i++)
+        devices[count++] = table->leaving[i].device;
+    result = aw_report_collect(devices, count, ret_report);
+    free(devices);
+    return result;
 }
 
 static bool write_stats(const struct run *run, const struct aw_report *report,
@@ -443,16 +374,17 @@ static int settle(struct run *run, int status) AW_ON(main) AW_NO_GIL
 {
     struct aw_report report;
 
-    if (aw_report_collect(run->devices, run->device_count, &report) < 0) {
+    if (collect(&run->devices, &report) < 0) {
         aw_log(AW_LOG_ERROR, "not enough memory for the ledger");
         return AW_EXIT_INTERNAL;
     }
     report.dropped_lines = run->dropped_lines;
     if (status == AW_EXIT_OK && run->arguments->fail_on_drop &&
-        !(aw_report_lossless(&report) && aw_report_exact(&report)))
+        !(aw_report_lossless(&report) && aw_report_exact(&report) &&
+          !run->devices.lossy && !run->devices.inexact))
         status = AW_EXIT_LOSS;
-    if (!run->arguments->quiet && run->device_count > 0)
-        print_ledger(&report);
+    if (!run->arguments->quiet && report.device_count > 0)
+        aw_ledger_table_print(&report, NULL);
     if (run->stats && !write_stats(run, &report, status) &&
         status == AW_EXIT_OK)
         status = AW_EXIT_INTERNAL;
@@ -511,14 +443,12 @@ static void clean_up(struct run *run) AW_ON(main) AW_NO_GIL
     /* Only after a failure; a writer that stands uses what we would free. */
     if (aw_output_stop(run->output, OUTPUT_TIMEOUT_S))
         return;
-    for (size_t i = 0; i < run->device_count; i++)
-        aw_device_close(run->devices[i]);
+    aw_device_table_close_all(&run->devices);
     aw_control_free(run->control);
-    for (size_t i = 0; i < run->device_count; i++)
-        aw_device_unref(run->devices[i]);
-    free(run->devices);
-    for (size_t i = 0; run->scripts && i < run->config->script_count; i++)
-        free((char *)(uintptr_t)run->scripts[i].state_path);
+    aw_reconfigure_free(run->reconfigure);
+    aw_device_table_deinit(&run->devices);
+    for (size_t i = 0; run->scripts && i < run->script_count; i++)
+        aw_settings_script_deinit(&run->scripts[i]);
     free(run->scripts);
     free(run->supervisions);
     aw_config_free(run->config);

@@ -28,11 +28,11 @@
 #include <string.h>
 
 #include "daemon/exit_status.h"
+#include "daemon/reconfigure.h"
 #include "daemon/span_clock.h"
 #include "daemon/stall.h"
 #include "daemon/supervisor.h"
 #include "daemon/watch.h"
-#include "devices/device.h"
 #include "devices/queue/clock.h"
 #include "devices/queue/log.h"
 
@@ -117,21 +117,13 @@ static void abandon(struct aw_runtime *runtime)
     ev_break(runtime->loop, EVBREAK_ALL);
 }
 
-static void close_devices(struct aw_runtime *runtime)
-{
-    const struct aw_host_config *host = &runtime->config->host;
-
-    for (size_t i = 0; i < host->device_count; i++)
-        aw_device_close(host->devices[i]);
-}
-
 static void finish(struct aw_runtime *runtime) AW_ON(main) AW_NO_GIL
 {
     runtime->phase = PHASE_FINISHING;
     ev_timer_stop(runtime->loop, &runtime->grace);
     ev_timer_stop(runtime->loop, &runtime->deadline);
     ev_timer_stop(runtime->loop, &runtime->look);
-    close_devices(runtime);
+    aw_device_table_close_all(runtime->config->devices);
     aw_host_finish(runtime->host);
     start_timer(runtime, &runtime->watchdog, FINISH_TIMEOUT_S);
 }
@@ -153,11 +145,17 @@ static void host_told(struct aw_runtime *runtime,
     switch (event->kind) {
     case AW_HOST_STARTED:
         runtime->up = true;
+        aw_reconfigure_event(runtime->config->reconfigure, event);
+        break;
+    case AW_HOST_DEVICE_USED:
+    case AW_HOST_DEVICE_TOLD:
+    case AW_HOST_DEVICE_UNUSED:
+        aw_reconfigure_event(runtime->config->reconfigure, event);
         break;
     case AW_HOST_FAILED:
         runtime->failure = aw_error_set(
             &runtime->error, EIO, "Python did not start: %s", event->text);
-        close_devices(runtime);
+        aw_device_table_close_all(runtime->config->devices);
         ev_break(runtime->loop, EVBREAK_ALL);
         break;
     case AW_HOST_SCRIPT_HELD:
@@ -229,8 +227,7 @@ static void on_hangup(struct ev_loop *loop, ev_signal *watcher, int events)
     (void)loop;
     (void)events;
     if (runtime->phase == PHASE_RUNNING && runtime->supervisor)
-        aw_supervisor_reload_changed(runtime->supervisor, AW_SCRIPT_ALL, NULL,
-                                     NULL);
+        aw_reconfigure_ask(runtime->config->reconfigure, NULL, NULL);
 }
 
 static void on_grace(struct ev_loop *loop, ev_timer *watcher, int events)
@@ -263,13 +260,14 @@ static void on_look(struct ev_loop *loop, ev_timer *watcher, int events)
 }
 
 static void on_moment(struct ev_loop *loop, ev_timer *watcher, int events)
+    AW_ON(main) AW_NO_GIL
 {
     struct aw_runtime *runtime = watcher->data;
 
     (void)loop;
     (void)events;
     runtime->status = AW_EXIT_FORCED;
-    close_devices(runtime);
+    aw_device_table_close_all(runtime->config->devices);
     abandon(runtime);
 }
 
@@ -331,22 +329,28 @@ int aw_runtime_new(struct aw_runtime **ret_runtime)
     return 0;
 }
 
+static void set_looks(struct aw_runtime *runtime) AW_ON(main) AW_NO_GIL
+{
+    double interval_s = aw_stall_watch_interval_s(runtime->stalls);
+
+    ev_timer_stop(runtime->loop, &runtime->look);
+    if (interval_s <= 0)
+        return;
+    ev_timer_set(&runtime->look, interval_s, interval_s);
+    ev_timer_start(runtime->loop, &runtime->look);
+}
+
 /* Without it scripts run all the same. */
-static void start_looking(struct aw_runtime *runtime)
+static void start_looking(struct aw_runtime *runtime) AW_ON(main) AW_NO_GIL
 {
     const struct aw_stall_config config = {
-        .host_config = &runtime->config->host,
         .supervisor_config = &runtime->config->supervisor,
         .host = runtime->host,
         .supervisor = runtime->supervisor,
     };
-    double interval_s;
 
-    if (aw_stall_watch_new(&config, &runtime->stalls) <= 0)
-        return;
-    interval_s = aw_stall_watch_interval_s(runtime->stalls);
-    ev_timer_set(&runtime->look, interval_s, interval_s);
-    ev_timer_start(runtime->loop, &runtime->look);
+    if (aw_stall_watch_new(&config, &runtime->stalls) == 0)
+        set_looks(runtime);
 }
 
 /* The host is up: waits for its end. Only an abandoned host is not freed. */
@@ -375,7 +379,7 @@ static int start_host(struct aw_runtime *runtime, struct aw_error *error)
         return aw_error_set(error, ENOMEM, "out of memory");
     result = aw_host_start(&config->host, &runtime->host, error);
     if (result < 0)
-        close_devices(runtime);
+        aw_device_table_close_all(runtime->config->devices);
     else
         aw_supervisor_begin(runtime->supervisor, runtime->host);
     return result;
@@ -439,6 +443,28 @@ enum aw_runtime_state aw_runtime_state(const struct aw_runtime *runtime)
 bool aw_runtime_was_up(const struct aw_runtime *runtime)
 {
     return runtime->up;
+}
+
+struct aw_host *aw_runtime_host(const struct aw_runtime *runtime)
+{
+    return runtime->host;
+}
+
+bool aw_runtime_is_running(const struct aw_runtime *runtime)
+{
+    return runtime->phase == PHASE_RUNNING && runtime->supervisor;
+}
+
+void aw_runtime_watch_script(struct aw_runtime *runtime, const char *path)
+{
+    if (runtime->watch)
+        aw_watch_script(runtime->watch, path);
+}
+
+void aw_runtime_configured(struct aw_runtime *runtime)
+{
+    if (runtime->stalls && runtime->phase < PHASE_DUMPED)
+        set_looks(runtime);
 }
 
 void aw_runtime_free(struct aw_runtime *runtime)

@@ -10,17 +10,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "daemon/device_table.h"
 #include "daemon/supervisor.h"
 #include "devices/queue/error.h"
 #include "devices/queue/roles.h"
 #include "pymod/host.h"
 
+struct aw_reconfigure;
 struct aw_runtime;
 struct ev_loop;
 
+/* A reload changes its times. */
 struct aw_runtime_config {
     struct aw_host_config host;
     struct aw_supervisor_config supervisor;
+    struct aw_device_table *devices; /* that it closes at the end */
+    struct aw_reconfigure *reconfigure;
     bool watch;            /* reload scripts when they are saved */
     double stop_grace_s;   /* from the signal to the second cancel */
     double stop_timeout_s; /* from the signal to the forced end */
@@ -56,6 +61,20 @@ struct ev_loop *aw_runtime_loop(const struct aw_runtime *runtime)
     AW_ON(main) AW_NO_GIL;
 struct aw_supervisor *aw_runtime_supervisor(const struct aw_runtime *runtime)
     AW_ON(main) AW_NO_GIL;
+struct aw_host *aw_runtime_host(const struct aw_runtime *runtime)
+    AW_ON(main) AW_NO_GIL;
+
+/* Nobody has asked for the end yet, and there are scripts. */
+bool aw_runtime_is_running(const struct aw_runtime *runtime)
+    AW_ON(main) AW_NO_GIL;
+
+/* Where scripts are reloaded when they are saved: this one as well. */
+void aw_runtime_watch_script(struct aw_runtime *runtime, const char *path)
+    AW_ON(main) AW_NO_GIL;
+
+/* Scripts were added, or are configured otherwise: stalls are looked for as
+ * often as they need now. */
+void aw_runtime_configured(struct aw_runtime *runtime) AW_ON(main) AW_NO_GIL;
 
 enum aw_runtime_state aw_runtime_state(const struct aw_runtime *runtime)
     AW_ON(main) AW_NO_GIL;

@@ -33,6 +33,7 @@ struct aw_service {
     ev_timer tick;
     ev_prepare turn;
     enum told told;
+    uint64_t rounds; /* of reloads of the configuration, told of */
     bool was_ready;
     char status[STATUS_BYTES]; /* the last that was taken */
 };
@@ -46,7 +47,11 @@ static bool is_reloading(const struct aw_service *service) AW_ON(main) AW_NO_GIL
     size_t count = supervisor ? aw_supervisor_count(supervisor) : 0;
     struct aw_script_status status;
 
+    if (aw_reconfigure_is_busy(service->config.reconfigure))
+        return true;
     for (size_t i = 0; i < count; i++) {
+        if (!aw_supervisor_has(supervisor, i))
+            continue;
         aw_supervisor_status(supervisor, i, &status);
         if (status.reloading)
             return true;
@@ -64,6 +69,8 @@ static size_t count_running(const struct aw_service *service)
     struct aw_script_status status;
 
     for (size_t i = 0; i < count; i++) {
+        if (!aw_supervisor_has(supervisor, i))
+            continue;
         aw_supervisor_status(supervisor, i, &status);
         running += status.state == AW_SCRIPT_RUNNING;
     }
@@ -95,13 +102,13 @@ static void count_frames(const struct aw_report *report, uint64_t *ret_received,
 static void write_status(const struct aw_service *service,
                          char text[STATUS_BYTES]) AW_ON(main) AW_NO_GIL
 {
+    const struct aw_device_table *table = service->config.devices;
     const char *stuck = service->pulse ? aw_pulse_stuck(service->pulse) : NULL;
     size_t running = count_running(service);
     uint64_t received = 0, lost = 0;
     struct aw_report report;
 
-    if (aw_report_collect(service->config.devices, service->config.device_count,
-                          &report) == 0) {
+    if (aw_report_collect(table->devices, table->count, &report) == 0) {
         count_frames(&report, &received, &lost);
         aw_report_deinit(&report);
     }
@@ -147,7 +154,7 @@ static int tell_reloading(const struct aw_service *service)
 
 static int tell_stopping(const struct aw_service *service)
 {
-    double limit_s = service->config.stop_timeout_s + STOP_MARGIN_S;
+    double limit_s = service->config.times->stop_timeout_s + STOP_MARGIN_S;
     char lines[80];
 
     snprintf(lines, sizeof(lines), "STOPPING=1\nEXTEND_TIMEOUT_USEC=%.0f",
@@ -193,6 +200,27 @@ static int tell(struct aw_service *service, enum told what)
     return 0;
 }
 
+/* A reload of the configuration may be over in the turn that it began in, for
+ * an error in a file: whoever asked for it waits for it to begin and to end.
+ * Returns 0 or a negative errno: not told. */
+static int tell_rounds(struct aw_service *service, enum told what)
+    AW_ON(main) AW_NO_GIL
+{
+    uint64_t rounds = aw_reconfigure_rounds(service->config.reconfigure);
+    int result = 0;
+
+    if (rounds == service->rounds)
+        return 0;
+    if (what == TOLD_READY && service->told == TOLD_READY)
+        result = tell_reloading(service);
+    if (result < 0)
+        return result;
+    service->rounds = rounds;
+    if (what == TOLD_READY && service->told == TOLD_READY)
+        service->told = TOLD_RELOADING;
+    return 0;
+}
+
 /* ---- callbacks of the loop ---- */
 
 /* Before main sleeps: whatever has changed has changed since it last did. What
@@ -205,7 +233,8 @@ static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
 
     (void)loop;
     (void)events;
-    if (what == service->told || tell(service, what) < 0)
+    if (tell_rounds(service, what) < 0 || what == service->told ||
+        tell(service, what) < 0)
         return;
     service->told = what;
     tell_status(service);
@@ -259,8 +288,7 @@ int aw_service_start(struct aw_service *service,
     service->config = *config;
     if (service->watchdog_us > 0) {
         interval_s = (double)service->watchdog_us / 1e6 / LOOKS;
-        if (aw_pulse_new(config->devices, config->device_count,
-                         &service->pulse) < 0)
+        if (aw_pulse_new(config->devices, &service->pulse) < 0)
             return -ENOMEM;
     }
     service->loop = aw_runtime_loop(config->runtime);

@@ -1,29 +1,29 @@
 /* What the service manager knows of us, and its watchdog.
  *
- * It is told when the scripts run (READY), while one of them is being reloaded
- * (RELOADING), from when on we end (STOPPING), and what there is to count
- * (STATUS). Its watchdog is fed by a timer of main's loop, and only while every
- * reader is alive (pulse.h): so a main that hangs, or a reader, ends the
- * process. Nothing here blocks; what the manager cannot take now it gets a
- * moment later. */
+ * It is told when the scripts run (READY), while one of them or the
+ * configuration is being reloaded (RELOADING), from when on we end (STOPPING),
+ * and what there is to count (STATUS). Its watchdog is fed by a timer of main's
+ * loop, and only while every reader is alive (pulse.h): so a main that hangs,
+ * or a reader, ends the process. Nothing here blocks; what the manager cannot
+ * take now it gets a moment later. */
 #ifndef AW_SERVICE_H
 #define AW_SERVICE_H
 
-#include <stddef.h>
-
+#include "daemon/device_table.h"
+#include "daemon/reconfigure.h"
 #include "daemon/runtime.h"
-#include "devices/device.h"
 #include "devices/queue/error.h"
 #include "devices/queue/roles.h"
 
 struct aw_service;
 
 struct aw_service_config {
-    struct aw_device *const *devices;
-    size_t device_count;
+    const struct aw_device_table *devices;
+    const struct aw_reconfigure *reconfigure;
     const struct aw_runtime *runtime;
-    double
-        stop_timeout_s; /* what a stop may take, to which a little is added */
+    /* Its stop_timeout_s is what a stop may take, to which a little is added.
+     */
+    const struct aw_runtime_config *times;
 };
 
 /* Takes from the environment what the manager has put there for us alone:

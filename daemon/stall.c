@@ -28,6 +28,7 @@ struct watched {
 struct aw_stall_watch {
     struct aw_stall_config config;
     struct watched *scripts;
+    size_t script_count;
     size_t asked; /* the script whose stack is awaited, or NO_SCRIPT */
     uint64_t asked_generation;
     unsigned looks;
@@ -40,19 +41,13 @@ static double seconds(uint64_t ns)
     return (double)ns / (double)AW_NS_PER_S;
 }
 
-static const char *name_of(const struct aw_stall_watch *watch, size_t script)
-{
-    return watch->config.host_config->scripts[script].name;
-}
-
 /* ---- telling ---- */
 
-static void tell_place(const struct aw_stall_watch *watch, size_t script,
-                       uint64_t blocked_ns)
+static void tell_place(const struct aw_stall_watch *watch,
+                       const struct aw_script_status *status,
+                       const struct watched *own, uint64_t blocked_ns)
 {
-    const struct watched *own = &watch->scripts[script];
-    const char *place = aw_stack_text_find(
-        watch->stack, watch->config.host_config->scripts[script].path);
+    const char *place = aw_stack_text_find(watch->stack, status->path);
     char more[60] = "";
 
     if (own->left_out > 0)
@@ -62,19 +57,18 @@ static void tell_place(const struct aw_stall_watch *watch, size_t script,
         place += strspn(place, " ");
     aw_log(AW_LOG_WARNING,
            "script %s: its loop is blocked, for %.1f s now%s%s%.*s",
-           name_of(watch, script), seconds(blocked_ns), more,
+           status->name, seconds(blocked_ns), more,
            place ? ": " : ", and its thread does not tell where",
            place ? (int)strcspn(place, "\n") : 0, place ? place : "");
 }
 
 /* Line by line, each with the script's name. */
-static void tell_stack(const struct aw_stall_watch *watch, size_t script)
+static void tell_stack(const struct aw_stall_watch *watch, const char *name)
 {
     for (const char *line = watch->stack; *line;) {
         size_t length = strcspn(line, "\n");
 
-        aw_log(AW_LOG_WARNING, "script %s: %.*s", name_of(watch, script),
-               (int)length, line);
+        aw_log(AW_LOG_WARNING, "script %s: %.*s", name, (int)length, line);
         line += length + (line[length] == '\n');
     }
 }
@@ -86,6 +80,7 @@ static void take_answer(struct aw_stall_watch *watch, uint64_t now_ns)
 {
     size_t script = watch->asked;
     struct watched *own = &watch->scripts[script];
+    struct aw_script_status status;
     size_t more = aw_host_read_stack(
         watch->config.host, script, watch->asked_generation,
         watch->stack + watch->length, STACK_BYTES - watch->length);
@@ -93,10 +88,13 @@ static void take_answer(struct aw_stall_watch *watch, uint64_t now_ns)
     watch->length += more;
     if ((more > 0 || watch->length == 0) && ++watch->looks < STACK_LOOKS)
         return;
-    tell_place(watch, script, now_ns - own->told_turn);
-    tell_stack(watch, script);
-    own->left_out = 0;
     watch->asked = NO_SCRIPT;
+    aw_supervisor_status(watch->config.supervisor, script, &status);
+    if (!status.name)
+        return;
+    tell_place(watch, &status, own, now_ns - own->told_turn);
+    tell_stack(watch, status.name);
+    own->left_out = 0;
 }
 
 /* ---- looking ---- */
@@ -127,89 +125,117 @@ static void find_stall(struct aw_stall_watch *watch, size_t script,
 
 /* How long an interruption has to help. A version that is not, or not yet, the
  * script's has as long as its reload, which then has it ignored. */
-static uint64_t hopeless_ns(const struct aw_stall_watch *watch, size_t script,
-                            uint64_t generation) AW_ON(main) AW_NO_GIL
+static uint64_t hopeless_ns(const struct aw_stall_watch *watch,
+                            const struct aw_script_status *status)
 {
     const struct aw_supervisor_config *config = watch->config.supervisor_config;
-    uint64_t kill_ns = config->scripts[script].stall_kill_ns;
+    uint64_t kill_ns = status->stall_kill_ns;
     double start_ns = config->start_timeout_s * (double)AW_NS_PER_S;
-    struct aw_script_status status;
 
-    aw_supervisor_status(watch->config.supervisor, script, &status);
-    return status.generation == generation ? 2 * kill_ns
-                                           : 3 * kill_ns + (uint64_t)start_ns;
+    return status->generation == status->turns.generation
+               ? 2 * kill_ns
+               : 3 * kill_ns + (uint64_t)start_ns;
 }
 
 /* True once when an interruption has not helped. */
 static bool interrupt_stall(struct aw_stall_watch *watch, size_t script,
-                            const struct aw_turns *turns, uint64_t now_ns)
-    AW_ON(main) AW_NO_GIL
+                            const struct aw_script_status *status,
+                            uint64_t now_ns) AW_ON(main) AW_NO_GIL
 {
     struct watched *own = &watch->scripts[script];
-    uint64_t began_ns = turns->began_ns;
+    uint64_t began_ns = status->turns.began_ns;
     uint64_t blocked_ns = now_ns - began_ns;
-    uint64_t kill_ns =
-        watch->config.supervisor_config->scripts[script].stall_kill_ns;
 
-    if (kill_ns == 0 || blocked_ns < kill_ns)
+    if (status->stall_kill_ns == 0 || blocked_ns < status->stall_kill_ns)
         return false;
     if (began_ns != own->interrupted_turn) {
         own->interrupted_turn = began_ns;
         aw_log(AW_LOG_WARNING, "script %s: blocked for %.1f s: interrupted",
-               name_of(watch, script), seconds(blocked_ns));
-        aw_host_interrupt(watch->config.host, script, turns->generation);
+               status->name, seconds(blocked_ns));
+        aw_host_interrupt(watch->config.host, script, status->turns.generation);
         return false;
     }
     if (began_ns == own->given_up_turn ||
-        blocked_ns < hopeless_ns(watch, script, turns->generation))
+        blocked_ns < hopeless_ns(watch, status))
         return false;
     own->given_up_turn = began_ns;
     aw_log(AW_LOG_ERROR, "script %s: blocked for %.1f s, and cannot be freed",
-           name_of(watch, script), seconds(blocked_ns));
+           status->name, seconds(blocked_ns));
     return true;
+}
+
+static bool look_at(struct aw_stall_watch *watch, size_t script,
+                    uint64_t now_ns) AW_ON(main) AW_NO_GIL
+{
+    struct aw_script_status status;
+    const struct aw_turns *turns = &status.turns;
+
+    aw_supervisor_status(watch->config.supervisor, script, &status);
+    if (!status.name) {
+        /* Another one may have its place. */
+        watch->scripts[script] = (struct watched){.told_ns = 0};
+        return false;
+    }
+    /* It may have begun after `now_ns` was read, or be still to begin. */
+    if (turns->stall_ns == 0 || turns->began_ns == 0 ||
+        turns->began_ns > now_ns || now_ns - turns->began_ns < turns->stall_ns)
+        return false;
+    find_stall(watch, script, turns, now_ns);
+    return interrupt_stall(watch, script, &status, now_ns);
+}
+
+/* Without memory those that are new are not watched yet. */
+static void make_room(struct aw_stall_watch *watch) AW_ON(main) AW_NO_GIL
+{
+    size_t count = aw_supervisor_count(watch->config.supervisor);
+    struct watched *scripts;
+
+    if (count <= watch->script_count)
+        return;
+    scripts = reallocarray(watch->scripts, count, sizeof(*scripts));
+    if (!scripts)
+        return;
+    watch->scripts = scripts;
+    while (watch->script_count < count)
+        scripts[watch->script_count++] = (struct watched){.told_ns = 0};
 }
 
 bool aw_stall_watch_look(struct aw_stall_watch *watch, uint64_t now_ns)
 {
-    const struct aw_host_config *config = watch->config.host_config;
     bool hopeless = false;
 
     if (watch->asked != NO_SCRIPT)
         take_answer(watch, now_ns);
-    for (size_t i = 0; i < config->script_count; i++) {
-        uint64_t stall_ns = config->scripts[i].stall_ns;
-        struct aw_turns turns;
-
-        aw_host_turns(watch->config.host, i, &turns);
-        /* It may have begun after `now_ns` was read, or be still to begin. */
-        if (stall_ns == 0 || turns.began_ns == 0 || turns.began_ns > now_ns ||
-            now_ns - turns.began_ns < stall_ns)
-            continue;
-        find_stall(watch, i, &turns, now_ns);
-        hopeless |= interrupt_stall(watch, i, &turns, now_ns);
-    }
+    make_room(watch);
+    for (size_t i = 0; i < watch->script_count; i++)
+        hopeless |= look_at(watch, i, now_ns);
     return hopeless;
 }
 
 /* Of the scripts that are watched; UINT64_MAX if none is. */
-static uint64_t shortest_stall(const struct aw_host_config *config)
+static uint64_t shortest_stall(const struct aw_stall_watch *watch)
+    AW_ON(main) AW_NO_GIL
 {
+    size_t count = aw_supervisor_count(watch->config.supervisor);
     uint64_t shortest_ns = UINT64_MAX;
 
-    for (size_t i = 0; i < config->script_count; i++) {
-        uint64_t stall_ns = config->scripts[i].stall_ns;
+    for (size_t i = 0; i < count; i++) {
+        struct aw_turns turns;
 
-        if (stall_ns != 0 && stall_ns < shortest_ns)
-            shortest_ns = stall_ns;
+        aw_host_turns(watch->config.host, i, &turns);
+        if (turns.stall_ns != 0 && turns.stall_ns < shortest_ns)
+            shortest_ns = turns.stall_ns;
     }
     return shortest_ns;
 }
 
 double aw_stall_watch_interval_s(const struct aw_stall_watch *watch)
 {
-    double share_s =
-        seconds(shortest_stall(watch->config.host_config)) / INTERVAL_SHARE;
+    uint64_t shortest_ns = shortest_stall(watch);
+    double share_s = seconds(shortest_ns) / INTERVAL_SHARE;
 
+    if (shortest_ns == UINT64_MAX)
+        return 0;
     if (share_s < INTERVAL_MIN_S)
         return INTERVAL_MIN_S;
     return share_s < INTERVAL_MAX_S ? share_s : INTERVAL_MAX_S;
@@ -220,23 +246,14 @@ double aw_stall_watch_interval_s(const struct aw_stall_watch *watch)
 int aw_stall_watch_new(const struct aw_stall_config *config,
                        struct aw_stall_watch **ret_watch)
 {
-    struct aw_stall_watch *watch;
+    struct aw_stall_watch *watch = calloc(1, sizeof(*watch));
 
-    if (shortest_stall(config->host_config) == UINT64_MAX)
-        return 0;
-    watch = calloc(1, sizeof(*watch));
     if (!watch)
         return -ENOMEM;
-    watch->scripts =
-        calloc(config->host_config->script_count, sizeof(*watch->scripts));
-    if (!watch->scripts) {
-        free(watch);
-        return -ENOMEM;
-    }
     watch->config = *config;
     watch->asked = NO_SCRIPT;
     *ret_watch = watch;
-    return 1;
+    return 0;
 }
 
 void aw_stall_watch_free(struct aw_stall_watch *watch)

@@ -18,20 +18,21 @@ struct aw_stall_watch;
 
 /* All of it must stay as long as the watch. */
 struct aw_stall_config {
-    const struct aw_host_config *host_config;
     const struct aw_supervisor_config *supervisor_config;
     struct aw_host *host;
     const struct aw_supervisor *supervisor;
 };
 
-/* Watches every script with a stall_ns; from stall_kill_ns on, if it has one, a
- * blocked script is interrupted. Returns 1; 0, and makes none, if no script is
- * to be watched; or -ENOMEM. */
+/* Watches every script with a stall_ns, those too that are added later; from
+ * stall_kill_ns on, if it has one, a blocked script is interrupted. Returns 0
+ * or -ENOMEM. */
 int aw_stall_watch_new(const struct aw_stall_config *config,
                        struct aw_stall_watch **ret_watch);
 
-/* How often aw_stall_watch_look() is to be called, in seconds. */
-double aw_stall_watch_interval_s(const struct aw_stall_watch *watch);
+/* How often aw_stall_watch_look() is to be called, in seconds; 0: not at all,
+ * as no script is to be watched. Another configuration may change it. */
+double aw_stall_watch_interval_s(const struct aw_stall_watch *watch)
+    AW_ON(main) AW_NO_GIL;
 
 /* Looks at each script at `now_ns` (CLOCK_MONOTONIC), tells and interrupts.
  * True if one is blocked still although it was interrupted stall_kill_ns ago:

@@ -29,10 +29,16 @@ size_t aw_supervisor_count(const struct aw_supervisor *supervisor)
     return supervisor->count;
 }
 
+bool aw_supervisor_has(const struct aw_supervisor *supervisor, size_t script)
+{
+    return script < supervisor->count && !supervisor->scripts[script]->leaving;
+}
+
 int aw_supervisor_find(const struct aw_supervisor *supervisor, const char *name)
 {
     for (size_t i = 0; i < supervisor->count; i++)
-        if (strcmp(supervisor->host_config->scripts[i].name, name) == 0)
+        if (aw_supervisor_has(supervisor, i) &&
+            strcmp(supervisor->scripts[i]->name, name) == 0)
             return (int)i;
     return -ENOENT;
 }
@@ -40,12 +46,13 @@ int aw_supervisor_find(const struct aw_supervisor *supervisor, const char *name)
 void aw_supervisor_status(const struct aw_supervisor *supervisor, size_t index,
                           struct aw_script_status *ret_status)
 {
-    const struct aw_supervised *script = &supervisor->scripts[index];
-    const struct aw_host_output *output = &supervisor->host_config->output;
+    const struct aw_supervised *script = supervisor->scripts[index];
+    const struct aw_host_output *output = &supervisor->output;
 
     *ret_status = (struct aw_script_status){
-        .name = supervisor->host_config->scripts[index].name,
-        .path = supervisor->host_config->scripts[index].path,
+        .name = script->name,
+        .path = script->path,
+        .stall_kill_ns = script->policy.stall_kill_ns,
         .state = script->state,
         .reloading = script->phase != AW_RELOAD_NONE,
         .stopping = script->stopping,
@@ -77,17 +84,20 @@ typedef void serve_script(struct aw_supervised *script, struct aw_ask *ask);
 
 /* It cannot even be remembered who asks. */
 static void refuse_all(const struct aw_supervisor *supervisor, size_t first,
-                       size_t end, aw_script_replied replied, void *context)
+                       size_t end, size_t count, aw_script_replied replied,
+                       void *context) AW_ON(main) AW_NO_GIL
 {
-    for (size_t i = first; i < end; i++)
-        replied(context,
-                &(struct aw_script_reply){
-                    .script = aw_supervised_name(&supervisor->scripts[i]),
-                    .result = -ENOMEM,
-                    .generation = supervisor->scripts[i].generation,
-                    .text = "not enough memory",
-                    .left = end - i - 1,
-                });
+    for (size_t i = first; i < end; i++) {
+        if (!aw_supervisor_has(supervisor, i))
+            continue;
+        replied(context, &(struct aw_script_reply){
+                             .script = supervisor->scripts[i]->name,
+                             .result = -ENOMEM,
+                             .generation = supervisor->scripts[i]->generation,
+                             .text = "not enough memory",
+                             .left = --count,
+                         });
+    }
 }
 
 static void serve(struct aw_supervisor *supervisor, size_t index,
@@ -98,17 +108,22 @@ static void serve(struct aw_supervisor *supervisor, size_t index,
     size_t first = all ? 0 : index;
     size_t end = all ? supervisor->count : index + 1;
     struct aw_ask *ask = NULL;
+    size_t count = 0;
 
-    if (replied && first < end) {
-        ask = aw_ask_new(replied, context, end - first);
+    for (size_t i = first; i < end; i++)
+        count += aw_supervisor_has(supervisor, i);
+    if (replied && count > 0) {
+        ask = aw_ask_new(replied, context, count);
         if (!ask) {
-            refuse_all(supervisor, first, end, replied, context);
+            refuse_all(supervisor, first, end, count, replied, context);
             return;
         }
     }
     for (size_t i = first; i < end; i++) {
-        struct aw_supervised *script = &supervisor->scripts[i];
+        struct aw_supervised *script = supervisor->scripts[i];
 
+        if (!aw_supervisor_has(supervisor, i))
+            continue;
         if (supervisor->ending)
             aw_ask_answer(ask, script, -ECANCELED, "the daemon is stopping");
         else
@@ -173,9 +188,9 @@ static void end_for(struct aw_supervised *script, enum aw_host_why why)
         aw_supervised_ask_end(script, why);
 }
 
-static void restart_one(struct aw_supervised *script, struct aw_ask *ask)
-    AW_ON(main) AW_NO_GIL
+void aw_supervised_restart(struct aw_supervised *script, struct aw_ask *ask)
 {
+    script->parked = false;
     overtake(script);
     aw_replies_answer(&script->stops, script, -ECANCELED,
                       "overtaken by a restart");
@@ -190,8 +205,21 @@ static void restart_one(struct aw_supervised *script, struct aw_ask *ask)
     aw_ask_answer(ask, script, 0, "");
 }
 
-static void stop_one(struct aw_supervised *script, struct aw_ask *ask)
+static void park_one(struct aw_supervised *script, struct aw_ask *ask)
     AW_ON(main) AW_NO_GIL
+{
+    if (script->alive) {
+        aw_supervised_restart(script, ask);
+        script->parked = true;
+        return;
+    }
+    overtake(script);
+    script->held_off = true;
+    aw_supervised_say(script, AW_SCRIPT_STOPPED);
+    aw_ask_answer(ask, script, 0, "");
+}
+
+void aw_supervised_stop(struct aw_supervised *script, struct aw_ask *ask)
 {
     overtake(script);
     aw_replies_answer(&script->restarts, script, -ECANCELED,
@@ -225,14 +253,21 @@ void aw_supervisor_restart(struct aw_supervisor *supervisor, size_t script,
                            aw_script_replied replied, void *context)
 {
     AW_ASSERT_ROLE(MAIN);
-    serve(supervisor, script, restart_one, replied, context);
+    serve(supervisor, script, aw_supervised_restart, replied, context);
 }
 
 void aw_supervisor_stop(struct aw_supervisor *supervisor, size_t script,
                         aw_script_replied replied, void *context)
 {
     AW_ASSERT_ROLE(MAIN);
-    serve(supervisor, script, stop_one, replied, context);
+    serve(supervisor, script, aw_supervised_stop, replied, context);
+}
+
+void aw_supervisor_park(struct aw_supervisor *supervisor, size_t script,
+                        aw_script_replied replied, void *context)
+{
+    AW_ASSERT_ROLE(MAIN);
+    serve(supervisor, script, park_one, replied, context);
 }
 
 /* ---- what the host tells ---- */
@@ -250,7 +285,7 @@ void aw_supervisor_event(struct aw_supervisor *supervisor,
     AW_ASSERT_ROLE(MAIN);
     if (event->script >= supervisor->count)
         return;
-    script = &supervisor->scripts[event->script];
+    script = supervisor->scripts[event->script];
     if (event->generation == script->candidate && script->candidate != 0) {
         if (event->kind == AW_HOST_SCRIPT_ENDED)
             aw_reload_failed(script, event);
@@ -286,7 +321,7 @@ static void on_grace(struct ev_loop *loop, ev_timer *timer, int events)
     (void)loop;
     (void)events;
     aw_log(AW_LOG_WARNING, "script %s has not stopped yet: cancelled again",
-           aw_supervised_name(script));
+           script->name);
     aw_host_cancel(script->supervisor->host, script->index, script->generation,
                    script->why, SIGTERM, true);
 }
@@ -301,10 +336,9 @@ static void on_deadline(struct ev_loop *loop, ev_timer *timer, int events)
     (void)events;
     snprintf(text, sizeof(text),
              "%.80s: the version that runs has not ended within %g s",
-             aw_supervised_name(script),
-             script->supervisor->config->stop_timeout_s);
+             script->name, script->supervisor->config->stop_timeout_s);
     aw_log(AW_LOG_WARNING, "script %s has not stopped: here is where it stands",
-           aw_supervised_name(script));
+           script->name);
     aw_host_dump_stacks(script->supervisor->host);
     if (script->phase == AW_RELOAD_YIELDING)
         aw_reload_give_up(script, -ETIMEDOUT, text);
@@ -362,7 +396,7 @@ void aw_supervisor_end_all(struct aw_supervisor *supervisor, int signal,
     AW_ASSERT_ROLE(MAIN);
     supervisor->ending = true;
     for (size_t i = 0; i < supervisor->count; i++) {
-        struct aw_supervised *script = &supervisor->scripts[i];
+        struct aw_supervised *script = supervisor->scripts[i];
 
         if (first)
             end_one(script);
@@ -378,24 +412,15 @@ void aw_supervisor_warn_running(const struct aw_supervisor *supervisor,
                                 const char *what)
 {
     for (size_t i = 0; i < supervisor->count; i++)
-        if (supervisor->scripts[i].alive)
+        if (supervisor->scripts[i]->alive)
             aw_log(AW_LOG_WARNING, "script %s has not stopped yet: %s",
-                   aw_supervised_name(&supervisor->scripts[i]), what);
+                   supervisor->scripts[i]->name, what);
 }
 
 /* ---- life ---- */
 
-static void init_script(struct aw_supervisor *supervisor, size_t index)
+void aw_supervised_init_timers(struct aw_supervised *script)
 {
-    struct aw_supervised *script = &supervisor->scripts[index];
-
-    script->supervisor = supervisor;
-    script->index = index;
-    script->policy = supervisor->config->scripts[index];
-    script->generation = script->newest = 1;
-    script->alive = true;
-    script->exit_status = -1;
-    aw_supervised_say(script, AW_SCRIPT_RUNNING);
     ev_timer_init(&script->backoff, on_backoff, 0., 0.);
     ev_timer_init(&script->grace, on_grace, 0., 0.);
     ev_timer_init(&script->deadline, on_deadline, 0., 0.);
@@ -404,48 +429,4 @@ static void init_script(struct aw_supervisor *supervisor, size_t index)
     script->grace.data = script;
     script->deadline.data = script;
     script->patience.data = script;
-}
-
-int aw_supervisor_new(const struct aw_supervisor_config *config,
-                      const struct aw_host_config *host_config,
-                      struct ev_loop *loop, void (*idle)(void *context),
-                      void *context, struct aw_supervisor **ret_supervisor)
-{
-    size_t count = host_config->script_count;
-    struct aw_supervisor *supervisor =
-        calloc(1, sizeof(*supervisor) + count * sizeof(supervisor->scripts[0]));
-
-    if (!supervisor)
-        return -ENOMEM;
-    supervisor->config = config;
-    supervisor->host_config = host_config;
-    supervisor->loop = loop;
-    supervisor->idle = idle;
-    supervisor->context = context;
-    supervisor->count = count;
-    for (size_t i = 0; i < count; i++)
-        init_script(supervisor, i);
-    *ret_supervisor = supervisor;
-    return 0;
-}
-
-void aw_supervisor_free(struct aw_supervisor *supervisor)
-{
-    static const char text[] = "the daemon has ended";
-
-    if (!supervisor)
-        return;
-    for (size_t i = 0; i < supervisor->count; i++) {
-        struct aw_supervised *script = &supervisor->scripts[i];
-
-        ev_timer_stop(supervisor->loop, &script->backoff);
-        ev_timer_stop(supervisor->loop, &script->grace);
-        ev_timer_stop(supervisor->loop, &script->deadline);
-        ev_timer_stop(supervisor->loop, &script->patience);
-        aw_replies_answer(&script->reloads, script, -ECANCELED, text);
-        aw_replies_answer(&script->next_reloads, script, -ECANCELED, text);
-        aw_replies_answer(&script->restarts, script, -ECANCELED, text);
-        aw_replies_answer(&script->stops, script, -ECANCELED, text);
-    }
-    free(supervisor);
 }

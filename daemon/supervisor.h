@@ -24,7 +24,8 @@ struct aw_supervisor;
 
 enum aw_restart { AW_RESTART_NO, AW_RESTART_ON_FAILURE, AW_RESTART_ALWAYS };
 
-/* How one script is supervised; seconds. All of it is copied. */
+/* How one script is supervised; seconds. All of it is copied, here and below.
+ */
 struct aw_supervision {
     enum aw_restart restart;
     double delay_s;    /* before the first restart; then twice as long */
@@ -35,6 +36,8 @@ struct aw_supervision {
     uint64_t stall_kill_ns;
 };
 
+/* Main may change these while the supervisor uses them: what begins later goes
+ * by the new ones. */
 struct aw_supervisor_config {
     const struct aw_supervision *scripts; /* one for each of the host's */
     double stop_grace_s; /* from asking a script to end to the second cancel */
@@ -55,7 +58,8 @@ const char *aw_script_state_name(enum aw_script_state state);
 
 /* A snapshot; the strings are good until the loop goes on. */
 struct aw_script_status {
-    const char *name, *path;
+    const char *name, *path; /* NULL: it was removed, and has ended */
+    uint64_t stall_kill_ns;  /* of its policy */
     enum aw_script_state state;
     bool reloading;      /* a new version is being prepared, or settles */
     bool stopping;       /* it was asked to end */
@@ -92,10 +96,15 @@ typedef void (*aw_script_replied)(void *context,
 
 /* ---- for those who control ---- */
 
+/* Indices below this may be of a script; see aw_supervisor_has(). */
 size_t aw_supervisor_count(const struct aw_supervisor *supervisor)
     AW_ON(main) AW_NO_GIL;
 
-/* The script's index, for as long as the daemon runs, or -ENOENT. */
+/* Is this a script, and not one that was removed? */
+bool aw_supervisor_has(const struct aw_supervisor *supervisor, size_t script)
+    AW_ON(main) AW_NO_GIL;
+
+/* The script's index, for as long as it is configured, or -ENOENT. */
 int aw_supervisor_find(const struct aw_supervisor *supervisor, const char *name)
     AW_ON(main) AW_NO_GIL;
 
@@ -129,6 +138,33 @@ void aw_supervisor_stop(struct aw_supervisor *supervisor, size_t script,
                         aw_script_replied replied, void *context)
     AW_ON(main) AW_NO_GIL;
 
+/* Ends the script, as a restart does, and leaves it so until it is restarted:
+ * its queues stay, and fill. Answers as aw_supervisor_stop(). */
+void aw_supervisor_park(struct aw_supervisor *supervisor, size_t script,
+                        aw_script_replied replied, void *context)
+    AW_ON(main) AW_NO_GIL;
+
+/* ---- another configuration ---- */
+
+/* Adds a script and starts it. Returns its index, or -ENOMEM. */
+int aw_supervisor_add(struct aw_supervisor *supervisor,
+                      const struct aw_host_script *settings,
+                      const struct aw_supervision *policy,
+                      double executor_timeout_s) AW_ON(main) AW_NO_GIL;
+
+/* What is said of a script may have changed: its policy is another at once, the
+ * rest with its next version. Returns 0 or -ENOMEM. */
+int aw_supervisor_configure(struct aw_supervisor *supervisor, size_t script,
+                            const struct aw_host_script *settings,
+                            const struct aw_supervision *policy,
+                            double executor_timeout_s) AW_ON(main) AW_NO_GIL;
+
+/* Stops the script and forgets it; answers as aw_supervisor_stop(). If it does
+ * not end in time it stays, and is forgotten when it has ended. */
+void aw_supervisor_remove(struct aw_supervisor *supervisor, size_t script,
+                          aw_script_replied replied, void *context)
+    AW_ON(main) AW_NO_GIL;
+
 /* Nobody waits for these answers any more: `context` is not used again. */
 void aw_supervisor_forget(struct aw_supervisor *supervisor, const void *context)
     AW_ON(main) AW_NO_GIL;
@@ -136,8 +172,9 @@ void aw_supervisor_forget(struct aw_supervisor *supervisor, const void *context)
 /* ---- for the runtime ---- */
 
 /* `idle` is called, from the loop, whenever the last script has ended and none
- * is to be started again. `config` and `host_config` must stay; returns 0 or
- * -ENOMEM. */
+ * is to be started again. `config` must stay, and so must its `scripts` until
+ * this returns; of `host_config` the scripts are copied. Returns 0 or -ENOMEM.
+ */
 int aw_supervisor_new(const struct aw_supervisor_config *config,
                       const struct aw_host_config *host_config,
                       struct ev_loop *loop, void (*idle)(void *context),

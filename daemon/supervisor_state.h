@@ -36,6 +36,9 @@ struct aw_ask {
 struct aw_supervised {
     struct aw_supervisor *supervisor;
     size_t index;
+    char *name, *path;
+    bool leaving; /* it is not configured any more, and is to end */
+    bool removed; /* and has: its place is free */
     struct aw_supervision policy;
     enum aw_script_state state;
     double since_s; /* span clock */
@@ -47,6 +50,7 @@ struct aw_supervised {
     bool stopping;        /* it was asked to end, */
     enum aw_host_why why; /* for this */
     bool held_off;        /* somebody stopped the script: the daemon goes on */
+    bool parked;          /* it is not to be started when it has ended */
 
     enum aw_reload_phase phase;
     uint64_t candidate; /* the new version's generation, or 0 */
@@ -70,7 +74,7 @@ struct aw_supervised {
 
 struct aw_supervisor {
     const struct aw_supervisor_config *config;
-    const struct aw_host_config *host_config;
+    struct aw_host_output output; /* that counts what was dropped */
     struct ev_loop *loop;
     struct aw_host *host;
     void (*idle)(void *context);
@@ -78,16 +82,31 @@ struct aw_supervisor {
     bool ending;
     int status; /* of the first script that failed for good */
     size_t count;
-    struct aw_supervised scripts[];
+    struct aw_supervised **scripts; /* each stays where it is */
 };
 
-const char *aw_supervised_name(const struct aw_supervised *script);
 void aw_supervised_say(struct aw_supervised *script,
                        enum aw_script_state state);
 
 /* Starts `timer` anew. */
 void aw_supervised_after(struct aw_supervised *script, ev_timer *timer,
                          double seconds);
+
+/* ---- scripts_table.c ---- */
+
+/* Gives the place of a script that was removed, and has ended, free. */
+void aw_supervised_vacate(struct aw_supervised *script) AW_ON(main) AW_NO_GIL;
+
+/* ---- supervisor.c ---- */
+
+/* For a script that is new. */
+void aw_supervised_init_timers(struct aw_supervised *script);
+
+/* It is to end, and what was under way is not to go on. */
+void aw_supervised_stop(struct aw_supervised *script, struct aw_ask *ask)
+    AW_ON(main) AW_NO_GIL;
+void aw_supervised_restart(struct aw_supervised *script, struct aw_ask *ask)
+    AW_ON(main) AW_NO_GIL;
 
 /* ---- lifecycle.c ---- */
 

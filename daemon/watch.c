@@ -71,12 +71,11 @@ static void on_quiet(struct ev_loop *loop, ev_timer *timer, int events)
     aw_supervisor_reload_changed(watch->supervisor, AW_SCRIPT_ALL, NULL, NULL);
 }
 
-static void watch_folder(struct aw_watch *watch, const char *script)
+void aw_watch_script(struct aw_watch *watch, const char *script)
 {
     char *copy = strdup(script);
     const char *folder = copy ? dirname(copy) : NULL;
 
-    /* The same folder twice is one watch. */
     if (!folder ||
         inotify_add_watch(watch->fd, folder, IN_CLOSE_WRITE | IN_MOVED_TO) < 0)
         aw_log(AW_LOG_WARNING, "cannot watch the folder of %s: %s", script,
@@ -101,7 +100,7 @@ int aw_watch_new(struct ev_loop *loop, const struct aw_host_config *config,
         return -error;
     }
     for (size_t i = 0; i < config->script_count; i++)
-        watch_folder(watch, config->scripts[i].path);
+        aw_watch_script(watch, config->scripts[i].path);
     ev_timer_init(&watch->quiet, on_quiet, 0., 0.);
     watch->quiet.data = watch;
     ev_io_init(&watch->ready, on_ready, watch->fd, EV_READ);

@@ -17,6 +17,10 @@ int aw_watch_new(struct ev_loop *loop, const struct aw_host_config *config,
                  struct aw_supervisor *supervisor, struct aw_watch **ret_watch)
     AW_ON(main) AW_NO_GIL;
 
+/* Watches the folder of one more script; the same folder twice is one watch. */
+void aw_watch_script(struct aw_watch *watch, const char *path)
+    AW_ON(main) AW_NO_GIL;
+
 /* Accepts NULL. */
 void aw_watch_free(struct aw_watch *watch) AW_ON(main) AW_NO_GIL;
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -16,11 +17,6 @@
  * is started, reloaded and stopped makes while nobody takes them. */
 #define KEPT_BASE       8u
 #define KEPT_PER_SCRIPT 4u
-
-static size_t kept_count(const struct aw_host *host)
-{
-    return KEPT_BASE + KEPT_PER_SCRIPT * host->config->script_count;
-}
 
 /* ---- events ---- */
 
@@ -106,6 +102,7 @@ static struct aw_host_request *new_request(struct aw_host *host)
 
 void aw_host_free_request(struct aw_host *host, struct aw_host_request *request)
 {
+    aw_host_request_deinit(request);
     if (!request->spare) {
         free(request);
         return;
@@ -122,8 +119,11 @@ static void request(struct aw_host *host, const struct aw_host_request *wanted)
     bool spare;
 
     if (!copy) {
+        struct aw_host_request lost = *wanted;
+
         aw_log(AW_LOG_ERROR, "out of memory: a script was not %s",
                wanted->kind == AW_REQUEST_CANCEL ? "stopped" : "started");
+        aw_host_request_deinit(&lost);
         return;
     }
     spare = copy->spare;
@@ -196,6 +196,137 @@ void aw_host_interrupt(struct aw_host *host, size_t script, uint64_t generation)
                                             .generation = generation});
 }
 
+/* ---- places ---- */
+
+/* For `count` more requests, and as many events. */
+static int keep_room(struct aw_host *host, size_t count)
+{
+    struct aw_host_event *events;
+
+    for (size_t i = 0; i < count; i++) {
+        struct aw_host_request *spare = calloc(1, sizeof(*spare));
+
+        if (!spare)
+            return -ENOMEM;
+        spare->spare = true;
+        aw_host_free_request(host, spare);
+    }
+    pthread_mutex_lock(&host->lock);
+    events = reallocarray(host->events, host->event_capacity + count,
+                          sizeof(*events));
+    if (events) {
+        host->events = events;
+        host->event_capacity += count;
+    }
+    pthread_mutex_unlock(&host->lock);
+    return events ? 0 : -ENOMEM;
+}
+
+/* One more, with room for what it asks and tells. */
+static int add_place(struct aw_host *host)
+{
+    struct aw_host_place *places;
+
+    if (keep_room(host, KEPT_PER_SCRIPT) < 0)
+        return -ENOMEM;
+    pthread_mutex_lock(&host->lock);
+    places = reallocarray(host->places, host->place_count + 1, sizeof(*places));
+    if (places) {
+        host->places = places;
+        places[host->place_count++] = (struct aw_host_place){.stall_ns = 0};
+    }
+    pthread_mutex_unlock(&host->lock);
+    return places ? 0 : -ENOMEM;
+}
+
+/* What holds at once. Threads that run look for the stalls of now. */
+static int set_place(struct aw_host *host, size_t script,
+                     const struct aw_host_script *settings)
+{
+    const struct aw_host_output *output = &host->config->output;
+    int result = script < host->place_count ? 0 : add_place(host);
+
+    if (result == 0 && output->name)
+        result = output->name(output->context, script, settings->name);
+    if (result < 0)
+        return result;
+    pthread_mutex_lock(&host->lock);
+    host->places[script].stall_ns = settings->stall_ns;
+    for (struct aw_host_thread *own = host->threads; own; own = own->next)
+        if (own->script == script)
+            aw_heartbeat_set_stall(own->heartbeat, settings->stall_ns);
+    pthread_mutex_unlock(&host->lock);
+    return 0;
+}
+
+/* Another script may have it. */
+static void clear_place(struct aw_host *host, size_t script)
+{
+    pthread_mutex_lock(&host->lock);
+    if (script < host->place_count)
+        host->places[script] = (struct aw_host_place){.stall_ns = 0};
+    for (struct aw_host_thread *own = host->threads; own; own = own->next)
+        if (own->script == script)
+            own->forgotten = true;
+    pthread_mutex_unlock(&host->lock);
+}
+
+/* ---- another configuration ---- */
+
+void aw_host_configure(struct aw_host *host, size_t script,
+                       const struct aw_host_script *settings,
+                       double executor_timeout_s)
+{
+    struct aw_host_script *copy = aw_host_script_copy(settings);
+
+    if (!copy || set_place(host, script, settings) < 0) {
+        aw_host_script_free(copy);
+        aw_log(AW_LOG_ERROR, "out of memory: script %s is not configured anew",
+               settings->name);
+        return;
+    }
+    request(host, &(struct aw_host_request){.kind = AW_REQUEST_CONFIGURE,
+                                            .script = script,
+                                            .settings = copy,
+                                            .executor_timeout_s =
+                                                executor_timeout_s});
+}
+
+void aw_host_remove(struct aw_host *host, size_t script)
+{
+    clear_place(host, script);
+    request(host, &(struct aw_host_request){.kind = AW_REQUEST_REMOVE,
+                                            .script = script});
+}
+
+void aw_host_add_device(struct aw_host *host, struct aw_device *device,
+                        uint64_t replaced)
+{
+    request(host, &(struct aw_host_request){.kind = AW_REQUEST_ADD_DEVICE,
+                                            .device = aw_device_ref(device),
+                                            .number = replaced});
+}
+
+static void request_by_name(struct aw_host *host, enum aw_request_kind kind,
+                            const char *name, uint64_t number)
+{
+    struct aw_host_request wanted = {.kind = kind, .number = number};
+
+    snprintf(wanted.name, sizeof(wanted.name), "%s", name);
+    request(host, &wanted);
+}
+
+void aw_host_remove_device(struct aw_host *host, const char *name,
+                           uint64_t number)
+{
+    request_by_name(host, AW_REQUEST_REMOVE_DEVICE, name, number);
+}
+
+void aw_host_tell_users(struct aw_host *host, const char *name, uint64_t number)
+{
+    request_by_name(host, AW_REQUEST_TELL_USERS, name, number);
+}
+
 void aw_host_finish(struct aw_host *host)
 {
     atomic_store_explicit(&host->finish, true, memory_order_release);
@@ -230,12 +361,15 @@ void aw_host_turns(struct aw_host *host, size_t script,
                    struct aw_turns *ret_turns)
 {
     pthread_mutex_lock(&host->lock);
-    *ret_turns = host->ended_turns[script];
+    *ret_turns = script < host->place_count ? host->places[script].ended
+                                            : (struct aw_turns){0};
+    ret_turns->stall_ns =
+        script < host->place_count ? host->places[script].stall_ns : 0;
     for (const struct aw_host_thread *own = host->threads; own;
          own = own->next) {
         struct aw_turns before = *ret_turns;
 
-        if (own->script != script)
+        if (own->script != script || own->forgotten)
             continue;
         aw_heartbeat_add(own->heartbeat, own->generation, ret_turns);
         if (own->discarded) {
@@ -296,6 +430,7 @@ static void free_list(struct aw_host_request *oldest)
     while (oldest) {
         struct aw_host_request *next = oldest->next;
 
+        aw_host_request_deinit(oldest);
         free(oldest);
         oldest = next;
     }
@@ -331,28 +466,8 @@ static void free_host(struct aw_host *host)
     close_pipe(host);
     pthread_mutex_destroy(&host->lock);
     free(host->events);
-    free(host->ended_turns);
+    free(host->places);
     free(host);
-}
-
-static int keep_room(struct aw_host *host)
-{
-    size_t count = kept_count(host);
-
-    for (size_t i = 0; i < count; i++) {
-        struct aw_host_request *spare = calloc(1, sizeof(*spare));
-
-        if (!spare)
-            return -ENOMEM;
-        spare->spare = true;
-        spare->next = host->spares;
-        host->spares = spare;
-    }
-    host->events = calloc(count, sizeof(*host->events));
-    if (!host->events)
-        return -ENOMEM;
-    host->event_capacity = count;
-    return 0;
 }
 
 static int fill_host(struct aw_host *host, const struct aw_host_config *config)
@@ -360,10 +475,11 @@ static int fill_host(struct aw_host *host, const struct aw_host_config *config)
     int result;
 
     host->config = config;
-    host->ended_turns =
-        calloc(config->script_count + 1, sizeof(*host->ended_turns));
-    if (!host->ended_turns || keep_room(host) < 0)
+    if (keep_room(host, KEPT_BASE) < 0)
         return -ENOMEM;
+    for (size_t i = 0; i < config->script_count; i++)
+        if (set_place(host, i, &config->scripts[i]) < 0)
+            return -ENOMEM;
     host->event_fd = aw_eventfd_new();
     if (host->event_fd < 0)
         return host->event_fd;

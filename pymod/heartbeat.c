@@ -39,10 +39,12 @@ static unsigned bucket_of(uint64_t turn_ns)
 
 static void count(struct aw_heartbeat *heartbeat, uint64_t turn_ns)
 {
+    uint64_t stall_ns = load(&heartbeat->stall_ns);
+
     add_one(&heartbeat->turns);
     store(&heartbeat->busy_ns, load(&heartbeat->busy_ns) + turn_ns);
     add_one(&heartbeat->buckets[bucket_of(turn_ns)]);
-    if (heartbeat->stall_ns > 0 && turn_ns >= heartbeat->stall_ns)
+    if (stall_ns > 0 && turn_ns >= stall_ns)
         add_one(&heartbeat->stalls);
     if (turn_ns > load(&heartbeat->longest_ns))
         store(&heartbeat->longest_ns, turn_ns);
@@ -55,8 +57,13 @@ struct aw_heartbeat *aw_heartbeat_new(uint64_t stall_ns)
     if (!heartbeat)
         return NULL;
     atomic_init(&heartbeat->references, 1);
-    heartbeat->stall_ns = stall_ns;
+    atomic_init(&heartbeat->stall_ns, stall_ns);
     return heartbeat;
+}
+
+void aw_heartbeat_set_stall(struct aw_heartbeat *heartbeat, uint64_t stall_ns)
+{
+    store(&heartbeat->stall_ns, stall_ns);
 }
 
 void aw_heartbeat_ref(struct aw_heartbeat *heartbeat)
@@ -106,9 +113,10 @@ bool aw_heartbeat_asleep(struct aw_heartbeat *heartbeat)
 
 double aw_heartbeat_probe(struct aw_heartbeat *heartbeat)
 {
-    uint64_t interval_ns = heartbeat->stall_ns / PROBE_SHARE;
+    uint64_t stall_ns = load(&heartbeat->stall_ns);
+    uint64_t interval_ns = stall_ns / PROBE_SHARE;
 
-    if (!is_owner(heartbeat) || heartbeat->stall_ns == 0)
+    if (!is_owner(heartbeat) || stall_ns == 0)
         return 0;
     if (interval_ns < PROBE_MIN_NS)
         interval_ns = PROBE_MIN_NS;

@@ -16,13 +16,13 @@
 
 #include "pymod/host.h"
 
-/* Written by the owner's thread alone. All words but `references` are read and
- * written with relaxed order, each for itself: nothing else hangs on any of
- * them. */
+/* Written by the owner's thread alone, but for `stall_ns`. All words but
+ * `references` are read and written with relaxed order, each for itself:
+ * nothing else hangs on any of them. */
 struct aw_heartbeat {
     atomic_uint references;
     pthread_t owner;
-    uint64_t stall_ns; /* a turn this long is a stall; 0: none is */
+    _Atomic(uint64_t) stall_ns; /* a turn this long is a stall; 0: none is */
     /* Of the present turn, monotonic; 0: it waits. In the future: it waits, and
      * is then to be back. */
     _Atomic(uint64_t) began_ns;
@@ -32,6 +32,9 @@ struct aw_heartbeat {
 
 /* With one reference, the caller's; NULL without memory. */
 struct aw_heartbeat *aw_heartbeat_new(uint64_t stall_ns);
+
+/* From now on another length is a stall. Any thread. */
+void aw_heartbeat_set_stall(struct aw_heartbeat *heartbeat, uint64_t stall_ns);
 
 /* One more reference, or one less: the last one frees it. Any thread. */
 void aw_heartbeat_ref(struct aw_heartbeat *heartbeat);

@@ -5,6 +5,7 @@
  * initialises Python, and so no script runs on what Python takes for its main
  * thread. */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,6 +119,8 @@ static void serve(struct aw_host *host)
     own->bridge.hook_context = host;
     for (size_t i = 0; i < host->config->script_count; i++)
         aw_host_run_script(host, own->module, i, 1, AW_HOST_START);
+    /* Python has these by now; main may close them when it likes. */
+    own->hosted.device_count = 0;
     aw_host_post(host, &started);
     aw_bridge_run(&own->bridge);
     aw_host_join_scripts(host);
@@ -133,6 +136,10 @@ void *aw_host_bridge_main(void *argument)
 
     aw_role_enter(AW_ROLE_BRIDGE);
     aw_role_assume(&aw_role_bridge);
+    /* Scripts change the working directory, by configuration or by themselves:
+     * main reads the configuration again from where it was. Where that is not
+     * allowed a file given by a relative path may not be found again. */
+    (void)unshare(CLONE_FS);
     aw_module_set_hosted(&own->hosted);
     status = aw_interpreter_init(host->config->venv);
     if (PyStatus_Exception(status)) {

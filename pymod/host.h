@@ -55,6 +55,9 @@ struct aw_host_output {
     bool (*drain)(void *context, double timeout_s);
     /* Lines of that script that were not written, and will not be. */
     uint64_t (*dropped)(void *context, size_t script);
+    /* The script of that index has this name from now on, of which a copy is
+     * made: lines that were put before keep theirs. On main. 0 or -ENOMEM. */
+    int (*name)(void *context, size_t script, const char *name);
     void *context;
     bool located; /* `file` and `line` are wanted */
 };
@@ -70,17 +73,21 @@ struct aw_host_config {
     const char *venv; /* the virtual environment, or NULL */
     /* Takes what scripts print; `put` NULL: they print as python3 does. */
     struct aw_host_output output;
+    bool plain_alone; /* one that is the only one does so, too */
     /* Seconds that a script's default executor gets to finish its work when
      * the script's runner closes. */
     double executor_timeout_s;
 };
 
 enum aw_host_event_kind {
-    AW_HOST_STARTED,      /* Python is up and every script thread runs */
-    AW_HOST_FAILED,       /* Python could not be initialised; see `text` */
-    AW_HOST_SCRIPT_HELD,  /* a version to be admitted has come to its hold */
-    AW_HOST_SCRIPT_ENDED, /* see `status`, `cancelled`, `text` */
-    AW_HOST_FINISHED,     /* Python is finalised and the bridge has ended */
+    AW_HOST_STARTED,       /* Python is up and every script thread runs */
+    AW_HOST_FAILED,        /* Python could not be initialised; see `text` */
+    AW_HOST_SCRIPT_HELD,   /* a version to be admitted has come to its hold */
+    AW_HOST_SCRIPT_ENDED,  /* see `status`, `cancelled`, `text` */
+    AW_HOST_FINISHED,      /* Python is finalised and the bridge has ended */
+    AW_HOST_DEVICE_USED,   /* `script` uses `device` */
+    AW_HOST_DEVICE_TOLD,   /* aw_host_tell_users(`device`) is answered */
+    AW_HOST_DEVICE_UNUSED, /* it is not configured, and nobody uses it */
 };
 
 struct aw_host_event {
@@ -90,6 +97,7 @@ struct aw_host_event {
     int status;          /* the script's exit status, 0..255 */
     bool unchanged;      /* AW_HOST_RELOAD_CHANGED: nothing has */
     bool cancelled;      /* it ended by the cancellation that was asked for */
+    uint64_t device;     /* the number that the daemon has given it */
     char text[400];      /* one line: FILE:LINE: the error it ended by, or "" */
 };
 
@@ -122,14 +130,16 @@ struct aw_turns {
     uint64_t turns;      /* those that have ended, as all below */
     uint64_t stalls;     /* of stall_ns or longer */
     uint64_t longest_ns;
-    uint64_t busy_ns; /* of all of them together */
+    uint64_t busy_ns;  /* of all of them together */
+    uint64_t stall_ns; /* that holds at present; 0: no turn is one */
     uint64_t buckets[AW_TURN_BUCKETS];
 };
 
 struct aw_host;
 
-/* Starts the bridge, and every script as its generation 1. `config` and what it
- * points to must stay until aw_host_free(). Returns 0 or a negative errno. */
+/* Starts the bridge, and every script as its generation 1. `config` must stay
+ * until aw_host_free(), and what it says of scripts and devices until
+ * AW_HOST_STARTED. Returns 0 or a negative errno. */
 int aw_host_start(const struct aw_host_config *config,
                   struct aw_host **ret_host, struct aw_error *error)
     AW_ON(main) AW_NO_GIL;
@@ -195,6 +205,37 @@ size_t aw_host_read_stack(struct aw_host *host, size_t script,
 /* Raises KeyboardInterrupt in the thread of a generation, at its next line; no
  * effect inside C code that does not return, and on one that has ended. */
 void aw_host_interrupt(struct aw_host *host, size_t script, uint64_t generation)
+    AW_ON(main) AW_NO_GIL;
+
+/* ---- another configuration; once AW_HOST_STARTED has come ---- */
+
+/* `script` is the index of a script, of one that was removed, or the number of
+ * those there have been so far. What is said of it (all of which is copied)
+ * holds for the next version; keeps_queues, always_keeps, flush_backlog,
+ * state_path and stall_ns hold at once. A new script is started by
+ * aw_host_start_script(). */
+void aw_host_configure(struct aw_host *host, size_t script,
+                       const struct aw_host_script *settings,
+                       double executor_timeout_s) AW_ON(main) AW_NO_GIL;
+
+/* The script has ended, and is not to be started again. */
+void aw_host_remove(struct aw_host *host, size_t script) AW_ON(main) AW_NO_GIL;
+
+/* Scripts find this device from now on; where there is one of its name, in its
+ * place, and that one leaves: see below. `replaced` is the number of that one,
+ * and numbers are not 0. Takes a reference. */
+void aw_host_add_device(struct aw_host *host, struct aw_device *device,
+                        uint64_t replaced) AW_ON(main) AW_NO_GIL;
+
+/* Scripts do not find the device `name` any more. It leaves: those who use it
+ * go on with it, and when nobody does AW_HOST_DEVICE_UNUSED comes, once. */
+void aw_host_remove_device(struct aw_host *host, const char *name,
+                           uint64_t number) AW_ON(main) AW_NO_GIL;
+
+/* Has an AW_HOST_DEVICE_USED come for each script that uses the device, then
+ * AW_HOST_DEVICE_TOLD, all with this number. It is the one that is found as
+ * `name`; where that is "", the one that leaves and has this number. */
+void aw_host_tell_users(struct aw_host *host, const char *name, uint64_t number)
     AW_ON(main) AW_NO_GIL;
 
 /* Writes the Python stack of every thread to stderr, whoever holds the GIL. */

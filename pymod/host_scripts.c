@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "devices/queue/log.h"
+#include "pymod/device.h"
 #include "pymod/heartbeat_object.h"
 #include "pymod/host_threads.h"
 #include "pymod/output_object.h"
@@ -85,6 +86,29 @@ static PyObject *tell_held(PyObject *capsule, PyObject *arguments)
     Py_RETURN_NONE;
 }
 
+/* Python's word on who uses a device: any thread. What it tells in place of a
+ * script is negative: see _host/leaving.py. */
+static PyObject *tell_device(PyObject *capsule, PyObject *arguments)
+{
+    struct aw_host *host = PyCapsule_GetPointer(capsule, NULL);
+    struct aw_host_event told = {.kind = AW_HOST_DEVICE_USED};
+    unsigned long long device;
+    Py_ssize_t script;
+
+    if (!host || !PyArg_ParseTuple(arguments, "Kn", &device, &script))
+        return NULL;
+    if (script < 0)
+        told.kind = script == -1 ? AW_HOST_DEVICE_TOLD : AW_HOST_DEVICE_UNUSED;
+    else
+        told.script = (size_t)script;
+    told.device = device;
+    aw_host_post(host, &told);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef tell_device_method = {"tell_device", tell_device,
+                                         METH_VARARGS, NULL};
+
 static PyMethodDef tell_held_method = {"tell_held", tell_held, METH_VARARGS,
                                        NULL};
 
@@ -126,16 +150,21 @@ int aw_host_begin(struct aw_host *host, PyObject *module, int dump_signal,
     const struct aw_host_config *config = host->config;
     PyObject *scripts = describe_scripts(config);
     PyObject *capsule = PyCapsule_New(host, NULL, NULL);
-    PyObject *tell =
+    PyObject *held =
         capsule ? PyCFunction_New(&tell_held_method, capsule) : NULL;
+    PyObject *device =
+        capsule ? PyCFunction_New(&tell_device_method, capsule) : NULL;
     PyObject *result = NULL;
 
-    if (scripts && tell)
-        result = PyObject_CallMethod(
-            module, "start", "ONdiiiOz", scripts,
-            aw_output_callables(&config->output), config->executor_timeout_s,
-            dump_signal, stack_signal, host->stack_write_fd, tell, config->cwd);
-    Py_XDECREF(tell);
+    if (scripts && held && device)
+        result = PyObject_CallMethod(module, "start", "ONOdiiiOOz", scripts,
+                                     aw_output_callables(&config->output),
+                                     config->plain_alone ? Py_True : Py_False,
+                                     config->executor_timeout_s, dump_signal,
+                                     stack_signal, host->stack_write_fd, held,
+                                     device, config->cwd);
+    Py_XDECREF(held);
+    Py_XDECREF(device);
     Py_XDECREF(capsule);
     Py_XDECREF(scripts);
     Py_XDECREF(result);
@@ -237,8 +266,8 @@ void aw_host_run_script(struct aw_host *host, PyObject *module, size_t script,
     }
     if (own)
         aw_host_thread_free(own);
-    aw_log(AW_LOG_ERROR, "script %s: cannot start its thread: %s",
-           host->config->scripts[script].name, strerror(error));
+    aw_log(AW_LOG_ERROR, "cannot start the thread of a script: %s",
+           strerror(error));
     snprintf(ended.text, sizeof(ended.text), "cannot start its thread: %s",
              strerror(error));
     aw_host_post(host, &ended);
@@ -253,17 +282,42 @@ void aw_host_join_scripts(struct aw_host *host)
 
 /* ---- what main asks for ---- */
 
-/* What is not wanted may be blocked for ever, and is nobody's stall: since this
- * thread has the GIL, it does not hold it. */
-static void mark_discarded(struct aw_host *host,
-                           const struct aw_host_request *request)
+/* The arguments of configure(): those of the slot behind the first two. */
+static PyObject *configure(const struct aw_host_request *request,
+                           PyObject *module)
 {
-    pthread_mutex_lock(&host->lock);
-    for (struct aw_host_thread *own = host->threads; own; own = own->next)
-        if (own->script == request->script &&
-            own->generation == request->generation)
-            own->discarded = true;
-    pthread_mutex_unlock(&host->lock);
+    PyObject *head = Py_BuildValue("(nd)", (Py_ssize_t)request->script,
+                                   request->executor_timeout_s);
+    PyObject *settings = describe_script(request->settings);
+    PyObject *function = PyObject_GetAttrString(module, "configure");
+    PyObject *arguments =
+        head && settings ? PySequence_Concat(head, settings) : NULL;
+    PyObject *result = NULL;
+
+    if (function && arguments)
+        result = PyObject_CallObject(function, arguments);
+    Py_XDECREF(arguments);
+    Py_XDECREF(function);
+    Py_XDECREF(settings);
+    Py_XDECREF(head);
+    return result;
+}
+
+static PyObject *add_device(const struct aw_host_request *request,
+                            PyObject *module)
+{
+    PyObject *extension = PyImport_ImportModule("_awaitd");
+    PyObject *device = NULL, *result = NULL;
+
+    if (extension)
+        device = aw_device_object_new(aw_module_state(extension),
+                                      aw_device_ref(request->device), true);
+    if (device)
+        result = PyObject_CallMethod(module, "add_device", "OK", device,
+                                     (unsigned long long)request->number);
+    Py_XDECREF(device);
+    Py_XDECREF(extension);
+    return result;
 }
 
 static PyObject *serve(const struct aw_host_request *request, PyObject *module)
@@ -288,6 +342,18 @@ static PyObject *serve(const struct aw_host_request *request, PyObject *module)
     case AW_REQUEST_INTERRUPT:
         return PyObject_CallMethod(module, "interrupt", "nK", script,
                                    generation);
+    case AW_REQUEST_CONFIGURE:
+        return configure(request, module);
+    case AW_REQUEST_REMOVE:
+        return PyObject_CallMethod(module, "remove", "n", script);
+    case AW_REQUEST_ADD_DEVICE:
+        return add_device(request, module);
+    case AW_REQUEST_REMOVE_DEVICE:
+        return PyObject_CallMethod(module, "remove_device", "sK", request->name,
+                                   (unsigned long long)request->number);
+    case AW_REQUEST_TELL_USERS:
+        return PyObject_CallMethod(module, "tell_users", "sK", request->name,
+                                   (unsigned long long)request->number);
     }
     return Py_NewRef(Py_None);
 }
@@ -304,7 +370,7 @@ void aw_host_serve_requests(struct aw_host *host, PyObject *module)
             PyErr_WriteUnraisable(module);
         Py_XDECREF(result);
         if (request->kind == AW_REQUEST_DISCARD)
-            mark_discarded(host, request);
+            aw_host_threads_discard(host, request->script, request->generation);
         if (request->kind == AW_REQUEST_START)
             aw_host_run_script(host, module, request->script,
                                request->generation, request->start);

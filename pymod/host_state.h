@@ -19,6 +19,11 @@ enum aw_request_kind {
     AW_REQUEST_DROP,
     AW_REQUEST_CANCEL,
     AW_REQUEST_INTERRUPT,
+    AW_REQUEST_CONFIGURE,
+    AW_REQUEST_REMOVE,
+    AW_REQUEST_ADD_DEVICE,
+    AW_REQUEST_REMOVE_DEVICE,
+    AW_REQUEST_TELL_USERS,
 };
 
 struct aw_host_request {
@@ -31,6 +36,24 @@ struct aw_host_request {
     enum aw_host_why why;     /* CANCEL, and so are these */
     int signal;
     bool again;
+    struct aw_host_script *settings; /* CONFIGURE: a copy, the request's */
+    double executor_timeout_s;
+    struct aw_device *device; /* ADD_DEVICE: a reference */
+    char name[64];            /* of a device */
+    uint64_t number;          /* of a device */
+};
+
+/* A copy of all of it, or NULL without memory. Accepts NULL to free. */
+struct aw_host_script *aw_host_script_copy(const struct aw_host_script *script);
+void aw_host_script_free(struct aw_host_script *script);
+
+/* Frees what it carries, and not the request. */
+void aw_host_request_deinit(struct aw_host_request *request);
+
+/* What the host keeps of a script as long as it is one. */
+struct aw_host_place {
+    struct aw_turns ended; /* what its freed threads have counted */
+    uint64_t stall_ns;
 };
 
 /* The thread of one generation of a script. */
@@ -40,7 +63,8 @@ struct aw_host_thread {
     size_t script;
     uint64_t generation;
     pthread_t thread;
-    bool discarded;    /* with the host's lock: it is not wanted */
+    bool discarded; /* with the host's lock: it is not wanted, … */
+    bool forgotten; /* … and its script is not any more, nor what it counts */
     _Atomic(int) tid;  /* while it runs; for its stack dump */
     atomic_bool ended; /* it may be joined, and that does not wait */
     struct aw_heartbeat *heartbeat; /* a reference */
@@ -62,8 +86,8 @@ struct aw_host {
     struct aw_host_event *events; /* for main, oldest first */
     size_t event_count, event_capacity;
     int event_fd;
-    /* Of each script, what its freed threads have counted. */
-    struct aw_turns *ended_turns;
+    struct aw_host_place *places; /* by script */
+    size_t place_count;
     /* A pipe, neither end of which blocks, for the stack of one script. */
     int stack_read_fd, stack_write_fd;
     /* Whose stack was asked for; main's alone. */

@@ -6,13 +6,17 @@ struct aw_host_thread *aw_host_thread_new(struct aw_host *host, size_t script,
                                           uint64_t generation)
 {
     struct aw_host_thread *own = calloc(1, sizeof(*own));
+    uint64_t stall_ns;
 
     if (!own)
         return NULL;
+    pthread_mutex_lock(&host->lock);
+    stall_ns = script < host->place_count ? host->places[script].stall_ns : 0;
+    pthread_mutex_unlock(&host->lock);
     own->host = host;
     own->script = script;
     own->generation = generation;
-    own->heartbeat = aw_heartbeat_new(host->config->scripts[script].stall_ns);
+    own->heartbeat = aw_heartbeat_new(stall_ns);
     if (own->heartbeat)
         return own;
     free(own);
@@ -44,8 +48,9 @@ void aw_host_threads_sweep(struct aw_host *host)
             continue;
         }
         *place = own->next;
-        aw_heartbeat_add(own->heartbeat, own->generation,
-                         &host->ended_turns[own->script]);
+        if (!own->forgotten && own->script < host->place_count)
+            aw_heartbeat_add(own->heartbeat, own->generation,
+                             &host->places[own->script].ended);
         own->next = over;
         over = own;
     }
@@ -64,8 +69,22 @@ void aw_host_threads_add(struct aw_host_thread *own)
     struct aw_host *host = own->host;
 
     pthread_mutex_lock(&host->lock);
+    /* Main may have said otherwise since aw_host_thread_new(). */
+    if (own->script < host->place_count)
+        aw_heartbeat_set_stall(own->heartbeat,
+                               host->places[own->script].stall_ns);
     own->next = host->threads;
     host->threads = own;
+    pthread_mutex_unlock(&host->lock);
+}
+
+void aw_host_threads_discard(struct aw_host *host, size_t script,
+                             uint64_t generation)
+{
+    pthread_mutex_lock(&host->lock);
+    for (struct aw_host_thread *own = host->threads; own; own = own->next)
+        if (own->script == script && own->generation == generation)
+            own->discarded = true;
     pthread_mutex_unlock(&host->lock);
 }
 

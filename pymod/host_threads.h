@@ -17,6 +17,11 @@ void aw_host_thread_free(struct aw_host_thread *own);
 /* Lists one that was started: the host's from now on. */
 void aw_host_threads_add(struct aw_host_thread *own);
 
+/* That generation is not wanted: it may be blocked for ever, and is nobody's
+ * stall (whoever calls this has the GIL, so it does not). */
+void aw_host_threads_discard(struct aw_host *host, size_t script,
+                             uint64_t generation);
+
 /* Frees the threads that have ended: what stays is one for each script, and
  * what was given up and is blocked. Does not wait for any. */
 void aw_host_threads_sweep(struct aw_host *host);

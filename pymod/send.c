@@ -77,12 +77,14 @@ static int begin(SendObject *self)
         return -1;
     if (parts->count == 0)
         return 0;
-    if (aw_module_pass_gate(module) < 0)
-        return -1;
     self->waiter = aw_waiter_here(module);
     if (!self->waiter)
         return -1;
     prepare(self, bridge);
+    /* Nothing of Python's between this and the reader: another version's first
+     * frame comes behind this one's last. */
+    if (aw_module_pass_gate(module) < 0)
+        return -1;
     Py_INCREF(self);
     self->under_way = true;
     result = aw_device_send_list(self->device->device, parts->parts[0].send);

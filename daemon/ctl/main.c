@@ -80,11 +80,15 @@ static int run_send(const struct command *command, const struct words *words,
     return status == AW_CTL_OK ? finish(command, words, result) : status;
 }
 
-/* One line for each script; a failure is one of the whole. */
+/* One line for each script; a failure is one of the whole. Notes are none. */
 static int show_replies(const json_t *result, bool json)
 {
     const json_t *list = json_object_get(result, "scripts");
+    const json_t *notes = json_object_get(result, "notes");
     int status = AW_CTL_OK;
+
+    for (size_t i = 0; !json && i < json_array_size(notes); i++)
+        fprintf(stderr, "%s\n", json_string_value(json_array_get(notes, i)));
 
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *reply = json_array_get(list, i);
@@ -151,7 +155,8 @@ static const struct command commands[] = {
     {"scripts", 0, 0, run_plain, aw_ctl_show_scripts, "",
      "what they do, and what became of them"},
     {"reload", 0, 1, run_scripts, NULL, "[SCRIPT]",
-     "puts a new version in its place; without SCRIPT all"},
+     "a new version in its place; without SCRIPT for\n"
+     "                           all that changed, and the configuration"},
     {"restart", 0, 1, run_scripts, NULL, "[SCRIPT]", "end, and start again"},
     {"stop", 0, 1, run_scripts, NULL, "[SCRIPT]", "end, and leave it so"},
     {"top", 0, 0, run_top, NULL, "",

@@ -18,6 +18,7 @@ from _awaitd import (
     parse_device,
     read_config,
 )
+from awaitd import _script
 from awaitd._errors import UnknownDevice
 
 _lock = threading.Lock()
@@ -86,4 +87,17 @@ def find(name: str) -> Device[Any]:
             if options is None:
                 raise _unknown(name)
             device = _opened[name] = open_device(name, options)
-        return device
+    _script.current().found(device)
+    return device
+
+
+def put(device: Device[Any]) -> Device[Any] | None:
+    """The host's: there is this device, in place of the one returned."""
+    before = _opened.get(device.name)
+    _opened[device.name] = device
+    return before
+
+
+def take(name: str) -> Device[Any] | None:
+    """The host's: there is no such device any more."""
+    return _opened.pop(name, None)

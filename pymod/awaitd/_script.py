@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
+from _awaitd import Device
 from awaitd._state import State
 
 
@@ -26,6 +28,9 @@ class ScriptInfo:
     def state(self) -> State:
         """What one run leaves to the next."""
         return _plain_state
+
+    def found(self, device: Device[Any]) -> None:
+        """The host's: it has looked this device up."""
 
     def __repr__(self) -> str:
         return f"<script {self.name}>"

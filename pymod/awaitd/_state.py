@@ -62,6 +62,12 @@ class State(dict[str, Any]):
                 file=sys.stderr,
             )
 
+    def keep_in(self, path: str | None) -> None:
+        """Have save() write it there from now on; what is there is not read."""
+        if path != self._path:
+            self._path = path
+            self._saved = ""
+
     def save(self) -> None:
         """Write it to its file, whole or not at all, if it has one and has
         changed. Raises OSError, or TypeError for what was put into a list or

@@ -72,6 +72,7 @@ unsigned world_leaks(void);
 /* ---- the scenarios, each list ended by one without a name ---- */
 
 extern const struct scenario scenarios_queue[], scenarios_evict[],
-    scenarios_latest[], scenarios_peer[], scenarios_wait[], scenarios_count[];
+    scenarios_latest[], scenarios_peer[], scenarios_wait[], scenarios_count[],
+    scenarios_succeed[];
 
 #endif

@@ -9,8 +9,8 @@
 #include "tests/explore/explore.h"
 
 static const struct scenario *const lists[] = {
-    scenarios_queue, scenarios_evict, scenarios_latest,
-    scenarios_peer,  scenarios_wait,  scenarios_count,
+    scenarios_queue, scenarios_evict, scenarios_latest,  scenarios_peer,
+    scenarios_wait,  scenarios_count, scenarios_succeed,
 };
 
 static bool wanted(const char *name, char **names)

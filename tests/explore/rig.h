@@ -6,8 +6,12 @@
 #include "devices/queue/queue.h"
 #include "tests/explore/explore.h"
 
+#define RIG_PAYLOAD 8u
+
 struct plan {
     uint32_t depth;
+    uint32_t next_depth; /* of the queue that is put in its place */
+    enum aw_overflow next_overflow;
     enum aw_overflow overflow;
     unsigned batches; /* that the reader offers and publishes */
     unsigned batch;   /* frames in each */

@@ -84,7 +84,7 @@ def test_h14_control_socket_answers_while_c_code_keeps_the_gil(control):
         before_s = time.monotonic()
         assert client.get("status")["exact"]
         took_s.append(time.monotonic() - before_s)
-    assert only(client.get("scripts"))["turns"]["present_ns"] > 100e6
+    assert only(client.get("scripts"))["turns"]["now_s"] > 0.1
     # The row's own bound; the quickest, as the machine may be busy.
     assert min(took_s) < 0.05
     process.kill()

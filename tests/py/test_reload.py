@@ -130,6 +130,29 @@ def test_queue_that_the_new_version_does_not_open_is_closed_and_counted(under):
     assert "100 closed" in under.log(" q ")
 
 
+def test_queue_that_a_slow_start_opens_late_is_passed_on_all_the_same(under):
+    go = under.path.parent / "go"
+    late = under.path.parent / "late"
+    under.start(FILL.format(options='name="q"'), SENDS_A_HUNDRED.format(go=go))
+    under.process.line("open")
+    go.touch()
+    under.process.line("sent")
+    under.reload(f"""
+        import asyncio, awaitd, os, time
+        from awaitd.devices import bus
+        state = awaitd.script.state  # held here
+        while not os.path.exists("{late}"):
+            time.sleep(0.001)
+        q = bus.queue(name="q")
+        print("took", len(await q.get_many(1000)), flush=True)
+        await asyncio.Event().wait()
+    """)
+    # reload_settle_s is over.
+    under.log("under is reloaded")
+    late.touch()
+    assert under.process.line("took") == "under: took 100"
+
+
 def test_h09_get_that_waits_in_a_thread_is_told_and_its_frames_are_kept(under):
     under.start("""
         import asyncio, awaitd, threading
@@ -171,7 +194,8 @@ def test_thread_that_the_old_version_left_cannot_send(under):
                 try:
                     asyncio.run(send())
                 except awaitd.Error as error:
-                    print("refused", error, flush=True)
+                    # In one piece: the new version prints, too.
+                    print(f"refused {error}\\n", end="", flush=True)
                     return
 
         threading.Thread(target=work, daemon=True).start()

@@ -10,6 +10,7 @@ from hosted import host  # noqa: F401
 pytestmark = pytest.mark.daemon
 
 RELOADS = 200
+WRONG = ("gap", "interleaved", "after its end", "blind")
 
 # 8,000 frames a second, in bursts of 80, numbered; ends when told to.
 TRAFFIC = """
@@ -34,7 +35,8 @@ UNDER = """
     import asyncio, awaitd
     from awaitd.devices import bus, wire
     script, state = awaitd.script, awaitd.script.state
-    q = bus.queue(name="q")
+    # Deep: a machine that is busy with other things is not what is judged.
+    q = bus.queue(name="q", depth=1 << 17)
     print("began", flush=True)
     me = script.generation.to_bytes(4, "big")
 
@@ -54,7 +56,8 @@ UNDER = """
                 if expected is None:
                     expected = number  # what came before the queue was open
                 if number != expected or frame.lost_before:
-                    print("gap", expected, number, flush=True)
+                    print("gap", expected, number, frame.lost_before, q.stats(),
+                          flush=True)
                 expected = number + 1
         finally:
             state["next"] = expected
@@ -73,15 +76,19 @@ MONITOR = """
     import awaitd
     from awaitd.devices import wire
     current, over, count = 0, True, 0
-    async for frame in wire.queue(name="seen", depth=1 << 18):
+    seen = wire.queue(name="seen", depth=1 << 18)
+    print("watches", flush=True)
+    async for frame in seen:
         generation = int.from_bytes(frame.data, "big")
+        if frame.lost_before:
+            print("blind", frame.lost_before, flush=True)
         if generation < current or (generation > current and not over):
             print("interleaved", current, generation, flush=True)
         if generation == current and over:
             print("after its end", generation, flush=True)
         count += generation > current
         current, over = generation, frame.arbitration_id == 0x201
-        if over and count % 20 == 0:
+        if over:
             print("seen", count, flush=True)
 """
 
@@ -103,7 +110,7 @@ def test_200_reloads_under_8000_frames_a_second(host, run_daemon):  # noqa: F811
     )
     process = run_daemon(
         "run", "-c", file, "-d", "bus=virtual:can", "-d", "wire=virtual:can",
-        deadline_s=110,
+        deadline_s=280,
     )  # fmt: skip
     process.line("under: began")
     for number in range(2, RELOADS + 2):
@@ -116,9 +123,124 @@ def test_200_reloads_under_8000_frames_a_second(host, run_daemon):  # noqa: F811
     assert process.line("complete") == "under: complete True"
     process.signal(signal.SIGTERM)
     assert process.finish() == 0
-    for wrong in ("gap", "interleaved", "after its end"):
+    for wrong in WRONG:
         assert wrong not in process.stdout
-    assert f"monitor: seen {RELOADS}" in process.stdout
+    # The last one is stopped together with the monitor.
+    assert f"monitor: seen {RELOADS}\n" in process.stdout
     ledger = process.stderr.split("awaitd: ledger\n")[1]
     (line,) = [line for line in ledger.splitlines() if " q " in line]
     assert "exact" in line and "overflow" not in line and "closed" not in line
+
+
+# ---- the monitor itself ----
+
+SENDS = """
+    import asyncio, awaitd, os
+    from awaitd.devices import wire
+    while not os.path.exists("{go}"):
+        await asyncio.sleep(0.01)
+    for id, generation in {frames}:
+        await wire.send(awaitd.CanFrame(id, generation.to_bytes(4, "big")))
+    print("sent", flush=True)
+    await asyncio.Event().wait()
+"""
+
+
+@pytest.mark.parametrize(
+    "frames, said",
+    [
+        ([(0x200, 1), (0x201, 1), (0x200, 2), (0x201, 2)], "seen 2"),
+        ([(0x200, 1), (0x200, 2)], "interleaved 1 2"),
+        ([(0x200, 1), (0x201, 1), (0x200, 2), (0x201, 1)], "interleaved 2 1"),
+        ([(0x200, 1), (0x201, 1), (0x200, 1)], "after its end 1"),
+    ],
+    ids=["right", "early", "late", "again"],
+)
+def test_monitor_sees_what_is_wrong(host, frames, said):  # noqa: F811
+    go = host.folder / "go"
+    process = host.start(
+        monitor=MONITOR,
+        sends=SENDS.format(go=go, frames=frames),
+        devices=("wire=virtual:can",),
+    )
+    process.line("watches")
+    go.touch()
+    assert process.line(said.split()[0]).endswith(
+        said if said != "seen 2" else "seen 1"
+    )
+    if said == "seen 2":
+        assert process.line("seen").endswith(said)
+        assert "interleaved" not in process.stdout
+
+
+# ---- a thread that each version leaves behind ----
+
+# It sends as fast as it can, until it may not any more: when another version
+# is in the place of its own.
+STRAGGLER = """
+    import asyncio, awaitd, threading
+    from awaitd.devices import wire
+    me = awaitd.script.generation.to_bytes(4, "big")
+
+    def straggle():
+        async def send():
+            while True:
+                await wire.send(awaitd.CanFrame(0x200, me))
+        try:
+            asyncio.run(send())
+        except awaitd.Error:
+            print("refused", int.from_bytes(me, "big"), flush=True)
+
+    awaitd.script.state  # held here
+    threading.Thread(target=straggle, daemon=True).start()
+    while True:
+        await wire.send(awaitd.CanFrame(0x200, me))
+        await asyncio.sleep(0)
+    # {0}
+"""
+
+# Generations follow each other, and never come back.
+ORDER = """
+    import awaitd
+    from awaitd.devices import wire
+    print("watches", flush=True)
+    current = 0
+    async for frame in wire.queue(name="seen", depth=1 << 18):
+        generation = int.from_bytes(frame.data, "big")
+        if frame.lost_before:
+            print("blind", frame.lost_before, flush=True)
+        if generation < current:
+            print("interleaved", current, generation, flush=True)
+        if generation > current:
+            print("sees", generation, flush=True)
+        current = generation
+"""
+
+
+def test_thread_left_behind_sends_nothing_after_the_next_version(
+    host,  # noqa: F811
+    run_daemon,
+):
+    host.write("order.py", ORDER)
+    host.write("under.py", STRAGGLER.format(1))
+    file = host.write(
+        "awaitd.yaml",
+        """
+        reload_settle_s: 0.02
+        scripts: [{path: order.py}, {path: under.py}]
+        """,
+    )
+    process = run_daemon("run", "-c", file, "-d", "wire=virtual:can",
+                         deadline_s=120)  # fmt: skip
+    process.line("sees 1")
+    for number in range(2, 22):
+        host.write("under.py", STRAGGLER.format(number))
+        process.signal(signal.SIGHUP)
+        process.line(f"sees {number}")
+        process.line(f"generation {number}", stream="stderr")
+    process.signal(signal.SIGTERM)
+    assert process.finish() == 0
+    for wrong in ("interleaved", "blind"):
+        assert wrong not in process.stdout
+    for number in range(1, 21):
+        assert f"refused {number}\n" in process.stdout

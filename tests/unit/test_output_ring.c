@@ -1,3 +1,4 @@
+#include "daemon/output_names.h"
 #include "daemon/output_ring.h"
 
 #include <stdio.h>
@@ -5,6 +6,8 @@
 #include <string.h>
 
 #include "tests/support/unit.h"
+
+static struct aw_output_script owner;
 
 static int make_ring(void **state)
 {
@@ -21,7 +24,7 @@ static int free_ring(void **state)
 static bool put(struct aw_output_ring *ring, const char *file, const char *text)
 {
     struct aw_output_head head = {
-        .script = 7,
+        .script = &owner,
         .stream = 2,
         .file_length = (uint16_t)strlen(file),
         .text_length = (uint16_t)strlen(text),
@@ -40,7 +43,7 @@ static void test_ring_gives_back_what_was_put(void **state)
     assert_true(aw_output_ring_take(ring, &line));
     assert_string_equal(line.file, "a.py");
     assert_string_equal(line.text, "text");
-    assert_int_equal(line.head.script, 7);
+    assert_ptr_equal(line.head.script, &owner);
     assert_int_equal(line.head.stream, 2);
     assert_true(aw_output_ring_take(ring, &line));
     assert_string_equal(line.text, "");

@@ -12,7 +12,7 @@ static void test_find_prefers_the_innermost_line_of_the_script(void **state)
 {
     (void)state;
     assert_memory_equal(aw_stack_text_find(stack, "some/it.py"),
-                        "  File \"/srv/it.py\", line 12 in main", 37);
+                        "  File \"/srv/it.py\", line 12 in main", 36);
 }
 
 static void test_find_of_another_script_is_the_innermost_line(void **state)

@@ -14,7 +14,16 @@ from collections.abc import Callable
 from typing import Any
 
 import _awaitd
-from awaitd._host import current, loops, output, process, runner, threads
+from awaitd import _registry
+from awaitd._host import (
+    current,
+    leaving,
+    loops,
+    output,
+    process,
+    runner,
+    threads,
+)
 from awaitd._host.loops import Heartbeat
 from awaitd._host.script import HostedScript
 from awaitd._host.slot import Slot
@@ -26,16 +35,19 @@ _tell_held: Callable[[int, int], object]
 def start(
     scripts: list[tuple[Any, ...]],
     writer: output.Writer | None,
+    plain_alone: bool,
     executor_timeout_s: float,
     dump_signal: int,
     stack_signal: int,
     stack_fd: int,
     tell_held: Callable[[int, int], object],
+    tell_device: Callable[[int, int], object],
     cwd: str | None = None,
 ) -> None:
     """Make the process ready for these scripts, each as Slot() takes it."""
     global _tell_held
     _tell_held = tell_held
+    leaving.install(tell_device)
     _slots.extend(
         Slot(index, *script) for index, script in enumerate(scripts)
     )
@@ -45,6 +57,8 @@ def start(
     current.install()
     process.install(_slots)
     output.install(writer)
+    if not plain_alone:
+        output.begin()
     threads.install(executor_timeout_s)
     loops.install()
     runner.install()
@@ -52,6 +66,51 @@ def start(
     faulthandler.enable()
     faulthandler.register(dump_signal, all_threads=True)
     faulthandler.register(stack_signal, stack_fd, all_threads=False)
+
+
+def configure(
+    index: int,
+    executor_timeout_s: float,
+    name: str,
+    *settings: Any,
+) -> None:
+    """A script is new, in a place of its own or that of one that was removed,
+    or may have changed."""
+    threads.set_timeout(executor_timeout_s)
+    if index == len(_slots):
+        _slots.append(Slot(index, name, *settings))
+    elif _slots[index].name == name:
+        _slots[index].configure(*settings)
+    else:
+        _slots[index] = Slot(index, name, *settings)
+    process.add_paths(_slots[index])
+    if sum(slot.name != "" for slot in _slots) > 1:
+        output.begin()
+
+
+def remove(index: int) -> None:
+    """A script was removed, and has ended."""
+    _slots[index].drop_queues()
+    _slots[index] = Slot(index, "", os.devnull, [])
+
+
+def add_device(device: _awaitd.Device[Any], replaced: int) -> None:
+    """A device was opened; not 0: in the place of that one."""
+    before = _registry.put(device)
+    if before is not None:
+        leaving.add(replaced, before, _slots)
+
+
+def remove_device(name: str, number: int) -> None:
+    """A device is not configured any more."""
+    device = _registry.take(name)
+    if device is not None:
+        leaving.add(number, device, _slots)
+
+
+def tell_users(name: str, number: int) -> None:
+    """Tell which scripts use a device, which may be leaving."""
+    leaving.tell_users(name, number, _slots)
 
 
 def create(
@@ -82,6 +141,7 @@ def run(index: int, generation: int) -> tuple[int, bool, bool, str]:
         return slot.versions[generation].run()
     finally:
         slot.versions.pop(generation).forget()
+        leaving.look(_slots)
 
 
 def admit(index: int, generation: int) -> None:
@@ -101,9 +161,10 @@ def discard(index: int, generation: int) -> None:
 def drop_queues(index: int) -> None:
     """The current version has what it wants of the queues of earlier ones."""
     slot = _slots[index]
-    if slot.current is not None:
-        slot.current.settled = True
-    slot.drop_queues()
+    if slot.current is None:
+        slot.drop_queues()
+    else:
+        slot.current.settle()
     # A version's functions and their globals keep each other, and with them
     # its queues' descriptors: it might be long until Python looks for them.
     gc.collect()

@@ -30,6 +30,9 @@ _PARTIAL_MAX = 8192
 # A script that has ended waits so long for what it has printed to be written.
 _DRAIN_S = 1.0
 
+# Of the daemon, until the streams are handed to it; or None.
+_writer: Writer | None = None
+
 # syslog's, of the streams and of logging's levels.
 _INFO = 6
 _WARNING = 4
@@ -57,6 +60,7 @@ class _Buffered(io.TextIOBase):
         self._stream = stream
         self._number = number
         self._put, self._drain, self._located = writer
+        self._first = True
         # Reentrant: the collector may run a __del__ that prints, right here.
         self._lock = threading.RLock()
         # What each version of a script, and _NOBODY, has left without a line
@@ -69,6 +73,10 @@ class _Buffered(io.TextIOBase):
         if not isinstance(text, str):
             raise TypeError(f"write() takes str, not {type(text).__name__}")
         script = current() or _NOBODY
+        if self._first:
+            # What was printed before begin() comes before this.
+            self._first = False
+            self._stream.flush()
         with self._lock:
             first, end, more = text.partition("\n")
             self._append(script, first)
@@ -105,6 +113,8 @@ class _Buffered(io.TextIOBase):
         # Another version waits for the end of this one, and not for a reader.
         if script.stopping not in ("reload", "restart"):
             self._drain(_DRAIN_S)
+        # It may have kept the stream from before begin().
+        self._stream.flush()
 
     def close(self) -> None:
         """Nothing: the stream is every script's."""
@@ -148,8 +158,18 @@ def _locate(priority: int) -> tuple[str | None, int, int]:
 
 
 def install(writer: Writer | None) -> None:
-    """Hand the standard streams to the daemon's writer, if there is one."""
+    """There is a writer of the daemon's, which ``begin`` may make use of."""
+    global _writer
+    _writer = writer
     atexit.register(_give_up_stdout)
+
+
+def begin() -> None:
+    """Hand the standard streams to the writer, if there is one: from now on
+    lines tell whose they are. Once, however often it is called. A script that
+    has kept the streams from before writes to them as before."""
+    global _writer
+    writer, _writer = _writer, None
     if writer is None:
         return
     plain = sys.stdout, sys.stderr

@@ -99,7 +99,12 @@ def install(slots: list[Slot]) -> None:
     sys.__class__ = _Sys
     sys.modules["__main__"] = _Main("__main__")
     for slot in reversed(slots):
-        for folder in reversed([slot.folder, *slot.paths]):
-            if folder not in sys.path:
-                sys.path.insert(0, folder)
+        add_paths(slot)
     _keep_signals_at_fork()
+
+
+def add_paths(slot: Slot) -> None:
+    """Have the script's modules found."""
+    for folder in reversed([slot.settings.folder, *slot.settings.paths]):
+        if folder not in sys.path:
+            sys.path.insert(0, folder)

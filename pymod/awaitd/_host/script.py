@@ -45,9 +45,12 @@ class HostedScript(ScriptInfo):
         only_changed: bool = False,
     ) -> None:
         self.name = slot.name
-        self.path = slot.path
-        self.folder = slot.folder
-        self.argv = list(slot.argv)
+        self.settings = slot.settings
+        if reason == "revert" and slot.code_before:
+            self.settings = slot.settings_before
+        self.path = self.settings.path
+        self.folder = self.settings.folder
+        self.argv = list(self.settings.argv)
         self.generation = generation
         self.start_reason = reason
         self.excepthook = sys.__excepthook__
@@ -70,10 +73,12 @@ class HostedScript(ScriptInfo):
         # What would go with the frames and tasks that end, and must not.
         self._kept: list[_awaitd.Queue[Any]] = []
         self._attached: set[str] = set()
+        self._devices: set[_awaitd.Device[Any]] = set()
         self._periodic: set[_awaitd.PeriodicSend] = set()
         self._outcome = 0, True  # if the stop cuts short what follows
         self._failure = ""
         self._waits = False
+        self._drops = False  # what it has not inherited nobody wants
         self._ended = False
         self._process = os.getpid()
 
@@ -165,7 +170,7 @@ class HostedScript(ScriptInfo):
         )
         code = self._code = self._load()
         if self._gate is None:
-            self._slot.take_code(code, self._loaded)
+            self._slot.take_code(code, self.settings, self._loaded)
         if code.co_flags & inspect.CO_COROUTINE:
             if self._gate is not None:
                 # Its imports are in the first turn of the loop.
@@ -240,6 +245,7 @@ class HostedScript(ScriptInfo):
         """The version has ended: nothing keeps its code and data alive."""
         threads.forget(self)
         self._kept.clear()
+        self._devices.clear()
 
     # ---- the gate ----
 
@@ -272,7 +278,7 @@ class HostedScript(ScriptInfo):
         """It has come to its gate, and goes on. On the bridge."""
         slot, gate = self._slot, self._gate
         if self._code is not None:
-            slot.take_code(self._code, self._loaded)
+            slot.take_code(self._code, self.settings, self._loaded)
         slot.modules_before, self._purged = self._purged, {}
         slot.succeed(self)
         self._gate = None
@@ -310,10 +316,27 @@ class HostedScript(ScriptInfo):
         flush = self._slot.flush and self.start_reason == "restart"
         return self._slot.inherit(device, name, flush)
 
+    def settle(self) -> None:
+        """It has had the time to inherit; but what it does first it is to have
+        done, however little of the processor it got. On the bridge."""
+        self.settled = self._drops = True
+        # Behind this: see now_waits().
+        if self._waits or self._ended:
+            self._slot.drop_queues()
+
+    def found(self, device: _awaitd.Device[Any]) -> None:
+        """It has looked this device up."""
+        self._devices.add(device)
+
+    def uses(self, device: _awaitd.Device[Any]) -> bool:
+        """Has it looked this device up, and has not ended?"""
+        return device in self._devices
+
     def adopt(self, queue: _awaitd.Queue[Any]) -> None:
         """A queue was opened: it ends with the script."""
         self._queues.add(queue)
         self._attached.add(queue.device.name)
+        self._devices.add(queue.device)
         release_held(self._slots)
 
     def adopt_periodic(self, periodic: _awaitd.PeriodicSend) -> None:
@@ -330,6 +353,8 @@ class HostedScript(ScriptInfo):
         self._end_turn()
         if not self._waits:
             self._waits = True
+            if self._drops:
+                self._slot.drop_queues()
             release_held(self._slots)
 
     def ready_for(self, device: str) -> bool:

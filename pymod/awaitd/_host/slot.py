@@ -6,10 +6,11 @@ so receives and sends.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import types
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import _awaitd
 from awaitd import _registry
@@ -18,6 +19,29 @@ from awaitd._state import State
 
 if TYPE_CHECKING:
     from awaitd._host.script import HostedScript
+
+
+class Settings(NamedTuple):
+    """What a version is started with: another one needs a new version."""
+
+    path: str
+    folder: str
+    argv: list[str]
+    paths: list[str]
+
+
+# Where the daemon was started: what relative paths are relative to.
+_began_in = os.getcwd()
+
+
+def _settings(path: str, arguments: list[str], paths: list[str]) -> Settings:
+    whole = os.path.join(_began_in, path)
+    return Settings(
+        os.path.abspath(whole),
+        os.path.dirname(os.path.realpath(whole)),
+        [path, *arguments],
+        [os.path.abspath(os.path.join(_began_in, entry)) for entry in paths],
+    )
 
 
 class Slot:
@@ -37,10 +61,7 @@ class Slot:
     ) -> None:
         self.index = index
         self.name = name
-        self.path = os.path.abspath(path)
-        self.folder = os.path.dirname(os.path.realpath(path))
-        self.argv = [path, *arguments]
-        self.paths = [os.path.abspath(entry) for entry in paths or ()]
+        self.settings = _settings(path, arguments, paths or [])
         self.keeps = keeps
         self.always = always
         self.flush = flush
@@ -50,10 +71,28 @@ class Slot:
         # Of the current version, and of the one before it.
         self.code: types.CodeType | None = None
         self.code_before: types.CodeType | None = None
+        self.settings_loaded = self.settings_before = self.settings
         self.modules_before: dict[str, types.ModuleType] = {}
         self._source = b""
         self._loaded_ns = 0
         self._left: list[_awaitd.Queue[Any]] = []
+
+    def configure(
+        self,
+        path: str,
+        arguments: list[str],
+        paths: list[str],
+        keeps: bool,
+        flush: bool,
+        state_path: str | None,
+        always: bool,
+    ) -> None:
+        """What its next version is started with; the rest holds at once."""
+        self.settings = _settings(path, arguments, paths)
+        self.keeps = keeps
+        self.always = always
+        self.flush = flush
+        self.state.keep_in(state_path)
 
     def succeed(self, script: HostedScript) -> None:
         """This version is current now: no other one can do anything."""
@@ -62,17 +101,25 @@ class Slot:
         self.current = script
 
     def take_code(
-        self, code: types.CodeType, loaded: tuple[bytes, int]
+        self,
+        code: types.CodeType,
+        settings: Settings,
+        loaded: tuple[bytes, int],
     ) -> None:
         """The code of the current version; that before it may come back."""
         self.code, self.code_before = code, self.code
+        self.settings_before = self.settings_loaded
+        self.settings_loaded = settings
         self._source, self._loaded_ns = loaded
 
     def has_changed(self, source: bytes) -> bool:
-        """Is this another source, or has a module in the script's folder been
-        written since the current version was loaded?"""
-        return source != self._source or modules.are_newer(
-            self.folder, self._loaded_ns
+        """Is this another source, or configured otherwise, or has a module in
+        the script's folder been written since the current version was loaded?
+        """
+        return (
+            source != self._source
+            or self.settings != self.settings_loaded
+            or modules.are_newer(self.settings.folder, self._loaded_ns)
         )
 
     def leave(self, queue: _awaitd.Queue[Any]) -> None:
@@ -91,16 +138,31 @@ class Slot:
         for queue in sorted(self._left, key=_number):
             fits = queue._unnamed if name is None else queue.name == name
             if queue.device is device and fits:
-                self._left.remove(queue)
+                try:
+                    self._left.remove(queue)
+                except ValueError:
+                    continue  # it was dropped just now
                 if flush:
                     queue.clear()
                 return queue
         return None
 
+    def drop_device(self, device: _awaitd.Device[Any]) -> None:
+        """It is not configured any more: nobody inherits a queue of it."""
+        for queue in list(self._left):
+            if queue.device is device:
+                with contextlib.suppress(ValueError):
+                    self._left.remove(queue)
+                    queue._retire()
+
     def drop_queues(self) -> None:
-        """What is left nobody wants."""
-        left, self._left = self._left, []
-        for queue in left:
+        """What is left nobody wants. The bridge, or the script."""
+        # Each is taken out by one of those who may want it.
+        while self._left:
+            try:
+                queue = self._left.pop(0)
+            except IndexError:
+                return
             queue._retire()
 
     def save_state(self) -> None:

@@ -98,10 +98,15 @@ def forget(script: HostedScript) -> None:
             del _executors[executor]
 
 
-def install(executor_timeout_s: float) -> None:
-    """Know whose each thread pool is."""
+def set_timeout(executor_timeout_s: float) -> None:
+    """How long a default executor gets after a stop."""
     global _executor_timeout_s
     _executor_timeout_s = executor_timeout_s
+
+
+def install(executor_timeout_s: float) -> None:
+    """Know whose each thread pool is."""
+    set_timeout(executor_timeout_s)
     init = ThreadPoolExecutor.__init__
 
     def init_for_script(
