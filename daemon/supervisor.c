@@ -361,7 +361,8 @@ static void on_patience(struct ev_loop *loop, ev_timer *timer, int events)
     else if (script->phase == AW_RELOAD_SETTLING)
         aw_reload_settled(script);
     else if (script->alive)
-        aw_host_drop_queues(script->supervisor->host, script->index);
+        aw_host_drop_queues(script->supervisor->host, script->index,
+                            script->generation);
 }
 
 /* ---- the end ---- */
@@ -385,7 +386,7 @@ static void end_one(struct aw_supervised *script) AW_ON(main) AW_NO_GIL
     aw_replies_answer(&script->restarts, script, -ECANCELED, text);
     aw_replies_answer(&script->stops, script, -ECANCELED, text);
     if (!script->alive)
-        aw_host_drop_queues(supervisor->host, script->index);
+        aw_host_drop_queues(supervisor->host, script->index, 0);
 }
 
 void aw_supervisor_end_all(struct aw_supervisor *supervisor, int signal,

@@ -168,9 +168,11 @@ void aw_host_admit(struct aw_host *host, size_t script, uint64_t generation)
 void aw_host_discard(struct aw_host *host, size_t script, uint64_t generation)
     AW_ON(main) AW_NO_GIL;
 
-/* What the script has left and not taken over by now is closed, and counted. */
-void aw_host_drop_queues(struct aw_host *host, size_t script)
-    AW_ON(main) AW_NO_GIL;
+/* What the script has left and not taken over by now is closed, and counted:
+ * what that generation has not called for, unless it has just ended, and leaves
+ * its own to what comes next; of generation 0, all that was left. */
+void aw_host_drop_queues(struct aw_host *host, size_t script,
+                         uint64_t generation) AW_ON(main) AW_NO_GIL;
 
 /* Asks a generation of a script to end: its stop callback is called if it
  * registered one for `signal` (SIGINT or SIGTERM) with loop.add_signal_handler,

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "daemon/span_clock.h"
 #include "tests/support/unit.h"
 
 #define TIMERS_MAX 64
@@ -17,6 +18,12 @@ struct ev_loop *fake_loop_new(void)
     now_s = 0;
     timer_count = 0;
     return (struct ev_loop *)(void *)&now_s;
+}
+
+/* The supervisor's spans go by the same clock. */
+double aw_span_clock_s(void)
+{
+    return now_s;
 }
 
 ev_tstamp ev_now(struct ev_loop *loop) EV_NOEXCEPT
