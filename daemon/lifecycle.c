@@ -89,7 +89,7 @@ void aw_supervised_close(struct aw_supervised *script, int status)
     aw_supervised_say(script,
                       status == 0 ? AW_SCRIPT_STOPPED : AW_SCRIPT_FAILED);
     if (script->newest > 1 || script->policy.restart != AW_RESTART_NO)
-        aw_host_drop_queues(supervisor->host, script->index);
+        aw_host_drop_queues(supervisor->host, script->index, 0);
     aw_supervisor_check_idle(supervisor);
 }
 

@@ -81,7 +81,8 @@ void aw_reload_settled(struct aw_supervised *script)
     script->last_error[0] = '\0';
     /* One that has ended leaves its queues to what comes next. */
     if (script->alive)
-        aw_host_drop_queues(supervisor->host, script->index);
+        aw_host_drop_queues(supervisor->host, script->index,
+                            script->generation);
     aw_log(AW_LOG_INFO, "script %s is reloaded: generation %llu", script->name,
            (unsigned long long)script->generation);
     aw_replies_answer(&script->reloads, script, 0, "");

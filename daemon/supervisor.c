@@ -174,7 +174,7 @@ static void overtake(struct aw_supervised *script, bool is_followed)
         script->phase = AW_RELOAD_NONE;
         script->reload_count++;
         if (!is_followed)
-            aw_host_drop_queues(script->supervisor->host, script->index);
+            aw_host_drop_queues(script->supervisor->host, script->index, 0);
         aw_replies_answer(&script->reloads, script, 0, "");
     } else if (script->phase != AW_RELOAD_NONE) {
         aw_reload_give_up(script, -ECANCELED, text);
@@ -367,7 +367,8 @@ static void on_patience(struct ev_loop *loop, ev_timer *timer, int events)
     else if (script->phase == AW_RELOAD_SETTLING)
         aw_reload_settled(script);
     else if (script->alive)
-        aw_host_drop_queues(script->supervisor->host, script->index);
+        aw_host_drop_queues(script->supervisor->host, script->index,
+                            script->generation);
 }
 
 /* ---- the end ---- */
@@ -391,7 +392,7 @@ static void end_one(struct aw_supervised *script) AW_ON(main) AW_NO_GIL
     aw_replies_answer(&script->restarts, script, -ECANCELED, text);
     aw_replies_answer(&script->stops, script, -ECANCELED, text);
     if (!script->alive)
-        aw_host_drop_queues(supervisor->host, script->index);
+        aw_host_drop_queues(supervisor->host, script->index, 0);
 }
 
 void aw_supervisor_end_all(struct aw_supervisor *supervisor, int signal,

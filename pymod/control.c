@@ -172,10 +172,12 @@ void aw_host_discard(struct aw_host *host, size_t script, uint64_t generation)
                                             .generation = generation});
 }
 
-void aw_host_drop_queues(struct aw_host *host, size_t script)
+void aw_host_drop_queues(struct aw_host *host, size_t script,
+                         uint64_t generation)
 {
     request(host, &(struct aw_host_request){.kind = AW_REQUEST_DROP,
-                                            .script = script});
+                                            .script = script,
+                                            .generation = generation});
 }
 
 void aw_host_cancel(struct aw_host *host, size_t script, uint64_t generation,

@@ -168,9 +168,11 @@ void aw_host_admit(struct aw_host *host, size_t script, uint64_t generation)
 void aw_host_discard(struct aw_host *host, size_t script, uint64_t generation)
     AW_ON(main) AW_NO_GIL;
 
-/* What the script has left and not taken over by now is closed, and counted. */
-void aw_host_drop_queues(struct aw_host *host, size_t script)
-    AW_ON(main) AW_NO_GIL;
+/* What the script has left and not taken over by now is closed, and counted:
+ * what that generation has not called for, unless it has just ended, and leaves
+ * its own to what comes next; of generation 0, all that was left. */
+void aw_host_drop_queues(struct aw_host *host, size_t script,
+                         uint64_t generation) AW_ON(main) AW_NO_GIL;
 
 /* Asks a generation of a script to end: its stop callback is called if it
  * registered one for `signal` (SIGINT or SIGTERM) with loop.add_signal_handler,
@@ -211,8 +213,9 @@ void aw_host_interrupt(struct aw_host *host, size_t script, uint64_t generation)
 
 /* `script` is the index of a script, of one that was removed, or the number of
  * those there have been so far. What is said of it (all of which is copied)
- * holds for the next version; keeps_queues, flush_backlog, state_path and
- * stall_ns hold at once. A new script is started by aw_host_start_script(). */
+ * holds for the next version; keeps_queues, always_keeps, flush_backlog,
+ * state_path and stall_ns hold at once. A new script is started by
+ * aw_host_start_script(). */
 void aw_host_configure(struct aw_host *host, size_t script,
                        const struct aw_host_script *settings,
                        double executor_timeout_s) AW_ON(main) AW_NO_GIL;

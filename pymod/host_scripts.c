@@ -333,7 +333,8 @@ static PyObject *serve(const struct aw_host_request *request, PyObject *module)
     case AW_REQUEST_DISCARD:
         return PyObject_CallMethod(module, "discard", "nK", script, generation);
     case AW_REQUEST_DROP:
-        return PyObject_CallMethod(module, "drop_queues", "n", script);
+        return PyObject_CallMethod(module, "drop_queues", "nK", script,
+                                   generation);
     case AW_REQUEST_CANCEL:
         return PyObject_CallMethod(module, "cancel", "nKsiO", script,
                                    generation, why_names[request->why],

@@ -64,10 +64,12 @@ void aw_host_discard(struct aw_host *self, size_t script, uint64_t generation)
     tell(AW_HOST_SCRIPT_ENDED, script, generation, true);
 }
 
-void aw_host_drop_queues(struct aw_host *self, size_t script)
+void aw_host_drop_queues(struct aw_host *self, size_t script,
+                         uint64_t generation)
 {
     (void)self;
     (void)script;
+    (void)generation;
 }
 
 void aw_host_cancel(struct aw_host *self, size_t script, uint64_t generation,

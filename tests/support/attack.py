@@ -202,6 +202,10 @@ class Target:
         devices of --stats-json by name."""
         assert self.datagrams
         datagrams = self.datagrams.stop()
+        wait_until(lambda: not any(
+            script["reloading"]
+            for script in self.watcher.get("scripts")["scripts"]
+        ))  # fmt: skip
         self.watcher.get("stop", script="sender")
         sent = {"bus": self.bus_send()["sent"], "net": datagrams}
         wait_until(lambda: self.delivered() == sent)

@@ -41,10 +41,11 @@ void aw_host_discard(struct aw_host *host, size_t script, uint64_t generation)
     note((struct call){CALL_DISCARD, script, generation, 0, false});
 }
 
-void aw_host_drop_queues(struct aw_host *host, size_t script)
+void aw_host_drop_queues(struct aw_host *host, size_t script,
+                         uint64_t generation)
 {
     (void)host;
-    note((struct call){CALL_DROP, script, 0, 0, false});
+    note((struct call){CALL_DROP, script, generation, 0, false});
 }
 
 void aw_host_cancel(struct aw_host *host, size_t script, uint64_t generation,

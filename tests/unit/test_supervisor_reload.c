@@ -59,7 +59,7 @@ static void test_reload_has_lasted_is_answered(void **state)
     fake_loop_advance(0.2);
     rig_assert_answer(0, 0, "");
     assert_int_equal(rig.answers[0].generation, 2);
-    rig_expect(CALL_DROP, 0, 0);
+    rig_expect(CALL_DROP, 2, 0);
     assert_int_equal(rig_status(0).reloads, 1);
     assert_false(rig_status(0).reloading);
     fake_loop_advance(100);
@@ -261,7 +261,7 @@ static void test_reload_fails_later_is_a_failure_of_the_new(void **state)
     (void)state;
     admit();
     fake_loop_advance(2.1);
-    rig_expect(CALL_DROP, 0, 0);
+    rig_expect(CALL_DROP, 2, 0);
     rig_ended(2, 1, "a.py:9: KeyError");
     rig_assert_answer(0, 0, "");
     assert_int_equal(rig_status(0).state, AW_SCRIPT_FAILED);
@@ -304,7 +304,7 @@ static void test_reload_asked_meanwhile_shares_the_next(void **state)
     rig_expect(CALL_ADMIT, 2, 0);
     fake_loop_advance(2.1);
     assert_int_equal(rig.answer_count, 1);
-    rig_expect(CALL_DROP, 0, 0);
+    rig_expect(CALL_DROP, 2, 0);
     rig_expect(CALL_START, 3, AW_HOST_RELOAD);
     rig_expect_nothing();
     rig_ended(3, 1, "a.py:1: SyntaxError");
@@ -332,7 +332,6 @@ static void test_reload_that_settles_is_done_when_stopped(void **state)
     admit();
     aw_supervisor_stop(rig.supervisor, 0, rig_replied, NULL);
     rig_assert_answer(0, 0, "");
-    rig_expect(CALL_DROP, 0, 0);
     rig_expect(CALL_CANCEL, 2, AW_HOST_WHY_STOP);
     rig_cancelled(2);
     rig_assert_answer(1, 0, "");

@@ -90,7 +90,7 @@ def configure(
 
 def remove(index: int) -> None:
     """A script was removed, and has ended."""
-    _slots[index].drop_queues()
+    _slots[index].drop_queues(_slots[index].left())
     _slots[index] = Slot(index, "", os.devnull, [])
 
 
@@ -158,12 +158,13 @@ def discard(index: int, generation: int) -> None:
         script.discard()
 
 
-def drop_queues(index: int) -> None:
-    """The current version has what it wants of the queues of earlier ones."""
+def drop_queues(index: int, generation: int) -> None:
+    """That version has what it wants of the queues of earlier ones; 0: nobody
+    wants what is left."""
     slot = _slots[index]
-    if slot.current is None:
-        slot.drop_queues()
-    else:
+    if generation == 0:
+        slot.drop_queues(slot.left())
+    elif slot.current is not None:
         slot.current.settle()
     # A version's functions and their globals keep each other, and with them
     # its queues' descriptors: it might be long until Python looks for them.

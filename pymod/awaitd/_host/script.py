@@ -320,9 +320,12 @@ class HostedScript(ScriptInfo):
         """It has had the time to inherit; but what it does first it is to have
         done, however little of the processor it got. On the bridge."""
         self.settled = self._drops = True
-        # Behind this: see now_waits().
-        if self._waits or self._ended:
-            self._slot.drop_queues()
+        # Before it is asked whether it has ended: then it leaves its own, and
+        # main, which has yet to hear of it, says what becomes of them.
+        left = self._slot.left()
+        # Behind `_drops`: see now_waits().
+        if self._waits and not self._ended:
+            self._slot.drop_queues(left)
 
     def found(self, device: _awaitd.Device[Any]) -> None:
         """It has looked this device up."""
@@ -354,7 +357,7 @@ class HostedScript(ScriptInfo):
         if not self._waits:
             self._waits = True
             if self._drops:
-                self._slot.drop_queues()
+                self._slot.drop_queues(self._slot.left())
             release_held(self._slots)
 
     def ready_for(self, device: str) -> bool:

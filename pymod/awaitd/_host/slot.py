@@ -160,14 +160,18 @@ class Slot:
                     self._left.remove(queue)
                     queue._retire()
 
-    def drop_queues(self) -> None:
-        """What is left nobody wants. The bridge, or the script."""
+    def left(self) -> list[_awaitd.Queue[Any]]:
+        """What was left, by now."""
+        return list(self._left)
+
+    def drop_queues(self, left: list[_awaitd.Queue[Any]]) -> None:
+        """Nobody wants these. The bridge, or the script."""
         # Each is taken out by one of those who may want it.
-        while self._left:
+        for queue in left:
             try:
-                queue = self._left.pop(0)
-            except IndexError:
-                return
+                self._left.remove(queue)
+            except ValueError:
+                continue
             queue._retire()
 
     def save_state(self) -> None:
