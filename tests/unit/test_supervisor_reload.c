@@ -130,6 +130,7 @@ static void test_reload_unchanged_is_answered_at_once(void **state)
 static void test_reload_of_what_changed_leaves_a_stopped_one(void **state)
 {
     (void)state;
+    aw_role_assume(&aw_role_main);
     aw_supervisor_stop(rig.supervisor, 0, NULL, NULL);
     rig_cancelled(1);
     rig.taken = rig.call_count;
@@ -142,6 +143,7 @@ static void test_reload_of_what_changed_leaves_a_stopped_one(void **state)
 static void test_reload_of_what_changed_starts_a_failed_one(void **state)
 {
     (void)state;
+    aw_role_assume(&aw_role_main);
     rig_ended(1, 1, "a.py:2: ZeroDivisionError");
     rig.taken = rig.call_count;
     aw_supervisor_reload_changed(rig.supervisor, 0, rig_replied, NULL);
@@ -332,6 +334,7 @@ static void test_reload_that_settles_is_done_when_stopped(void **state)
     admit();
     aw_supervisor_stop(rig.supervisor, 0, rig_replied, NULL);
     rig_assert_answer(0, 0, "");
+    rig_expect(CALL_DROP, 0, 0);
     rig_expect(CALL_CANCEL, 2, AW_HOST_WHY_STOP);
     rig_cancelled(2);
     rig_assert_answer(1, 0, "");
