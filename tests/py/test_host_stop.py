@@ -566,7 +566,9 @@ def test_thread_that_closes_the_executor_is_waited_for(host):
                     pass
                 waited_for.append(not over.is_set())
         threading.setprofile(hold)
-        asyncio.run(asyncio.sleep(0))
+        async def use():
+            await asyncio.to_thread(int)
+        asyncio.run(use())
         over.set()
         for thread in threading.enumerate():
             if thread.daemon:
@@ -575,6 +577,22 @@ def test_thread_that_closes_the_executor_is_waited_for(host):
         """
     )
     assert result.stdout == "[True]\n"
+
+
+def test_h03_executor_that_was_not_used_takes_no_thread_to_close(host):
+    process = host.run(
+        """
+        import asyncio, threading
+        began, start = [], threading.Thread.start
+        def noted(thread):
+            began.append(thread.name)
+            start(thread)
+        threading.Thread.start = noted
+        asyncio.run(asyncio.sleep(0))
+        print(began)
+        """
+    )
+    assert process.stdout == "[]\n"
 
 
 def test_default_executor_is_waited_for_without_a_stop(host):

@@ -32,6 +32,12 @@ _executors: weakref.WeakKeyDictionary[Executor, HostedScript] = (
 
 async def shut_down(executor: Executor, script: HostedScript) -> None:
     """Wait for a loop's default executor; not for ever after a stop."""
+    if not getattr(executor, "_threads", True):
+        # It was never used. A thread for that might begin when Python is being
+        # finalised, which CPython does not survive: a daemon thread's loop may
+        # end as late as that.
+        executor.shutdown(wait=False)
+        return
     loop = asyncio.get_running_loop()
     finished = loop.create_future()
 
