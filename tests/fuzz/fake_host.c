@@ -64,6 +64,22 @@ void aw_host_discard(struct aw_host *self, size_t script, uint64_t generation)
     tell(AW_HOST_SCRIPT_ENDED, script, generation, true);
 }
 
+void aw_host_configure(struct aw_host *self, size_t script,
+                       const struct aw_host_script *settings,
+                       double executor_timeout_s)
+{
+    (void)self;
+    (void)script;
+    (void)settings;
+    (void)executor_timeout_s;
+}
+
+void aw_host_remove(struct aw_host *self, size_t script)
+{
+    (void)self;
+    (void)script;
+}
+
 void aw_host_drop_queues(struct aw_host *self, size_t script,
                          uint64_t generation)
 {

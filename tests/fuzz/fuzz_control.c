@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/control_internal.h"
+#include "daemon/reconfigure.h"
 #include "devices/device_config.h"
 #include "tests/fuzz/fake_host.h"
 #include "tests/fuzz/fuzz.h"
@@ -40,6 +41,32 @@ struct aw_supervisor *aw_runtime_supervisor(const struct aw_runtime *runtime)
     return supervisor;
 }
 
+/* In place of reconfigure.c's, which reads files: every second round is
+ * refused. Each is over before the call that asks returns. */
+static unsigned rounds;
+
+void aw_reconfigure_ask(struct aw_reconfigure *unused,
+                        aw_reconfigured_done done, void *context)
+{
+    static const struct aw_reconfigured_script one = {
+        .name = "one", .generation = 2, .text = "unchanged"};
+    static char note[] = "device bus is still in use";
+    static char *const notes[] = {note};
+    const struct aw_reconfigured done_well = {
+        .scripts = &one, .script_count = 1, .notes = notes, .note_count = 1};
+    const struct aw_reconfigured refused = {
+        .result = -EINVAL, .error = "awaitd.yaml:3: unknown key"};
+
+    (void)unused;
+    done(context, rounds++ % 2 ? &refused : &done_well);
+}
+
+void aw_reconfigure_forget(struct aw_reconfigure *unused, const void *context)
+{
+    (void)unused;
+    (void)context;
+}
+
 static struct aw_device *open_device(const char *text)
 {
     struct aw_device_config *config;
@@ -53,13 +80,14 @@ static struct aw_device *open_device(const char *text)
 
 static void start_server(void) AW_ON(main)
 {
-    static struct aw_device *devices[DEVICES];
-    struct aw_control_config config = {
-        .path = "none", .devices = devices, .device_count = DEVICES};
+    static struct aw_device_table devices;
+    struct aw_control_config config = {.path = "none", .devices = &devices};
     struct aw_error error;
 
-    devices[0] = open_device("bus=virtual:can,receive_own=yes");
-    devices[1] = open_device("wire=virtual:bytes");
+    FUZZ_REQUIRE(aw_device_table_reserve(&devices, DEVICES) == 0);
+    aw_device_table_add(&devices,
+                        open_device("bus=virtual:can,receive_own=yes"));
+    aw_device_table_add(&devices, open_device("wire=virtual:bytes"));
     loop = ev_loop_new(EVFLAG_AUTO);
     config.loop = loop;
     FUZZ_REQUIRE(aw_log_ring_new(&config.log) == 0);
@@ -91,6 +119,7 @@ static void start_scripts(void) AW_ON(main)
                                                        .stop_timeout_s = 10,
                                                        .start_timeout_s = 5};
 
+    rounds = 0;
     FUZZ_REQUIRE(aw_supervisor_new(&config, &host_config, loop, ignore_idle,
                                    NULL, &supervisor) == 0);
     aw_supervisor_begin(supervisor, fuzz_host_begin());
