@@ -8,6 +8,7 @@ import socket
 import sys
 
 import pytest
+import others
 import refused
 from can_protocols import CAN_BCM, CAN_J1939, require_protocol
 
@@ -29,7 +30,7 @@ def test_restricted_families_without_netlink_are_named(start_process, driver):
 
 def test_port_of_root_names_the_capability(start_process):
     told = refused.refusal(
-        start_process, refused.ordinary_user(), "net=udp:127.0.0.1:7"
+        start_process, others.without_rights(), "net=udp:127.0.0.1:7"
     )
     assert "cannot bind 127.0.0.1:7: Permission denied" in told
     assert "ports below 1024 need CAP_NET_BIND_SERVICE" in told
@@ -39,7 +40,7 @@ def test_urgent_priority_names_the_capability(start_process):
     require_protocol(CAN_J1939)
     told = refused.refusal(
         start_process,
-        refused.ordinary_user(),
+        others.without_rights(),
         "truck=j1939:vcan0,address=0x20,send_priority=1",
     )
     assert "send_priority 1: 0 and 1 take CAP_NET_ADMIN" in told
@@ -66,7 +67,7 @@ asyncio.run(main())
 def test_urgent_messages_alone_are_refused_and_told_once(start_process):
     require_protocol(CAN_J1939)
     process = start_process(
-        *refused.ordinary_user(), sys.executable, "-c", SEND_URGENTLY
+        *others.without_rights(), sys.executable, "-c", SEND_URGENTLY
     )
     assert process.finish() == 0, process.stderr
     assert process.stdout.split() == [str(errno.EPERM)] * 2

@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 
+import others
 import pytest
 from control import WAIT, Client, control  # noqa: F401
 from hosted import host  # noqa: F401
@@ -195,7 +196,7 @@ def test_default_socket_is_in_the_runtime_folder(
         if path.name.startswith("pytest-of-"):
             break
     process = start_process(
-        *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),
+        *others.nobody(),
         *("env", "-u", "AWAITD_SOCKET", f"XDG_RUNTIME_DIR={folder}"),
         *(awaitd_binary, "run", "-q", script),
     )
@@ -220,7 +221,7 @@ def test_user_without_an_awaitd_is_taken_to_the_systems(
     )
     process = start_process(
         *("unshare", "--mount", "sh", "-c", scene, "sh", control.path),
-        *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),
+        *others.nobody(),
         *("env", "-u", "AWAITD_SOCKET", f"XDG_RUNTIME_DIR={control.folder}"),
         *(awaitd_binary.with_name("awaitctl"), "--json", "status"),
     )

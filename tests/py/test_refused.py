@@ -28,6 +28,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import others
 import refused
 
 pytestmark = pytest.mark.daemon
@@ -88,7 +89,7 @@ def test_filtered_udp_sockets_are_no_matter_of_capabilities(start_process):
 
 def test_packet_of_an_ordinary_user_names_the_capability(start_process):
     told = refused.refusal(
-        start_process, refused.ordinary_user(), "wire=packet:lo")
+        start_process, others.without_rights(), "wire=packet:lo")
     assert "raw Ethernet needs CAP_NET_RAW" in told
     assert "AmbientCapabilities=CAP_NET_RAW" in told
 
@@ -114,7 +115,7 @@ def test_log_of_another_user_is_named(start_process, open_folder):
     log = open_folder / "secret.log"
     log.touch(mode=0)
     told = refused.refusal(
-        start_process, refused.ordinary_user(), f"drive=replay:{log}")
+        start_process, others.without_rights(), f"drive=replay:{log}")
     assert f"cannot open the log {log}: Permission denied" in told
     assert "chmod" in told
 
@@ -140,7 +141,7 @@ def test_serial_line_of_another_user_names_the_group(start_process, serial_so):
     node = os.ttyname(near)
     os.fchmod(near, 0)
     told = refused.refusal(
-        start_process, refused.ordinary_user(), f"line={serial_so}:{node}")
+        start_process, others.without_rights(), f"line={serial_so}:{node}")
     os.close(near)
     os.close(far)
     assert f"cannot open {node}: Permission denied" in told

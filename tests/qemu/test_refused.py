@@ -10,6 +10,7 @@ from pathlib import Path
 
 import gpio_lines
 import pytest
+import others
 import refused
 from can_peers import ip
 from can_protocols import CAN_ISOTP, require_protocol
@@ -31,7 +32,7 @@ def closed_chip(sensor: Sensor) -> Iterator[Path]:
 def test_node_of_another_user_names_the_group(start_process, sensor):
     Path(sensor.NODE).chmod(0o600)
     told = refused.refusal(
-        start_process, refused.ordinary_user(), f"adc=spi:{sensor.NODE}"
+        start_process, others.without_rights(), f"adc=spi:{sensor.NODE}"
     )
     assert f"this user may not open {sensor.NODE}" in told
     assert f"`ls -l {sensor.NODE}` names the group that may" in told
@@ -43,7 +44,7 @@ def test_chip_of_another_user_is_named(start_process, sensor, closed_chip):
     line = f"{closed_chip.name}:{offset}"
     told = refused.refusal(
         start_process,
-        refused.ordinary_user(),
+        others.without_rights(),
         f"imu=spi:{sensor.NODE},{SAMPLING},data_ready={line}",
     )
     assert f"this user may not open {closed_chip}" in told
@@ -57,7 +58,7 @@ def test_line_on_a_chip_of_another_user_may_be_there(
     """Who looks for a name cannot know."""
     told = refused.refusal(
         start_process,
-        refused.ordinary_user(),
+        others.without_rights(),
         f"imu=spi:{sensor.NODE},{SAMPLING},data_ready={sensor.DATA_READY}",
     )
     assert "may not open" in told
@@ -71,7 +72,7 @@ def test_bit_rate_of_an_ordinary_user_names_the_command(
     ip("link", "set", "can0", "down")
     told = refused.refusal(
         start_process,
-        refused.ordinary_user(),
+        others.without_rights(),
         "bus=can:can0,bitrate=250000",
     )
     assert "may not set it (CAP_NET_ADMIN)" in told

@@ -16,7 +16,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-NOBODY = 65534
 ROOT = Path(__file__).resolve().parents[2]
 # It never gets to run.
 SCRIPT = ROOT / "examples" / "three_lines.py"
@@ -29,14 +28,6 @@ _SECCOMP_MODE_FILTER = 2
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
 _LOAD_WORD, _JUMP_IF_EQUAL, _RETURN = 0x20, 0x15, 0x06
 _NUMBER, _FIRST_ARGUMENT = 0, 16  # in struct seccomp_data
-
-
-def ordinary_user() -> list[str]:
-    """What to put before a command for a user without any right."""
-    if os.geteuid() != 0:
-        return []
-    words = f"setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups"
-    return [*words.split(), "--bounding-set", "-all", "--inh-caps", "-all"]
 
 
 def without(*families: int, code: int) -> list[str]:
