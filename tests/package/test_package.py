@@ -94,6 +94,7 @@ def test_upgrade_keeps_files_that_were_edited(steps: dict[str, Step]) -> None:
 
 
 def test_upgrade_keeps_what_scripts_have_kept(steps: dict[str, Step]) -> None:
+    """The second run, which found the first one's, was the new version's."""
     assert json.loads(steps["state"].output) == {"runs": 2}
 
 
