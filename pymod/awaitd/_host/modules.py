@@ -11,12 +11,16 @@ import importlib
 import os
 import sys
 import types
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 _EXTENSIONS = (".so",)
 # Folders of installed packages, also where a venv lies beside a script.
 _INSTALLED = ("site-packages", "dist-packages")
+
+
+def _is_below(file: str, folder: str) -> bool:
+    return file.startswith(os.path.join(folder, ""))
 
 
 def own_folders(folder: str, paths: list[str]) -> tuple[str, ...]:
@@ -26,29 +30,25 @@ def own_folders(folder: str, paths: list[str]) -> tuple[str, ...]:
     return folder, *(
         path
         for path in below
-        if path.startswith(os.path.join(folder, ""))
+        if _is_below(path, folder)
         and os.path.basename(path) not in _INSTALLED
     )
 
 
-def _home(file: str) -> str:
-    """The folder of sys.path that a file was imported from: the longest."""
-    homes = [
-        folder
-        for entry in sys.path
-        if file.startswith(os.path.join(folder := os.path.realpath(entry), ""))
-    ]
-    return max(homes, key=len, default="")
-
-
-def _belongs(module: object, folders: Collection[str]) -> bool:
-    file = getattr(module, "__file__", None)
-    if not isinstance(file, str):
-        return False
-    file = os.path.realpath(file)
-    if file.startswith(os.path.join(_PACKAGE, "")):
-        return False
-    return _home(file) in folders
+def _own(folders: Collection[str]) -> Iterator[tuple[str, types.ModuleType]]:
+    """The modules that were imported from these folders: of those of sys.path
+    that lead to a file, the longest counts."""
+    homes = {os.path.realpath(entry) for entry in sys.path}
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name == "__main__" or not isinstance(file, str):
+            continue
+        file = os.path.realpath(file)
+        if _is_below(file, _PACKAGE):
+            continue
+        above = (home for home in homes if _is_below(file, home))
+        if max(above, key=len, default="") in folders:
+            yield name, module
 
 
 # By how much the clock of file systems may be behind time.time_ns().
@@ -58,9 +58,7 @@ _COARSE_NS = 20_000_000
 def are_newer(folders: Collection[str], loaded_ns: int) -> bool:
     """Has a module from these folders been written since? Scripts themselves are
     compared by what is in them."""
-    for name, module in list(sys.modules.items()):
-        if name == "__main__" or not _belongs(module, folders):
-            continue
+    for _, module in _own(folders):
         with contextlib.suppress(OSError):
             status = os.stat(str(module.__file__))
             newest_ns = max(status.st_mtime_ns, status.st_ctime_ns)
@@ -75,9 +73,7 @@ def purge(folders: Collection[str]) -> dict[str, types.ModuleType]:
     A module in C stays, as it cannot be loaded twice, and is warned of.
     """
     found = {}
-    for name, module in list(sys.modules.items()):
-        if name == "__main__" or not _belongs(module, folders):
-            continue
+    for name, module in _own(folders):
         if str(module.__file__).endswith(_EXTENSIONS):
             print(
                 f"awaitd: warning: {module.__file__} is a module in C: it "
