@@ -4,17 +4,10 @@
 
 #include <jansson.h>
 #include <stddef.h>
-#include <stdint.h>
 
 /* A JSON string, the caller's; bytes that are no ASCII become `?` if the whole
  * is no UTF-8. NULL: no memory. Any thread. */
 json_t *aw_json_text_n(const char *text, size_t length);
 json_t *aw_json_text(const char *text);
-
-/* Of a count; those above 2^63 do not occur. */
-static inline json_t *aw_json_count(uint64_t count)
-{
-    return json_integer((json_int_t)count);
-}
 
 #endif
