@@ -10,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import others
 import pytest
@@ -39,15 +40,20 @@ STATUS = '{"command": "status"}'
 SEND = '{"command": "send", "device": "bus", "frame": "123#01"}'
 
 
+def let_in(folder: Path, bits: int) -> None:
+    """Open it and pytest's folders above it to others, who get these bits."""
+    for path in (folder, *folder.parents):
+        if path.stat().st_uid == os.geteuid() and path != path.parent:
+            path.chmod(path.stat().st_mode | bits)
+        if path.name.startswith("pytest-of-"):
+            break
+
+
 def ask_as(control, *requests, uid=65534, gid=65534, groups=()) -> list[str]:
     """"yes", or the code of the error, for each request."""
     if os.geteuid() != 0:
         pytest.skip("only root can ask as somebody else")
-    for folder in (control.folder, *control.folder.parents):
-        if folder.stat().st_uid == os.geteuid() and folder != folder.parent:
-            folder.chmod(folder.stat().st_mode | 0o011)
-        if folder.name.startswith("pytest-of-"):
-            break
+    let_in(control.folder, 0o011)
     member = ["--groups", ",".join(map(str, groups))] if groups else []
     result = subprocess.run(
         [
@@ -190,11 +196,7 @@ def test_default_socket_is_in_the_runtime_folder(
     folder.mkdir()
     os.chown(folder, 65534, 65534)
     script = control.host.write("script.py", WAIT)
-    for path in (control.folder, *control.folder.parents):
-        if path.stat().st_uid == 0 and path != path.parent:
-            path.chmod(path.stat().st_mode | 0o055)
-        if path.name.startswith("pytest-of-"):
-            break
+    let_in(control.folder, 0o055)
     process = start_process(
         *others.nobody(),
         *("env", "-u", "AWAITD_SOCKET", f"XDG_RUNTIME_DIR={folder}"),
