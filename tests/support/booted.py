@@ -57,8 +57,71 @@ def _cgroup_root() -> Path:
     return Path(place)
 
 
-class System:
-    """Booted from its making on."""
+class Systemd:
+    """A system whose pid 1 is systemd, and what can be done in it, as root."""
+
+    def before(self) -> list[str]:
+        """What to put before a command that is to run in it."""
+        raise NotImplementedError
+
+    def path(self, path: str) -> Path:
+        """The same file, for this process."""
+        raise NotImplementedError
+
+    def start(
+        self, *command: object, **options: object
+    ) -> subprocess.Popen[str]:
+        """A program in it."""
+        return subprocess.Popen(
+            [*self.before(), "env", "-i", f"PATH={PATH}", "LANG=C.UTF-8",
+             *map(str, command)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            **options,  # type: ignore[call-overload]
+        )
+
+    def run(self, *command: object, status: int | None = 0) -> str:
+        """What it says; it must end with this status (None: any)."""
+        process = self.start(*command)
+        try:
+            text, _ = process.communicate(timeout=DEADLINE_S)
+        finally:
+            process.kill()
+        words = " ".join(map(str, command))
+        assert status in (None, process.returncode), (
+            f"{words}: status {process.returncode}\n{text}"
+        )
+        return text
+
+    def write(self, path: str, text: str) -> None:
+        place = self.path(path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+
+    def show(self, unit: str, name: str) -> str:
+        """A property of a unit."""
+        return self.run("systemctl", "show", unit, "-P", name).strip()
+
+    def journal(self, unit: str, *more: str) -> str:
+        self.run("journalctl", "--sync")
+        return self.run("journalctl", "-u", unit, "-o", "cat", "--no-pager",
+                        *more)
+
+
+class Here(Systemd):
+    """The one that this process is in."""
+
+    def before(self) -> list[str]:
+        return []
+
+    def path(self, path: str) -> Path:
+        return Path(path)
+
+
+class System(Systemd):
+    """In namespaces of its own; booted from its making on."""
 
     def __init__(self, stage: Path, folder: Path) -> None:
         self.stage = stage
@@ -127,51 +190,12 @@ class System:
 
     # ---- what can be done in it ----
 
-    def start(
-        self, *command: object, **options: object
-    ) -> subprocess.Popen[str]:
-        """A program in it, as root."""
-        return subprocess.Popen(
-            ["nsenter", "-t", str(self.pid), "-m", "-u", "-i", "-n", "-p",
-             "-C", "-r", "-w", "env", "-i", f"PATH={PATH}", "LANG=C.UTF-8",
-             *map(str, command)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            **options,  # type: ignore[call-overload]
-        )
-
-    def run(self, *command: object, status: int | None = 0) -> str:
-        """What it says; it must end with this status (None: any)."""
-        process = self.start(*command)
-        try:
-            text, _ = process.communicate(timeout=DEADLINE_S)
-        finally:
-            process.kill()
-        words = " ".join(map(str, command))
-        assert status in (None, process.returncode), (
-            f"{words}: status {process.returncode}\n{text}"
-        )
-        return text
+    def before(self) -> list[str]:
+        return ["nsenter", "-t", str(self.pid), "-m", "-u", "-i", "-n", "-p",
+                "-C", "-r", "-w"]
 
     def path(self, path: str) -> Path:
-        """The same file, from outside."""
         return Path(f"/proc/{self.pid}/root{path}")
-
-    def write(self, path: str, text: str) -> None:
-        place = self.path(path)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text)
-
-    def show(self, unit: str, name: str) -> str:
-        """A property of a unit."""
-        return self.run("systemctl", "show", unit, "-P", name).strip()
-
-    def journal(self, unit: str, *more: str) -> str:
-        self.run("journalctl", "--sync")
-        return self.run("journalctl", "-u", unit, "-o", "cat", "--no-pager",
-                        *more)
 
     def close(self) -> None:
         self.unshare.kill()

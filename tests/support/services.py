@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from booted import System, install, refusal, wait_until
+from booted import System, Systemd, install, refusal, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("AWAITD_BUILD", ROOT / "build")).resolve()
@@ -39,7 +39,7 @@ SCRIPT = """
 class Service:
     """One unit, by default awaitd.service, its own afresh in each test."""
 
-    def __init__(self, system: System, unit: str = UNIT) -> None:
+    def __init__(self, system: Systemd, unit: str = UNIT) -> None:
         self.system = system
         self.unit = unit
         self.stem = unit.removesuffix(".service")
@@ -168,7 +168,7 @@ def system(
 
 @pytest.fixture
 def make_service(
-    system: System,
+    system: Systemd,
 ) -> Iterator[Callable[[str], Service]]:
     """make_service(unit) -> Service, gone after the test."""
     made = []
