@@ -46,14 +46,20 @@ class Service:
         self.instance = self.stem.partition("@")[2] or "awaitd"
 
     def configure(
-        self, script: str = SCRIPT, *, device: str = BUS, more: str = ""
+        self,
+        script: str = SCRIPT,
+        *,
+        device: str = BUS,
+        args: tuple[str, ...] = (),
+        more: str = "",
     ) -> None:
         """The configuration, with one device and one script."""
         path = f"/etc/awaitd/{self.instance}.py"
         self.system.write(path, textwrap.dedent(script))
         self.system.write(
             f"/etc/awaitd/{self.instance}.yaml",
-            f"devices:\n  - {device}\nscripts:\n  - {{path: {path}}}\n{more}\n",
+            f"devices:\n  - {device}\nscripts:\n"
+            f"  - {{path: {path}, args: {json.dumps(args)}}}\n{more}\n",
         )
 
     def drop_in(self, name: str, text: str) -> None:
