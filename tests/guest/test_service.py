@@ -6,12 +6,20 @@ Everything else about it is in tests/boot, which needs no guest.
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from booted import System, wait_until
 from services import (  # noqa: F401
     Service,
     make_service,
     service,
     system,
 )
+
+RECEIVE_BUFFER = Path("/proc/sys/net/core/rmem_max")
 
 COUNT = """
     from awaitd.devices import bus
@@ -22,19 +30,36 @@ COUNT = """
 """
 
 
+CAN = "{name: bus, driver: can, interface: vcan0}"
+
+
+@pytest.fixture
+def vcan0(system: System) -> Iterator[None]:  # noqa: F811
+    """An interface of the service's own system."""
+    system.run("ip", "link", "add", "vcan0", "type", "vcan")
+    system.run("ip", "link", "set", "vcan0", "up")
+    yield
+    system.run("ip", "link", "delete", "vcan0")
+
+
+@pytest.fixture
+def put_back() -> Iterator[None]:
+    before = RECEIVE_BUFFER.read_text()
+    yield
+    RECEIVE_BUFFER.write_text(before)
+
+
 def test_service_gets_frames_without_a_capability(
     service: Service,  # noqa: F811
+    vcan0: None,
 ) -> None:
-    run = service.system.run
-    run("ip", "link", "add", "vcan0", "type", "vcan")
-    run("ip", "link", "set", "vcan0", "up")
-    service.configure(COUNT, device="{name: bus, driver: can, interface: vcan0}")
+    service.configure(COUNT, device=CAN)
     service.start()
     service.wait_for_line("ready")
     assert "CapEff:\t0000000000000000" in service.system.path(
         f"/proc/{service.pid}/status"
     ).read_text()
-    run("cansend", "vcan0", "123#0102")
+    service.system.run("cansend", "vcan0", "123#0102")
     service.wait_for_line("123#0102")
     service.wait_for("StatusText", "1 script runs, 1 frame received, 0 lost")
 
@@ -74,3 +99,23 @@ def test_priority_and_cpus_with_the_drop_in_are_real(
     assert "the reader runs" not in journal
     threads = service.system.run("chrt", "-a", "-p", service.pid)
     assert threads.count("SCHED_FIFO") == 1, threads
+
+
+def test_kernel_setting_that_is_installed_gives_the_receive_buffer(
+    service: Service,  # noqa: F811
+    vcan0: None,
+    put_back: None,
+) -> None:
+    """To a daemon that may not force it."""
+    service.configure(COUNT, device=CAN)
+    service.start()
+    service.wait_for_line("ready")
+    assert "bytes of receive buffer" in service.journal()
+    # The kernel's own: the service's system can only read it.
+    file = service.system.path("/usr/local/lib/sysctl.d/50-awaitd.conf")
+    subprocess.run(["sysctl", "-p", file], check=True)
+    service.system.run("systemctl", "restart", service.unit)
+    wait_until(
+        lambda: service.journal().count("ready") == 2, service.journal
+    )
+    assert service.journal().count("bytes of receive buffer") == 1
