@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "devices/queue/log.h"
@@ -51,8 +52,18 @@ void aw_allowed_find(struct aw_allowed *ret_allowed)
     };
 }
 
-/* Does the system know the device that is not to be found in our /dev, or that
- * may not be opened there, whatever its mode is? */
+/* A /dev of the unit's own (PrivateDevices=) can only be read: systemd.exec(5).
+ * No device comes into it, now or later, nor a link that udev makes. */
+static bool is_private(const char *folder)
+{
+    struct statvfs status;
+
+    return statvfs(folder, &status) == 0 && (status.f_flag & ST_RDONLY);
+}
+
+/* Is the device kept from us: not to be found in a /dev of our own, or not
+ * there though the system knows it, or not to be opened whatever its mode is?
+ */
 static bool is_hidden(const char *root, const char *node)
 {
     const char *name = strrchr(node, '/');
@@ -69,6 +80,9 @@ static bool is_hidden(const char *root, const char *node)
     }
     if (errno != ENOENT)
         return errno == EPERM;
+    snprintf(path, sizeof(path), "%s/dev", root);
+    if (is_private(path))
+        return true;
     snprintf(path, sizeof(path), "%s/sys/class/spidev%s", root, name);
     return access(path, F_OK) == 0;
 }

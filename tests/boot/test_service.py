@@ -369,6 +369,27 @@ def test_drop_in_for_spi_lets_the_devices_be_seen(service: Service) -> None:
         assert group in line
 
 
+@pytest.mark.parametrize("path", ["/dev/spidev9.9", "/dev/by-a-link"])
+def test_spi_device_that_may_never_come_names_the_drop_in(
+    service: Service, path: str
+) -> None:
+    """It is not there, and in the unit's own /dev it never would be."""
+    service.configure(
+        "import asyncio\nawait asyncio.Event().wait()",
+        device=f"{{name: adc, driver: spi, path: {path}}}",
+    )
+    service.drop_in("once", "Restart=no")
+    service.system.run("systemctl", "start", service.unit, status=1)
+    assert service.show("ExecMainStatus") == "69"
+    assert "device adc: the service does not allow it without the drop-in spi" in (
+        service.journal()
+    )
+    # With it the device is waited for.
+    service.link("spi")
+    service.start()
+    assert "device adc is waited for" in service.journal()
+
+
 # ---- the journal ----
 
 
