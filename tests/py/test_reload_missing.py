@@ -78,7 +78,7 @@ def test_added_device_without_its_drop_in_is_refused_and_names_it(
         "devices: [{name: wire, driver: packet, interface: lo}]\n" + ONE,
         status=1,
     )
-    assert "the service lacks a drop-in for a device: its log says which" in said
+    assert "the service lacks a drop-in for a device: its log says" in said
     line = daemon.log("without the drop-in")
     assert "device wire: the service does not allow it" in line
     assert "without the drop-in packet: mkdir -p" in line

@@ -1,5 +1,6 @@
-"""These tests want the guest of tests/qemu/service/init: systemd as pid 1, awaitd
-installed, and the sensor. What is done to it is not undone: it is thrown away."""
+"""These tests want the guest of tests/qemu/service/init: systemd as pid 1,
+awaitd installed, and the sensor. What is done to it is not undone: it is thrown
+away."""
 
 from __future__ import annotations
 

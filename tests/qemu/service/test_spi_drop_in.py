@@ -1,6 +1,6 @@
-"""The drop-in `spi` and the rules of udev beside it, with a real SPI device under
-the real systemd. The tests build on each other, since a start takes seconds
-there: one service is refused, gets the drop-in, and is looked at."""
+"""The drop-in `spi` and the rules of udev beside it, with a real SPI device
+under the real systemd. The tests build on each other, since a start takes
+seconds there: one service is refused, gets the drop-in, and is looked at."""
 
 from __future__ import annotations
 
