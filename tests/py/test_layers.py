@@ -245,6 +245,39 @@ def test_what_completes_on_other_threads_needs_no_python(
         assert home.name in {f"{it}.o" for it in layers.WITHOUT_PYTHON}
 
 
+# ---- circles ----
+
+
+def test_circles_are_those_that_are_known(
+    objects: list[layers.Object],
+) -> None:
+    assert layers.check_circles(objects) == []
+
+
+def test_circles_planted_are_found(
+    objects: list[layers.Object], tmp_path: Path
+) -> None:
+    """What is below the steps of the loader calls one of them."""
+    planted = compile_object(
+        tmp_path,
+        "config/refusals.c",
+        "int aw_loader_take_process(void *);"
+        "int aw_planted(void) { return aw_loader_take_process(0); }",
+    )
+    assert layers.check_circles([*objects, planted]) == [
+        "in a circle: config/process.c, config/refusals.c"
+    ]
+
+
+def test_circles_that_were_cut_are_no_knots_any_more(
+    objects: list[layers.Object],
+) -> None:
+    cut = [it for it in objects if it.source != "devices/confirm.c"]
+    assert layers.check_circles(cut) == [
+        "no circle: devices/confirm.c, devices/sender.c"
+    ]
+
+
 # ---- thread roles ----
 
 
