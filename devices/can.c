@@ -22,6 +22,7 @@
 #include "devices/drivers.h"
 #include "devices/queue/eventfd.h"
 #include "devices/queue/log.h"
+#include "devices/sockopt.h"
 
 /* Messages of rtnetlink, or error frames aside, that one call of aux() reads.
  */
@@ -399,11 +400,8 @@ static int set_filter(const struct aw_can *can)
         filter->active ? filter->entries : &everything;
     size_t count = filter->active ? filter->count : 1;
 
-    return setsockopt(can->socket->fd, SOL_CAN_RAW, CAN_RAW_FILTER,
-                      count > 0 ? entries : NULL,
-                      (socklen_t)(count * sizeof(*entries))) < 0
-               ? -errno
-               : 0;
+    return aw_sockopt_set(can->socket->fd, SOL_CAN_RAW, CAN_RAW_FILTER,
+                          count > 0 ? entries : NULL, count * sizeof(*entries));
 }
 
 /* Not joined while it changes: so more comes in between rather than less, and
