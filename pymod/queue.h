@@ -104,10 +104,8 @@ static inline void aw_queue_given(QueueObject *self,
     self->resumed = false;
 }
 
-/* A claimed frame as an object, and all of a claim as a list. NULL with an
- * exception; the claim stands either way. */
-PyObject *aw_queue_frame_at(QueueObject *self, const struct aw_claim *claim,
-                            uint64_t index) AW_WITH_GIL;
+/* All frames of a claim as a list of objects. NULL with an exception; the claim
+ * stands either way. */
 PyObject *aw_queue_list(QueueObject *self,
                         const struct aw_claim *claim) AW_WITH_GIL;
 
