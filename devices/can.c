@@ -383,13 +383,6 @@ static int send_many(struct aw_link *link, struct aw_send *const *sends,
     return sent;
 }
 
-static int send_can(struct aw_link *link, struct aw_send *send) AW_ON(reader)
-{
-    int sent = send_many(link, &send, 1);
-
-    return sent < 0 ? sent : 0;
-}
-
 /* ---- what the kernel is to let through ---- */
 
 static int set_filter(const struct aw_can *can)
@@ -494,7 +487,6 @@ const struct aw_driver aw_can_driver = {
     .open = aw_can_open,
     .read = read_can,
     .aux = aux_can,
-    .send = send_can,
     .send_many = send_many,
     .want_echo = want_echo,
     .filter = filter_can,

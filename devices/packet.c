@@ -480,13 +480,6 @@ static int send_many(struct aw_link *link, struct aw_send *const *sends,
     return result == -ENXIO ? -ENODEV : result;
 }
 
-static int send_packet(struct aw_link *link, struct aw_send *send) AW_ON(reader)
-{
-    int result = send_many(link, &send, 1);
-
-    return result < 0 ? result : 0;
-}
-
 static uint64_t count_losses(struct aw_link *link) AW_ON(reader)
 {
     struct packet *packet = link->state;
@@ -514,7 +507,6 @@ const struct aw_driver aw_packet_driver = {
     .open = open_packet,
     .read = read_packet,
     .aux = aux,
-    .send = send_packet,
     .send_many = send_many,
     .losses = count_losses,
     .close = close_packet,

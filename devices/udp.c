@@ -531,13 +531,6 @@ static int send_many(struct aw_link *link, struct aw_send *const *sends,
     return aw_udp_link_blame(link, result);
 }
 
-static int send_udp(struct aw_link *link, struct aw_send *send) AW_ON(reader)
-{
-    int result = send_many(link, &send, 1);
-
-    return result < 0 ? result : 0;
-}
-
 static uint64_t count_losses(struct aw_link *link) AW_ON(reader)
 {
     const struct udp *udp = link->state;
@@ -565,7 +558,6 @@ const struct aw_driver aw_udp_driver = {
     .open = open_udp,
     .read = read_udp,
     .aux = aux_udp,
-    .send = send_udp,
     .send_many = send_many,
     .losses = count_losses,
     .close = close_udp,
