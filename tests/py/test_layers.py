@@ -66,7 +66,7 @@ def test_includes_are_looked_at_in_every_layer() -> None:
         ("pymod/open.c", '#include "config/document.h"', "may not"),
         ("pymod/queue.c", '#include "daemon/report.h"', "may not"),
         ("pymod/queue.c", "#include <yaml.h>", "belongs to"),
-        ("pymod/control.c", "#include <Python.h>", "<Python.h>"),
+        ("pymod/host_main.c", "#include <Python.h>", "<Python.h>"),
         ("pymod/host_state.h", '#include "pymod/bridge.h"', "<Python.h>"),
         ("pymod/bridge_signal.h", "#include <structmember.h>", "structmember"),
         ("pymod/coroutine/completion.h", "#include <Python.h>", "<Python.h>"),
@@ -211,7 +211,7 @@ def test_symbols_of_static_functions_are_followed(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     user = compile_object(
         tmp_path / "b",
-        "pymod/control.c",
+        "pymod/host_main.c",
         "int aw_outer(void); int aw_user(void) { return aw_outer() + 1; }",
     )
     (finding,) = layers.check_symbols([home, user])

@@ -67,11 +67,11 @@ PYTHON_HEADERS = {"Python.h", "structmember.h", "frameobject.h", "datetime.h"}
 WITHOUT_PYTHON = {
     f"pymod/{name}"
     for name in (
-        "control.c",
         "heartbeat.c",
         "heartbeat.h",
         "host.h",
         "host_copy.c",
+        "host_main.c",
         "host_state.h",
         "host_threads.c",
         "host_threads.h",
@@ -321,7 +321,7 @@ def _check_object(
         home = homes[symbol]
         pattern = f"{home.name[:-4]}.h"
         if it.layer == "daemon" and home.layer == "pymod":
-            if home.name != "pymod/control.c.o":
+            if home.name != "pymod/host_main.c.o":
                 yield f"{it.name} uses {symbol} of {home.name}"
         elif not _matches(pattern, MAY_INCLUDE[it.name.rpartition("/")[0]]):
             yield f"{it.name} uses {symbol} of {home.name}"
@@ -360,7 +360,7 @@ KNOTS = [
     # What CanFrame is, and what its constructor takes.
     {"pymod/can_frame.c", "pymod/can_frame_new.c"},
     # The host: main's half, and the bridge's.
-    {"pymod/control.c", "pymod/host.c", "pymod/host_scripts.c"},
+    {"pymod/host.c", "pymod/host_main.c", "pymod/host_scripts.c"},
     # The bridge calls those who wait for it.
     {
         f"pymod/{name}.c"
