@@ -35,10 +35,11 @@ int aw_config_new(struct aw_config **ret_config)
     return 0;
 }
 
-void aw_config_default_supervision(const struct aw_config *config,
-                                   struct aw_config_supervision *ret)
+/* What a script has whose configuration says nothing of it. */
+static struct aw_config_supervision
+default_supervision(const struct aw_config *config)
 {
-    *ret = (struct aw_config_supervision){.restart = AW_CONFIG_RESTART_NO,
+    return (struct aw_config_supervision){.restart = AW_CONFIG_RESTART_NO,
                                           .delay_s = 0.5,
                                           .interval_s = 60,
                                           .limit = 5,
@@ -296,10 +297,9 @@ int aw_config_add_script(struct aw_config *config, const char *path,
         .name = free_name(config, path),
         .path = strdup(path),
         .arguments = copy_arguments(arguments),
+        .supervision = default_supervision(config),
     };
     int result;
-
-    aw_config_default_supervision(config, &script.supervision);
 
     if (!script.name || !script.path || !script.arguments)
         result = refuse_memory(error);

@@ -90,10 +90,6 @@ int aw_config_load(const char *path, struct aw_config **ret_config,
 int aw_config_add_device(struct aw_config *config, const char *short_form,
                          struct aw_error *error);
 
-/* What a script has whose configuration says nothing of it. */
-void aw_config_default_supervision(const struct aw_config *config,
-                                   struct aw_config_supervision *ret);
-
 /* Adds a script with copies of its `arguments` (NULL: none), named like its
  * file; `-2`, `-3`, … is appended to a name that is taken. Returns 0, -EINVAL
  * or -ENOMEM. */

@@ -1,5 +1,5 @@
-/* The loader's own: shared by loader.c, sources.c, shape.c, process.c and
- * control.c, private to config/. */
+/* The loader's own, private to config/: what its files share. loader.c takes
+ * the steps, one file each; what they all need is in refusals.c, below them. */
 #ifndef AW_LOADER_H
 #define AW_LOADER_H
 
@@ -19,6 +19,8 @@ struct loader {
     struct aw_config *config;
     struct aw_error *error;
 };
+
+/* ---- refusals.c ---- */
 
 /* Fills in the error. Returns -ENOMEM. */
 int aw_loader_refuse_memory(const struct loader *loader);
@@ -45,18 +47,26 @@ char *aw_loader_resolve(const struct loader *loader, const char *path,
 char *aw_loader_resolve_driver(const struct loader *loader, const char *path,
                                const char *text);
 
+/* ---- the steps ---- */
+
 /* Reads the file and its drop-ins (sources.c). 0, or a negative errno with a
  * sentence. */
 int aw_loader_read(struct loader *loader);
+
+/* Loads the drivers that are given by their files (devices.c), before there is
+ * a schema: it has the keys of every driver in it. 0, -EINVAL or -ENOMEM. */
+int aw_loader_load_drivers(const struct loader *loader);
 
 /* Says what the schema did not take (shape.c). Returns -EINVAL or -ENOMEM. */
 int aw_loader_refuse_document(const struct loader *loader,
                               const struct aw_document_problem *problem);
 
-/* What holds for the whole process (process.c). 0, -EINVAL or -ENOMEM. */
+/* Take what the document says into the configuration. 0, -EINVAL or -ENOMEM.
+ * What holds for the whole process (process.c), its control socket and metrics
+ * (control.c), its devices (devices.c) and its scripts (scripts.c). */
 int aw_loader_take_process(struct loader *loader);
-
-/* Its control socket and its metrics (control.c). 0, -EINVAL or -ENOMEM. */
 int aw_loader_take_control(const struct loader *loader);
+int aw_loader_take_devices(struct loader *loader);
+int aw_loader_take_scripts(struct loader *loader);
 
 #endif

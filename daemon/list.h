@@ -40,7 +40,7 @@ void aw_list_print(const json_t *list, FILE *to);
 /* `awaitd devices`: an exit status. `root` NULL: this machine. */
 int aw_list_run(const char *root, bool json);
 
-/* ---- for the files list_*.c ---- */
+/* ---- for those files: list_object.c, list_access.c and list_sysfs.c ---- */
 
 /* What an object begins with. */
 struct aw_listed {

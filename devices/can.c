@@ -22,6 +22,7 @@
 #include "devices/drivers.h"
 #include "devices/queue/eventfd.h"
 #include "devices/queue/log.h"
+#include "devices/sockopt.h"
 
 /* Messages of rtnetlink, or error frames aside, that one call of aux() reads.
  */
@@ -382,13 +383,6 @@ static int send_many(struct aw_link *link, struct aw_send *const *sends,
     return sent;
 }
 
-static int send_can(struct aw_link *link, struct aw_send *send) AW_ON(reader)
-{
-    int sent = send_many(link, &send, 1);
-
-    return sent < 0 ? sent : 0;
-}
-
 /* ---- what the kernel is to let through ---- */
 
 static int set_filter(const struct aw_can *can)
@@ -399,11 +393,8 @@ static int set_filter(const struct aw_can *can)
         filter->active ? filter->entries : &everything;
     size_t count = filter->active ? filter->count : 1;
 
-    return setsockopt(can->socket->fd, SOL_CAN_RAW, CAN_RAW_FILTER,
-                      count > 0 ? entries : NULL,
-                      (socklen_t)(count * sizeof(*entries))) < 0
-               ? -errno
-               : 0;
+    return aw_sockopt_set(can->socket->fd, SOL_CAN_RAW, CAN_RAW_FILTER,
+                          count > 0 ? entries : NULL, count * sizeof(*entries));
 }
 
 /* Not joined while it changes: so more comes in between rather than less, and
@@ -496,7 +487,6 @@ const struct aw_driver aw_can_driver = {
     .open = aw_can_open,
     .read = read_can,
     .aux = aux_can,
-    .send = send_can,
     .send_many = send_many,
     .want_echo = want_echo,
     .filter = filter_can,

@@ -82,11 +82,8 @@ int aw_can_net_open(struct aw_can_net *net, struct aw_link *link,
     if (result == -ENODEV)
         return aw_can_find_missing(link->name, net->interface, error);
     if (result < 0)
-        return aw_error_set(error, -result,
-                            "device %s: cannot watch interface %s: %s (under "
-                            "systemd, RestrictAddressFamilies= must allow "
-                            "AF_NETLINK)",
-                            link->name, net->interface, strerror(-result));
+        return aw_link_watch_explain(link->name, net->interface, -result,
+                                     error);
     link->aux_fd = net->watch.fd;
     (void)aw_channels_index(link->channels, net->interface);
     return 0;

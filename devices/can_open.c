@@ -22,6 +22,7 @@
 #include "devices/can_find.h"
 #include "devices/can_route.h"
 #include "devices/queue/eventfd.h"
+#include "devices/sockopt.h"
 
 /* ---- sentences ---- */
 
@@ -151,9 +152,7 @@ static int choose(struct aw_can *can, const struct aw_link *link,
 
 int aw_can_set_option(int fd, int option, uint32_t value)
 {
-    return setsockopt(fd, SOL_CAN_RAW, option, &value, sizeof(value)) < 0
-               ? -errno
-               : 0;
+    return aw_sockopt_set(fd, SOL_CAN_RAW, option, &value, sizeof(value));
 }
 
 int aw_can_choose_errors(const struct aw_can *can)

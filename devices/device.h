@@ -239,12 +239,13 @@ struct aw_driver {
      * -ENOBUFS (try again soon); -ENETDOWN when the link is down or bus-off (a
      * frame with `wait` is tried again, when aux() has been called or soon);
      * or another negative errno that fails this frame alone: whether the device
-     * is lost read() says. NULL where nothing can be sent. */
+     * is lost read() says. NULL where nothing can be sent, or by send_many().
+     */
     int (*send)(struct aw_link *link, struct aw_send *send);
 
-    /* The same for 1 to AW_SEND_BATCH frames, in order. Returns how many of
-     * the first were taken, at least one, or what send() would say of the
-     * first. NULL: send() is called for each. */
+    /* The same for 1 to AW_SEND_BATCH frames, in order, in place of send().
+     * Returns how many of the first were taken, at least one, or what send()
+     * would say of the first. NULL: send() is called for each. */
     int (*send_many)(struct aw_link *link, struct aw_send *const *sends,
                      uint32_t count);
 

@@ -14,6 +14,7 @@
 #include "devices/can_net.h"
 #include "devices/drivers.h"
 #include "devices/queue/log.h"
+#include "devices/sockopt.h"
 
 /* A single byte, or not said. */
 #define BYTE(option_name, sentence)                                            \
@@ -197,10 +198,8 @@ static void describe(struct aw_link *link, const struct aw_value *values)
 static int set_option(const struct isotp *isotp, int option, const void *value,
                       size_t bytes)
 {
-    return setsockopt(isotp->socket->fd, SOL_CAN_ISOTP, option, value,
-                      (socklen_t)bytes) < 0
-               ? -errno
-               : 0;
+    return aw_sockopt_set(isotp->socket->fd, SOL_CAN_ISOTP, option, value,
+                          bytes);
 }
 
 static struct can_isotp_options addressing(const struct aw_value *values)
@@ -344,17 +343,6 @@ static int open_isotp(struct aw_link *link, const struct aw_value *values,
 
 /* ---- messages ---- */
 
-/* The kernel writes a message where it stays, in its slot. */
-static void place_batch(struct isotp *isotp, const struct aw_batch *batch)
-{
-    for (uint32_t i = 0; i < batch->limit; i++) {
-        void *slot = batch->slots + (size_t)i * batch->slot_bytes;
-        struct aw_frame *frame = slot;
-
-        aw_socket_place(isotp->socket, i, frame->payload, isotp->max_payload);
-    }
-}
-
 static void fill_frame(struct isotp *isotp, uint32_t index,
                        struct aw_frame *frame) AW_ON(reader)
 {
@@ -397,7 +385,7 @@ static int read_isotp(struct aw_link *link, struct aw_batch *batch)
     struct isotp *isotp = link->state;
     int count;
 
-    place_batch(isotp, batch);
+    aw_socket_place_batch(isotp->socket, batch, 0, isotp->max_payload);
     count = aw_socket_receive(isotp->socket, batch->limit);
     if (count < 0)
         return judge(isotp, link, aw_can_net_judge(&isotp->net, link, count));

@@ -18,6 +18,7 @@
 #include "devices/drivers.h"
 #include "devices/j1939.h"
 #include "devices/queue/log.h"
+#include "devices/sockopt.h"
 
 #define HEAD_BYTES ((uint32_t)sizeof(struct aw_j1939_head))
 
@@ -156,10 +157,7 @@ static void describe(struct aw_link *link, const struct aw_value *values)
 static int set_option(const struct j1939 *j1939, int level, int option,
                       int value)
 {
-    return setsockopt(j1939->socket->fd, level, option, &value, sizeof(value)) <
-                   0
-               ? -errno
-               : 0;
+    return aw_sockopt_set_int(j1939->socket->fd, level, option, value);
 }
 
 /* Returns 0, also where the link is down; -ENODEV or another errno. */
@@ -183,10 +181,8 @@ static int choose_pgn(const struct j1939 *j1939, const struct aw_value *pgn)
 
     if (!pgn->set)
         return 0;
-    return setsockopt(j1939->socket->fd, SOL_CAN_J1939, SO_J1939_FILTER,
-                      &filter, sizeof(filter)) < 0
-               ? -errno
-               : 0;
+    return aw_sockopt_set(j1939->socket->fd, SOL_CAN_J1939, SO_J1939_FILTER,
+                          &filter, sizeof(filter));
 }
 
 /* A priority belongs to the socket, so to the messages after it is set. */
@@ -294,18 +290,6 @@ static int open_j1939(struct aw_link *link, const struct aw_value *values,
 
 /* ---- receiving ---- */
 
-/* The kernel writes the data where they stay: behind the head in the slot. */
-static void place_batch(struct j1939 *j1939, const struct aw_batch *batch)
-{
-    for (uint32_t i = 0; i < batch->limit; i++) {
-        void *slot = batch->slots + (size_t)i * batch->slot_bytes;
-        struct aw_frame *frame = slot;
-
-        aw_socket_place(j1939->socket, i, frame->payload + HEAD_BYTES,
-                        j1939->max_payload);
-    }
-}
-
 static void read_control(const struct cmsghdr *control,
                          struct aw_j1939_head *head)
 {
@@ -370,7 +354,7 @@ static int read_j1939(struct aw_link *link, struct aw_batch *batch)
     struct j1939 *j1939 = link->state;
     int count;
 
-    place_batch(j1939, batch);
+    aw_socket_place_batch(j1939->socket, batch, HEAD_BYTES, j1939->max_payload);
     count = aw_socket_receive(j1939->socket, batch->limit);
     if (count < 0)
         return aw_socket_judge(j1939->socket,

@@ -71,6 +71,21 @@ int aw_link_watch_init(struct aw_link_watch *watch, int index,
     return result;
 }
 
+int aw_link_watch_explain(const char *device, const char *interface, int code,
+                          struct aw_error *error)
+{
+    if (code == ENODEV)
+        return aw_error_set(error, code,
+                            "device %s: there is no network interface %s "
+                            "(`ip link` lists them)",
+                            device, interface);
+    return aw_error_set(error, code,
+                        "device %s: cannot watch interface %s: %s (under "
+                        "systemd, RestrictAddressFamilies= must allow "
+                        "AF_NETLINK)",
+                        device, interface, strerror(code));
+}
+
 void aw_link_watch_deinit(struct aw_link_watch *watch)
 {
     if (watch->fd >= 0)

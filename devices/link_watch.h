@@ -20,6 +20,11 @@ struct aw_link_watch {
 int aw_link_watch_init(struct aw_link_watch *watch, int index,
                        struct aw_link_status *status);
 
+/* Says why a network interface cannot be used or watched: `code`, a positive
+ * errno, is ENODEV where there is none of that name. Returns -code. */
+int aw_link_watch_explain(const char *device, const char *interface, int code,
+                          struct aw_error *error);
+
 /* Ends it; of one whose `fd` is -1 as well. */
 void aw_link_watch_deinit(struct aw_link_watch *watch);
 

@@ -29,6 +29,7 @@
 #include "devices/queue/log.h"
 #include "devices/send_batch.h"
 #include "devices/socket.h"
+#include "devices/sockopt.h"
 
 /* The longest frame that a slot has room for, a timestamp behind it. */
 #define LONGEST 65512
@@ -182,11 +183,11 @@ static int attach_filter(const struct packet *packet,
         .len = (unsigned short)program.bf_len,
         .filter = (struct sock_filter *)program.bf_insns,
     };
-    if (setsockopt(packet->fd, SOL_SOCKET, SO_ATTACH_FILTER, &attached,
-                   sizeof(attached)) < 0)
-        result = aw_error_set(error, errno,
-                              "the kernel does not take the filter: %s",
-                              strerror(errno));
+    result = aw_sockopt_set(packet->fd, SOL_SOCKET, SO_ATTACH_FILTER, &attached,
+                            sizeof(attached));
+    if (result < 0)
+        aw_error_set(error, -result, "the kernel does not take the filter: %s",
+                     strerror(-result));
     pcap_freecode(&program);
     return result;
 }
@@ -245,10 +246,7 @@ static int find_interface(struct packet *packet, const struct aw_link *link,
     packet->index = (int)if_nametoindex(name);
     snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
     if (packet->index == 0 || ioctl(packet->fd, SIOCGIFHWADDR, &request) < 0)
-        return aw_error_set(error, ENODEV,
-                            "device %s: there is no network interface %s "
-                            "(`ip link` lists them)",
-                            link->name, name);
+        return aw_link_watch_explain(link->name, name, ENODEV, error);
     type = request.ifr_hwaddr.sa_family;
     if (type != ARPHRD_ETHER && type != ARPHRD_LOOPBACK)
         return aw_error_set(error, EPROTONOSUPPORT,
@@ -256,13 +254,6 @@ static int find_interface(struct packet *packet, const struct aw_link *link,
                             "Ethernet header (hardware type %d)",
                             link->name, name, type);
     return 0;
-}
-
-static int set_option(const struct packet *packet, int option, int value)
-{
-    return setsockopt(packet->fd, SOL_PACKET, option, &value, sizeof(value)) < 0
-               ? -errno
-               : 0;
 }
 
 static int use_hw_timestamps(const struct packet *packet,
@@ -277,8 +268,8 @@ static int use_hw_timestamps(const struct packet *packet,
     if (ioctl(packet->fd, SIOCSHWTSTAMP, &request) < 0)
         result = -errno;
     if (result == 0)
-        result =
-            set_option(packet, PACKET_TIMESTAMP, SOF_TIMESTAMPING_RAW_HARDWARE);
+        result = aw_sockopt_set_int(packet->fd, SOL_PACKET, PACKET_TIMESTAMP,
+                                    SOF_TIMESTAMPING_RAW_HARDWARE);
     if (result < 0)
         return aw_error_set(error, -result,
                             "device %s: hw_timestamps: yes, but interface %s "
@@ -293,10 +284,8 @@ static int be_promiscuous(const struct packet *packet)
     struct packet_mreq request = {.mr_ifindex = packet->index,
                                   .mr_type = PACKET_MR_PROMISC};
 
-    return setsockopt(packet->fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request,
-                      sizeof(request)) < 0
-               ? -errno
-               : 0;
+    return aw_sockopt_set(packet->fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP,
+                          &request, sizeof(request));
 }
 
 static int make_ring(struct packet *packet, const struct aw_link *link,
@@ -327,7 +316,8 @@ static int begin(struct packet *packet, const struct aw_link *link,
     int result = 0;
 
     if (values[DIRECTION].integer == IN)
-        result = set_option(packet, PACKET_IGNORE_OUTGOING, 1);
+        result = aw_sockopt_set_int(packet->fd, SOL_PACKET,
+                                    PACKET_IGNORE_OUTGOING, 1);
     if (result == 0 && values[PROMISCUOUS].flag)
         result = be_promiscuous(packet);
     if (result == 0 &&
@@ -347,11 +337,7 @@ static int watch(struct packet *packet, struct aw_link *link, const char *name,
         aw_link_watch_init(&packet->watch, packet->index, &link->status);
 
     if (result < 0)
-        return aw_error_set(error, -result,
-                            "device %s: cannot watch interface %s: %s (under "
-                            "systemd, RestrictAddressFamilies= must allow "
-                            "AF_NETLINK)",
-                            link->name, name, strerror(-result));
+        return aw_link_watch_explain(link->name, name, -result, error);
     if (link->status.state == AW_LINK_DOWN)
         aw_log(AW_LOG_WARNING,
                "device %s: interface %s is down; frames come when it is up "
@@ -494,13 +480,6 @@ static int send_many(struct aw_link *link, struct aw_send *const *sends,
     return result == -ENXIO ? -ENODEV : result;
 }
 
-static int send_packet(struct aw_link *link, struct aw_send *send) AW_ON(reader)
-{
-    int result = send_many(link, &send, 1);
-
-    return result < 0 ? result : 0;
-}
-
 static uint64_t count_losses(struct aw_link *link) AW_ON(reader)
 {
     struct packet *packet = link->state;
@@ -528,7 +507,6 @@ const struct aw_driver aw_packet_driver = {
     .open = open_packet,
     .read = read_packet,
     .aux = aux,
-    .send = send_packet,
     .send_many = send_many,
     .losses = count_losses,
     .close = close_packet,

@@ -10,13 +10,7 @@
 
 #include "devices/queue/clock.h"
 #include "devices/queue/log.h"
-
-static int enable(int fd, int option)
-{
-    int on = 1;
-
-    return setsockopt(fd, SOL_SOCKET, option, &on, sizeof(on)) < 0 ? -errno : 0;
-}
+#include "devices/sockopt.h"
 
 static int open_socket(int domain, int type, int protocol)
 {
@@ -25,9 +19,9 @@ static int open_socket(int domain, int type, int protocol)
 
     if (fd < 0)
         return -errno;
-    result = enable(fd, SO_TIMESTAMPNS);
+    result = aw_sockopt_set_int(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
     if (result == 0)
-        result = enable(fd, SO_RXQ_OVFL);
+        result = aw_sockopt_set_int(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
     if (result < 0) {
         close(fd);
         return result;
@@ -77,12 +71,13 @@ int aw_socket_set_buffer(struct aw_socket *socket, const char *device,
 {
     int given;
     socklen_t length = sizeof(given);
+    int result =
+        aw_sockopt_set_int(socket->fd, SOL_SOCKET, SO_RCVBUFFORCE, bytes);
 
-    if (setsockopt(socket->fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes,
-                   sizeof(bytes)) < 0 &&
-        setsockopt(socket->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)) <
-            0)
-        return -errno;
+    if (result < 0)
+        result = aw_sockopt_set_int(socket->fd, SOL_SOCKET, SO_RCVBUF, bytes);
+    if (result < 0)
+        return result;
     if (getsockopt(socket->fd, SOL_SOCKET, SO_RCVBUF, &given, &length) < 0)
         return -errno;
     given /= 2; /* socket(7): what it tells is doubled */
@@ -104,10 +99,20 @@ int aw_socket_take_hw_timestamps(const struct aw_socket *socket)
 {
     int which = SOF_TIMESTAMPING_RX_HARDWARE | SOF_TIMESTAMPING_RAW_HARDWARE;
 
-    return setsockopt(socket->fd, SOL_SOCKET, SO_TIMESTAMPING, &which,
-                      sizeof(which)) < 0
-               ? -errno
-               : 0;
+    return aw_sockopt_set_int(socket->fd, SOL_SOCKET, SO_TIMESTAMPING, which);
+}
+
+void aw_socket_place_batch(struct aw_socket *socket,
+                           const struct aw_batch *batch, size_t head_bytes,
+                           size_t bytes)
+{
+    AW_ASSERT_ROLE(READER);
+    for (uint32_t i = 0; i < batch->limit; i++) {
+        void *slot = batch->slots + (size_t)i * batch->slot_bytes;
+        struct aw_frame *frame = slot;
+
+        aw_socket_place(socket, i, frame->payload + head_bytes, bytes);
+    }
 }
 
 /* The middle of two readings of one clock is the moment of the other's. */

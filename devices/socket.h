@@ -1,4 +1,4 @@
-/* A datagram socket, read in batches: what `can` and `udp` share.
+/* A datagram socket, read in batches: what `udp` and the drivers of CAN share.
  *
  * Each message comes with the kernel's timestamp (SO_TIMESTAMPNS), if asked for
  * with the hardware's as well (SO_TIMESTAMPING), and with the number of
@@ -32,7 +32,7 @@
 #define AW_SOCKET_BUFFER_MINIMUM 4096
 #define AW_SOCKET_BUFFER_MAXIMUM 1073741823 /* the kernel doubles an int */
 
-/* The option both drivers have. */
+/* The option of every driver that reads a socket. */
 #define AW_SOCKET_BUFFER_OPTION                                                \
     {                                                                          \
         .name = "receive_buffer", .type = AW_OPTION_INT,                       \
@@ -103,6 +103,12 @@ static inline void aw_socket_place(struct aw_socket *socket, uint32_t index,
 {
     socket->places[index] = (struct iovec){memory, bytes};
 }
+
+/* The kernel is to write each message where it stays: behind `head_bytes` in
+ * the payload of its slot of `batch`, at most `bytes` of it. */
+void aw_socket_place_batch(struct aw_socket *socket,
+                           const struct aw_batch *batch, size_t head_bytes,
+                           size_t bytes) AW_ON(reader);
 
 /* Receives up to `count` messages into their places. Returns how many, 0 if
  * there are none, or a negative errno: a pending error of the socket's, which

@@ -24,6 +24,7 @@
 #include "devices/queue/log.h"
 #include "devices/send_batch.h"
 #include "devices/socket.h"
+#include "devices/sockopt.h"
 #include "devices/udp_link.h"
 
 #define HEAD_BYTES ((uint32_t)sizeof(struct aw_address))
@@ -170,13 +171,6 @@ static int check(const struct aw_value *values, struct aw_error *error)
 
 /* ---- open ---- */
 
-static int set_option(const struct udp *udp, int level, int option, int value)
-{
-    return setsockopt(udp->socket->fd, level, option, &value, sizeof(value)) < 0
-               ? -errno
-               : 0;
-}
-
 /* `group` is of the family that `level` speaks, which may be IPv4 on a socket
  * of IPv6. */
 static int join(const struct udp *udp, const struct sockaddr_storage *group,
@@ -185,24 +179,21 @@ static int join(const struct udp *udp, const struct sockaddr_storage *group,
     int level = group->ss_family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
     struct group_req request = {.gr_interface = interface, .gr_group = *group};
 
-    return setsockopt(udp->socket->fd, level, MCAST_JOIN_GROUP, &request,
-                      sizeof(request)) < 0
-               ? -errno
-               : 0;
+    return aw_sockopt_set(udp->socket->fd, level, MCAST_JOIN_GROUP, &request,
+                          sizeof(request));
 }
 
 /* Datagrams to groups leave by this interface, on either protocol. */
 static int send_groups_from(const struct udp *udp, unsigned interface)
 {
-    int index = (int)interface;
+    int fd = udp->socket->fd, index = (int)interface;
     struct ip_mreqn request = {.imr_ifindex = index};
+    int result = aw_sockopt_set(fd, IPPROTO_IP, IP_MULTICAST_IF, &request,
+                                sizeof(request));
 
-    if (setsockopt(udp->socket->fd, IPPROTO_IP, IP_MULTICAST_IF, &request,
-                   sizeof(request)) < 0)
-        return -errno;
-    return udp->family == AF_INET6
-               ? set_option(udp, IPPROTO_IPV6, IPV6_MULTICAST_IF, index)
-               : 0;
+    if (result == 0 && udp->family == AF_INET6)
+        result = aw_sockopt_set_int(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, index);
+    return result;
 }
 
 static int set_up_multicast(const struct udp *udp, const struct aw_link *link,
@@ -216,10 +207,7 @@ static int set_up_multicast(const struct udp *udp, const struct aw_link *link,
     int result = 0;
 
     if (name && interface == 0)
-        return aw_error_set(error, ENODEV,
-                            "device %s: there is no network interface %s "
-                            "(`ip link` lists them)",
-                            link->name, name);
+        return aw_link_watch_explain(link->name, name, ENODEV, error);
     if (name)
         result = send_groups_from(udp, interface);
     if (result == 0 && group_text) {
@@ -264,41 +252,42 @@ static int explain_bind(const struct aw_link *link, const char *bind_text,
 
 static int limit_hops(const struct udp *udp, int hops)
 {
-    int result = set_option(udp, IPPROTO_IP, IP_MULTICAST_TTL, hops);
+    int fd = udp->socket->fd;
+    int result = aw_sockopt_set_int(fd, IPPROTO_IP, IP_MULTICAST_TTL, hops);
 
     if (result == 0 && udp->family == AF_INET6)
-        result = set_option(udp, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, hops);
+        result =
+            aw_sockopt_set_int(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, hops);
     return result;
 }
 
 static int bind_interface(const struct udp *udp, const char *name)
 {
-    return setsockopt(udp->socket->fd, SOL_SOCKET, SO_BINDTODEVICE, name,
-                      (socklen_t)strlen(name)) < 0
-               ? -errno
-               : 0;
+    return aw_sockopt_set(udp->socket->fd, SOL_SOCKET, SO_BINDTODEVICE, name,
+                          strlen(name));
 }
 
 /* Every option before bind(): from there on datagrams arrive. */
 static int prepare(const struct udp *udp, const struct aw_link *link,
                    const struct aw_value *values)
 {
-    int result = set_option(udp, SOL_SOCKET, SO_BROADCAST, 1);
+    int fd = udp->socket->fd;
+    int result = aw_sockopt_set_int(fd, SOL_SOCKET, SO_BROADCAST, 1);
 
     if (result == 0)
         result = limit_hops(udp, (int)values[MULTICAST_TTL].integer);
     if (result == 0 && values[INTERFACE].text)
         result = bind_interface(udp, values[INTERFACE].text);
     if (result == 0 && values[REUSE].flag)
-        result = set_option(udp, SOL_SOCKET, SO_REUSEADDR, 1);
+        result = aw_sockopt_set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     /* Only the groups joined here, not those that others have joined. */
     if (result == 0)
-        result = set_option(udp, IPPROTO_IP, IP_MULTICAST_ALL, 0);
+        result = aw_sockopt_set_int(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
     if (result == 0 && udp->family == AF_INET6)
-        result = set_option(udp, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
+        result = aw_sockopt_set_int(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
     /* [::] takes IPv4 too, whatever net.ipv6.bindv6only says. */
     if (result == 0 && udp->family == AF_INET6)
-        result = set_option(udp, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+        result = aw_sockopt_set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
     if (result == 0)
         result = aw_socket_set_buffer(udp->socket, link->name,
                                       (int)values[RECEIVE_BUFFER].integer);
@@ -445,19 +434,6 @@ static int open_udp(struct aw_link *link, const struct aw_value *values,
 
 /* ---- frames ---- */
 
-/* The kernel writes the payload where it stays: behind the address in the
- * slot. */
-static void place_batch(struct udp *udp, const struct aw_batch *batch)
-{
-    for (uint32_t i = 0; i < batch->limit; i++) {
-        void *slot = batch->slots + (size_t)i * batch->slot_bytes;
-        struct aw_frame *frame = slot;
-
-        aw_socket_place(udp->socket, i, frame->payload + HEAD_BYTES,
-                        udp->max_payload);
-    }
-}
-
 static void fill_frame(struct udp *udp, uint32_t index, struct aw_frame *frame)
     AW_ON(reader)
 {
@@ -500,7 +476,7 @@ static int read_udp(struct aw_link *link, struct aw_batch *batch) AW_ON(reader)
     struct udp *udp = link->state;
     int count;
 
-    place_batch(udp, batch);
+    aw_socket_place_batch(udp->socket, batch, HEAD_BYTES, udp->max_payload);
     count = aw_socket_receive(udp->socket, batch->limit);
     if (count < 0)
         return judge_error(count);
@@ -555,13 +531,6 @@ static int send_many(struct aw_link *link, struct aw_send *const *sends,
     return aw_udp_link_blame(link, result);
 }
 
-static int send_udp(struct aw_link *link, struct aw_send *send) AW_ON(reader)
-{
-    int result = send_many(link, &send, 1);
-
-    return result < 0 ? result : 0;
-}
-
 static uint64_t count_losses(struct aw_link *link) AW_ON(reader)
 {
     const struct udp *udp = link->state;
@@ -589,7 +558,6 @@ const struct aw_driver aw_udp_driver = {
     .open = open_udp,
     .read = read_udp,
     .aux = aux_udp,
-    .send = send_udp,
     .send_many = send_many,
     .losses = count_losses,
     .close = close_udp,

@@ -2,24 +2,8 @@
 
 #include <errno.h>
 #include <net/if.h>
-#include <string.h>
 
 #include "devices/queue/log.h"
-
-static int explain(const char *device, const char *interface, int code,
-                   struct aw_error *error)
-{
-    if (code == ENODEV)
-        return aw_error_set(error, code,
-                            "device %s: there is no network interface %s "
-                            "(`ip link` lists them)",
-                            device, interface);
-    return aw_error_set(error, code,
-                        "device %s: cannot watch interface %s: %s (under "
-                        "systemd, RestrictAddressFamilies= must allow "
-                        "AF_NETLINK)",
-                        device, interface, strerror(code));
-}
 
 int aw_udp_link_init(struct aw_udp_link *udp_link, struct aw_link *link,
                      const char *interface, struct aw_error *error)
@@ -32,10 +16,10 @@ int aw_udp_link_init(struct aw_udp_link *udp_link, struct aw_link *link,
     if (!interface)
         return 0;
     if (index == 0)
-        return explain(link->name, interface, ENODEV, error);
+        return aw_link_watch_explain(link->name, interface, ENODEV, error);
     result = aw_link_watch_init(&udp_link->watch, (int)index, &link->status);
     if (result < 0)
-        return explain(link->name, interface, -result, error);
+        return aw_link_watch_explain(link->name, interface, -result, error);
     link->aux_fd = udp_link->watch.fd;
     if (link->status.state == AW_LINK_DOWN)
         aw_log(AW_LOG_WARNING,

@@ -1,10 +1,11 @@
 /* The bridge: from readers, which never take the GIL, to event loops.
  *
  * One thread sleeps on a bell. It takes the GIL once for everything that is
- * ready and calls `loop.call_soon_threadsafe` once for each queue with a waiter
- * and each frame that was sent. In the daemon it is the thread that initialises
- * Python, so that no script is Python's main thread; in plain Python it is
- * started when the first coroutine waits. */
+ * ready and calls `loop.call_soon_threadsafe` once for each queue with a
+ * waiter, each send that is settled and each completion that is awaited. In the
+ * daemon it is the thread that initialises Python, so that no script is
+ * Python's main thread; in plain Python it is started when the first coroutine
+ * waits. */
 #ifndef AW_BRIDGE_H
 #define AW_BRIDGE_H
 

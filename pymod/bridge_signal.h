@@ -28,8 +28,6 @@ struct aw_bridge {
     pthread_t thread;      /* outside the daemon */
 };
 
-struct aw_bridge;
-
 /* Tells an awaitable, with the GIL, what came of its request, and drops it. */
 typedef void aw_bridge_finish(struct aw_bridge *bridge, struct aw_send *send);
 

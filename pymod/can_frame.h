@@ -5,7 +5,6 @@
 #include "pymod/frame_base.h"
 
 #define AW_CAN_DATA_MAX 8u
-#define AW_FD_DATA_MAX  64u
 
 /* The 4-bit DLC of a CAN or CAN FD frame with room for `data_bytes`. */
 unsigned aw_can_dlc_code(size_t data_bytes);

@@ -5,7 +5,7 @@
 
 #include "pymod/device.h"
 
-static struct aw_link_status status_of(PyObject *self)
+struct aw_link_status aw_device_object_status(PyObject *self)
 {
     struct aw_link_status status;
 
@@ -15,14 +15,15 @@ static struct aw_link_status status_of(PyObject *self)
 
 PyObject *aw_device_get_state(PyObject *self, void *Py_UNUSED(closure))
 {
-    enum aw_link_state state = (enum aw_link_state)status_of(self).state;
+    enum aw_link_state state =
+        (enum aw_link_state)aw_device_object_status(self).state;
 
     return PyUnicode_InternFromString(aw_link_state_name(state));
 }
 
 PyObject *aw_device_get_carrier(PyObject *self, void *Py_UNUSED(closure))
 {
-    switch ((enum aw_carrier)status_of(self).carrier) {
+    switch ((enum aw_carrier)aw_device_object_status(self).carrier) {
     case AW_CARRIER_NO:
         Py_RETURN_FALSE;
     case AW_CARRIER_YES:
@@ -35,8 +36,8 @@ PyObject *aw_device_get_carrier(PyObject *self, void *Py_UNUSED(closure))
 
 PyObject *aw_device_get_bus_state(PyObject *self, void *Py_UNUSED(closure))
 {
-    const char *name =
-        aw_bus_state_name((enum aw_bus_state)status_of(self).bus_state);
+    const char *name = aw_bus_state_name(
+        (enum aw_bus_state)aw_device_object_status(self).bus_state);
 
     if (!name)
         Py_RETURN_NONE;
@@ -45,12 +46,12 @@ PyObject *aw_device_get_bus_state(PyObject *self, void *Py_UNUSED(closure))
 
 PyObject *aw_device_get_kernel_filter(PyObject *self, void *Py_UNUSED(closure))
 {
-    return PyBool_FromLong(status_of(self).kernel_filter);
+    return PyBool_FromLong(aw_device_object_status(self).kernel_filter);
 }
 
 PyObject *aw_device_get_failure(PyObject *self, void *Py_UNUSED(closure))
 {
-    struct aw_link_status status = status_of(self);
+    struct aw_link_status status = aw_device_object_status(self);
 
     if (status.failure == 0)
         Py_RETURN_NONE;
@@ -67,7 +68,7 @@ static PyObject *rate_or_none(uint32_t rate)
 
 PyObject *aw_device_get_rate(PyObject *self, void *closure)
 {
-    struct aw_link_status status = status_of(self);
+    struct aw_link_status status = aw_device_object_status(self);
 
     switch ((enum aw_status_rate)(intptr_t)closure) {
     case AW_STATUS_BITRATE:
@@ -108,7 +109,7 @@ static uint64_t count_of(const struct aw_link_status *status,
 
 PyObject *aw_device_get_count(PyObject *self, void *closure)
 {
-    struct aw_link_status status = status_of(self);
+    struct aw_link_status status = aw_device_object_status(self);
 
     return PyLong_FromUnsignedLongLong(
         count_of(&status, (enum aw_status_count)(intptr_t)closure));

@@ -3,7 +3,11 @@
 #ifndef AW_PYMOD_DEVICE_STATUS_H
 #define AW_PYMOD_DEVICE_STATUS_H
 
+#include "devices/link_status.h"
 #include "pymod/module.h"
+
+/* A consistent copy of the status of the Device `self`. */
+struct aw_link_status aw_device_object_status(PyObject *self) AW_WITH_GIL;
 
 /* What a closure names. */
 enum aw_status_rate {

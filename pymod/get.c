@@ -6,8 +6,6 @@
  * the ring and, by aw_queue_settle(), its wake to the next waiter. */
 #include "pymod/queue.h"
 
-#include <structmember.h>
-
 #include "devices/queue/probes.h"
 #include "pymod/batch.h"
 #include "pymod/errors.h"
@@ -63,21 +61,44 @@ static void cancel_timer(GetObject *self)
     Py_DECREF(timer);
 }
 
-/* The wait is over, however it ended: whoever waits behind is looked after, by
- * `look_after` or, where this may not be the loop's thread, by way of the loop.
- * Keeps the exception that is set, if any. */
-static void leave(GetObject *self, int (*look_after)(QueueObject *))
+/* Where the queue is garbage as well, its loop may be half taken apart. */
+static int settle_if_possible(QueueObject *queue)
 {
+    if (aw_queue_settle_soon(queue) < 0)
+        PyErr_Clear();
+    return 0;
+}
+
+static int settle(QueueObject *queue, enum aw_wait_end end)
+{
+    switch (end) {
+    case AW_WAIT_OVER:
+        return aw_queue_settle(queue);
+    case AW_WAIT_CLOSED:
+        return aw_queue_settle_soon(queue);
+    case AW_WAIT_COLLECTED:
+        break;
+    }
+    return settle_if_possible(queue);
+}
+
+/* Whoever waits behind is looked after; where this may not be the loop's
+ * thread, by way of the loop. */
+static void leave(WaitObject *wait, enum aw_wait_end end)
+{
+    GetObject *self = (GetObject *)wait;
     PyObject *type, *value, *traceback;
 
-    self->finished = true;
-    if (!self->listed && !self->timer && !self->waiter)
+    /* Not cancelled: a loop that still had the timer would still have us. */
+    if (end == AW_WAIT_COLLECTED)
+        Py_CLEAR(self->timer);
+    if (!self->listed && !self->timer && !wait->waiter)
         return;
     PyErr_Fetch(&type, &value, &traceback);
     delist(self);
     cancel_timer(self);
-    Py_CLEAR(self->waiter);
-    if (look_after(self->queue) < 0)
+    Py_CLEAR(wait->waiter);
+    if (settle(self->queue, end) < 0)
         PyErr_WriteUnraisable((PyObject *)self->queue);
     PyErr_Restore(type, value, traceback);
 }
@@ -175,9 +196,9 @@ static int begin_wait(GetObject *self)
 {
     if (aw_queue_bind(self->queue) < 0)
         return -1;
-    self->waiter =
+    self->wait.waiter =
         aw_waiter_new(aw_module_of_type(Py_TYPE(self)), self->queue->loop);
-    if (!self->waiter || start_timer(self) < 0)
+    if (!self->wait.waiter || start_timer(self) < 0)
         return -1;
     self->woken = false;
     enlist(self);
@@ -195,13 +216,11 @@ static PySendResult get_send(PyObject *object, PyObject *value,
                              PyObject **ret_value)
 {
     GetObject *self = (GetObject *)object;
-    bool resuming = self->waiter;
+    WaitObject *wait = &self->wait;
+    bool resuming = wait->waiter;
 
-    if (self->finished) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "cannot reuse already awaited get()");
-        return PYGEN_ERROR;
-    }
+    if (wait->finished)
+        return aw_wait_object_refuse(wait);
     /* Asked for by the host, so that a loop whose queue is never empty turns
      * and hears of a stop. */
     if (!resuming && self->queue->yield_once) {
@@ -210,12 +229,12 @@ static PySendResult get_send(PyObject *object, PyObject *value,
         return PYGEN_NEXT;
     }
     for (;; resuming = false) {
-        if (self->waiter) {
-            PySendResult step = aw_wait_step(&self->waiter, resuming, "get()",
-                                             value, ret_value);
+        if (wait->waiter) {
+            PySendResult step =
+                aw_wait_object_await(wait, resuming, value, ret_value);
 
             /* An error with the waiter still there is another awaiter's. */
-            if (step == PYGEN_NEXT || (step == PYGEN_ERROR && self->waiter))
+            if (step == PYGEN_NEXT || (step == PYGEN_ERROR && wait->waiter))
                 return step;
             if (step == PYGEN_ERROR)
                 break;
@@ -230,35 +249,12 @@ static PySendResult get_send(PyObject *object, PyObject *value,
     }
     if (PyErr_Occurred())
         *ret_value = NULL;
-    leave(self, aw_queue_settle);
+    wait->finished = true;
+    leave(wait, AW_WAIT_OVER);
     return *ret_value ? PYGEN_RETURN : PYGEN_ERROR;
 }
 
 /* ---- methods ---- */
-
-static PyObject *get_iternext(PyObject *self)
-{
-    return aw_wait_iternext(self, get_send);
-}
-
-static PyObject *get_send_method(PyObject *self, PyObject *value)
-{
-    return aw_wait_send(self, value, get_send);
-}
-
-static PyObject *get_throw(PyObject *self, PyObject *const *arguments,
-                           Py_ssize_t count)
-{
-    aw_wait_raise(arguments, count);
-    leave((GetObject *)self, aw_queue_settle);
-    return NULL;
-}
-
-static PyObject *get_close(PyObject *self, PyObject *Py_UNUSED(unused))
-{
-    leave((GetObject *)self, aw_queue_settle_soon);
-    Py_RETURN_NONE;
-}
 
 /* The timer's callback, on the loop. */
 static PyObject *get_expire(PyObject *object, PyObject *Py_UNUSED(unused))
@@ -266,23 +262,74 @@ static PyObject *get_expire(PyObject *object, PyObject *Py_UNUSED(unused))
     GetObject *self = (GetObject *)object;
 
     self->timed_out = true;
-    if (self->waiter && aw_waiter_resolve(self->waiter, AW_WAKE_INLINE) < 0)
+    if (self->wait.waiter &&
+        aw_waiter_resolve(self->wait.waiter, AW_WAKE_INLINE) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
 
-static PyObject *get_repr(PyObject *object)
+static PyObject *repr(PyObject *object)
 {
     GetObject *self = (GetObject *)object;
 
     return PyUnicode_FromFormat("<get on queue %U of device %U%s>",
                                 self->queue->name, self->queue->device->name,
-                                self->finished ? ", finished"
-                                : self->waiter ? ", waiting"
-                                               : "");
+                                aw_wait_object_state(&self->wait));
 }
 
 /* ---- life ---- */
+
+static int traverse(PyObject *object, visitproc visit, void *arg)
+{
+    GetObject *self = (GetObject *)object;
+
+    Py_VISIT(self->queue);
+    Py_VISIT(self->timer);
+    Py_VISIT(self->lease);
+    return 0;
+}
+
+/* One's memory is kept for the next get(), which mostly comes at once. Of its
+ * own so that one that has found a frame is gone as soon. */
+static void dealloc(PyObject *object)
+{
+    GetObject *self = (GetObject *)object;
+    PyTypeObject *type = Py_TYPE(object);
+    struct aw_module *module = aw_module_of_type(type);
+
+    PyObject_GC_UnTrack(object);
+    if (self->wait.weak_references)
+        PyObject_ClearWeakRefs(object);
+    leave(&self->wait, AW_WAIT_COLLECTED);
+    Py_CLEAR(self->lease);
+    Py_CLEAR(self->queue);
+    if (!module->spare_get && module->get_type && !module->shut_down)
+        module->spare_get = self;
+    else
+        PyObject_GC_Del(object);
+    Py_DECREF(type);
+}
+
+static PyMethodDef methods[] = {
+    AW_WAIT_METHODS,
+    {"_expire", get_expire, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static const struct aw_wait_kind kind = {
+    .name = "awaitd.QueueGet",
+    .doc = "What `await queue.get()` awaits. Made by Queue.\n\n"
+           "No frame is lost by throw() or close().",
+    .bytes = sizeof(GetObject),
+    .call = "get()",
+    .what = "get()",
+    .step = get_send,
+    .repr = repr,
+    .leave = leave,
+    .traverse = traverse,
+    .dealloc = dealloc,
+    .methods = methods,
+};
 
 PyObject *aw_get_new(QueueObject *queue, enum get_mode mode, Py_ssize_t limit,
                      double timeout_s)
@@ -293,13 +340,14 @@ PyObject *aw_get_new(QueueObject *queue, enum get_mode mode, Py_ssize_t limit,
     if (self) {
         module->spare_get = NULL;
         PyObject_Init((PyObject *)self, module->get_type);
+        memset((char *)self + sizeof(PyObject), 0,
+               sizeof(*self) - sizeof(PyObject));
+        self->wait.kind = &kind;
     } else {
-        self = PyObject_GC_New(GetObject, module->get_type);
+        self = aw_wait_object_new(module->get_type, &kind);
         if (!self)
             return NULL;
     }
-    memset((char *)self + sizeof(PyObject), 0,
-           sizeof(*self) - sizeof(PyObject));
     self->queue = (QueueObject *)Py_NewRef(queue);
     self->mode = mode;
     self->limit = limit;
@@ -309,102 +357,8 @@ PyObject *aw_get_new(QueueObject *queue, enum get_mode mode, Py_ssize_t limit,
     return (PyObject *)self;
 }
 
-static int get_traverse(PyObject *object, visitproc visit, void *arg)
-{
-    GetObject *self = (GetObject *)object;
-
-    Py_VISIT(Py_TYPE(object));
-    Py_VISIT(self->queue);
-    Py_VISIT(self->timer);
-    Py_VISIT(self->waiter);
-    Py_VISIT(self->lease);
-    return 0;
-}
-
-/* Where the queue is garbage as well, its loop may be half taken apart. */
-static int settle_if_possible(QueueObject *queue)
-{
-    if (aw_queue_settle_soon(queue) < 0)
-        PyErr_Clear();
-    return 0;
-}
-
-static int get_clear(PyObject *object)
-{
-    GetObject *self = (GetObject *)object;
-
-    /* Not cancelled: a loop that still had the timer would still have us. */
-    Py_CLEAR(self->timer);
-    leave(self, settle_if_possible);
-    return 0;
-}
-
-static void get_dealloc(PyObject *object)
-{
-    GetObject *self = (GetObject *)object;
-    PyTypeObject *type = Py_TYPE(object);
-    struct aw_module *module = aw_module_of_type(type);
-
-    PyObject_GC_UnTrack(object);
-    if (self->weak_references)
-        PyObject_ClearWeakRefs(object);
-    get_clear(object);
-    Py_CLEAR(self->lease);
-    Py_CLEAR(self->queue);
-    /* One is kept for the next get(), which mostly comes at once. */
-    if (!module->spare_get && module->get_type && !module->shut_down)
-        module->spare_get = self;
-    else
-        PyObject_GC_Del(object);
-    Py_DECREF(type);
-}
-
-static PyMethodDef get_methods[] = {
-    {"send", get_send_method, METH_O,
-     "send(value)\n--\n\nRun to the next suspension, as a coroutine's send."},
-    {"throw", (PyCFunction)(void (*)(void))get_throw, METH_FASTCALL,
-     "throw(typ, val=None, tb=None)\n--\n\n"
-     "Raise an exception where it waits. No frame is lost by it."},
-    {"close", get_close, METH_NOARGS,
-     "close()\n--\n\nGive up waiting. No frame is lost by it."},
-    {"_expire", get_expire, METH_NOARGS, NULL},
-    {NULL, NULL, 0, NULL},
-};
-
-static PyMemberDef get_members[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(GetObject, weak_references),
-     READONLY, NULL},
-    {NULL, 0, 0, 0, NULL},
-};
-
-static PyType_Slot get_slots[] = {
-    {Py_tp_doc, (void *)"What `await queue.get()` awaits. Made by Queue."},
-    {Py_tp_dealloc, get_dealloc},
-    {Py_tp_traverse, get_traverse},
-    {Py_tp_clear, get_clear},
-    {Py_tp_repr, get_repr},
-    {Py_am_await, PyObject_SelfIter},
-    {Py_am_send, get_send},
-    {Py_tp_iter, PyObject_SelfIter},
-    {Py_tp_iternext, get_iternext},
-    {Py_tp_methods, get_methods},
-    {Py_tp_members, get_members},
-    {0, NULL},
-};
-
-static PyType_Spec get_spec = {
-    .name = "awaitd.QueueGet",
-    .basicsize = sizeof(GetObject),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC |
-             Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
-    .slots = get_slots,
-};
-
 int aw_get_setup(PyObject *module)
 {
-    struct aw_module *state = aw_module_state(module);
-
-    state->get_type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &get_spec, NULL);
-    return state->get_type ? 0 : -1;
+    return aw_wait_object_setup(module, &kind,
+                                &aw_module_state(module)->get_type);
 }

@@ -1,4 +1,4 @@
-/* The host's state, shared by its two halves: control.c, which is the main
+/* The host's state, shared by its two halves: host_main.c, which is the main
  * thread's and knows no Python, and host.c, which is the bridge's and the
  * scripts'. Private to pymod/. */
 #ifndef AW_HOST_STATE_H
@@ -105,7 +105,7 @@ void aw_host_free_request(struct aw_host *host,
 /* Posts an event to main. Any thread. */
 void aw_host_post(struct aw_host *host, const struct aw_host_event *event);
 
-/* ---- host.c, for control.c ---- */
+/* ---- host.c, for host_main.c ---- */
 
 /* Makes the bridge and sets `bridge` and `bell`. 0 or a negative errno. */
 int aw_host_bridge_new(struct aw_host *host);
@@ -120,7 +120,7 @@ int aw_host_dump_signal(void);
 /* The one whose handler writes the stack of its own thread to the pipe. */
 int aw_host_stack_signal(void);
 
-/* ---- check.c, for control.c ---- */
+/* ---- check.c, for host_main.c ---- */
 
 struct aw_host_check {
     const struct aw_host_config *config;

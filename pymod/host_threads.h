@@ -1,6 +1,6 @@
 /* The threads of scripts, as the host lists them. No Python here: the lock that
  * guards the list is never held while somebody waits for the GIL. The bridge
- * alone adds and takes away; main reads (control.c). */
+ * alone adds and takes away; main reads (host_main.c). */
 #ifndef AW_HOST_THREADS_H
 #define AW_HOST_THREADS_H
 

@@ -1,5 +1,6 @@
 /* `_awaitd`: the extension's state. One C file a type; each file makes its type
- * in aw_<type>_setup() and keeps it here. All of it is used with the GIL. */
+ * in aw_<type>_setup() and keeps it here (module_make.c calls them). All of it
+ * is used with the GIL. */
 #ifndef AW_MODULE_H
 #define AW_MODULE_H
 
@@ -62,7 +63,7 @@ struct aw_module {
     PyTypeObject *awaitable_type; /* coroutine/awaitable.c: a coroutine in C */
     PyTypeObject *trio_type;      /* awaitd/_trio.py: TrioLoop, or NULL */
 
-    /* Interned and imported once (module.c). */
+    /* Interned and imported once (module_make.c). */
     PyObject *get_running_loop;                      /* asyncio's own */
     PyObject *cancelled_error, *invalid_state_error; /* asyncio's own */
     struct aw_names names;
@@ -107,6 +108,11 @@ PyObject *aw_module_running_loop(struct aw_module *module) AW_WITH_GIL;
 /* Set once by the host, before Python starts; NULL in plain Python. */
 void aw_module_set_hosted(const struct aw_hosted *hosted);
 const struct aw_hosted *aw_module_hosted(void);
+
+/* The attribute `name` of a Python module. A new reference, or NULL with an
+ * exception. */
+PyObject *aw_module_import(const char *module_name,
+                           const char *name) AW_WITH_GIL;
 
 /* Functions of the module (open.c). */
 PyObject *aw_open_device(PyObject *module, PyObject *arguments) AW_WITH_GIL;

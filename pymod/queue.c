@@ -13,8 +13,8 @@
 
 /* ---- taking ---- */
 
-PyObject *aw_queue_frame_at(QueueObject *self, const struct aw_claim *claim,
-                            uint64_t index)
+static PyObject *frame_at(QueueObject *self, const struct aw_claim *claim,
+                          uint64_t index)
 {
     struct aw_module *module = aw_module_of_type(Py_TYPE(self));
     const struct aw_frame *slot = aw_queue_at(self->queue, claim, index);
@@ -33,7 +33,7 @@ PyObject *aw_queue_list(QueueObject *self, const struct aw_claim *claim)
     PyObject *frames = PyList_New((Py_ssize_t)claim->count);
 
     for (uint64_t i = 0; frames && i < claim->count; i++) {
-        PyObject *frame = aw_queue_frame_at(self, claim, i);
+        PyObject *frame = frame_at(self, claim, i);
 
         if (frame)
             PyList_SET_ITEM(frames, (Py_ssize_t)i, frame);
@@ -54,7 +54,7 @@ static PyObject *next_at(QueueObject *self, const struct aw_claim *claim,
     *ret_is_gap = gap;
     if (gap || PyErr_Occurred())
         return gap;
-    return aw_queue_frame_at(self, claim, index);
+    return frame_at(self, claim, index);
 }
 
 /* The claim's frames as a list, each with its Gap before it. */

@@ -10,7 +10,7 @@
 
 #include "pymod/device.h"
 #include "pymod/module.h"
-#include "pymod/wait.h"
+#include "pymod/wait_object.h"
 
 #include "devices/queue/queue_latency.h"
 
@@ -49,8 +49,8 @@ enum get_mode {
 };
 
 typedef struct get_object {
-    PyObject_HEAD QueueObject *queue;
-    PyObject *waiter;   /* waiter.h; NULL: not waiting */
+    WaitObject wait;
+    QueueObject *queue;
     PyObject *timer;    /* asyncio.TimerHandle, or NULL */
     double timeout_s;   /* negative: none */
     PyObject *lease;    /* GET_LEASE */
@@ -60,9 +60,7 @@ typedef struct get_object {
     bool listed; /* among the queue's waiters */
     bool woken;  /* its waiter has been resolved by the queue */
     bool timed_out;
-    bool finished;
     struct get_object *previous, *next;
-    PyObject *weak_references;
 } GetObject;
 
 /* A new Queue of `device` for an attached `queue`, whose reference it takes
@@ -106,10 +104,8 @@ static inline void aw_queue_given(QueueObject *self,
     self->resumed = false;
 }
 
-/* A claimed frame as an object, and all of a claim as a list. NULL with an
- * exception; the claim stands either way. */
-PyObject *aw_queue_frame_at(QueueObject *self, const struct aw_claim *claim,
-                            uint64_t index) AW_WITH_GIL;
+/* All frames of a claim as a list of objects. NULL with an exception; the claim
+ * stands either way. */
 PyObject *aw_queue_list(QueueObject *self,
                         const struct aw_claim *claim) AW_WITH_GIL;
 

@@ -118,8 +118,8 @@ static int wake_all(QueueObject *self, enum aw_wake how)
 
     while (result == 0 && (waiter = first_asleep(self))) {
         waiter->woken = true;
-        if (waiter->waiter)
-            result = aw_waiter_resolve(waiter->waiter, how);
+        if (waiter->wait.waiter)
+            result = aw_waiter_resolve(waiter->wait.waiter, how);
     }
     return result;
 }
@@ -129,7 +129,7 @@ static int wake_first(QueueObject *self, enum aw_wake how)
     GetObject *first = self->first;
 
     first->woken = true;
-    return first->waiter ? aw_waiter_resolve(first->waiter, how) : 0;
+    return first->wait.waiter ? aw_waiter_resolve(first->wait.waiter, how) : 0;
 }
 
 int aw_queue_settle_how(QueueObject *self, enum aw_wake how)

@@ -1,4 +1,5 @@
 /* SpiDevice: a chip on an SPI bus, which scripts can ask for transfers. */
+#include "pymod/device_status.h"
 #include "pymod/transfer.h"
 
 /* A transfer's `timeout` in ns, as struct aw_send has it. -1 with an exception.
@@ -45,27 +46,20 @@ AW_WITH_GIL static PyObject *spi_transfer(PyObject *self, PyObject *arguments,
 
 /* ---- how the sampling goes ---- */
 
-static struct aw_link_status status_of(PyObject *self)
-{
-    struct aw_link_status status;
-
-    aw_device_status(((DeviceObject *)self)->device, &status);
-    return status;
-}
-
 static PyObject *spi_get_overruns(PyObject *self, void *Py_UNUSED(closure))
 {
-    return PyLong_FromUnsignedLongLong(status_of(self).overruns);
+    return PyLong_FromUnsignedLongLong(aw_device_object_status(self).overruns);
 }
 
 static PyObject *spi_get_missed(PyObject *self, void *Py_UNUSED(closure))
 {
-    return PyLong_FromUnsignedLongLong(status_of(self).missed);
+    return PyLong_FromUnsignedLongLong(aw_device_object_status(self).missed);
 }
 
 static PyObject *spi_get_late_max_ns(PyObject *self, void *Py_UNUSED(closure))
 {
-    return PyLong_FromUnsignedLongLong(status_of(self).late_max_ns);
+    return PyLong_FromUnsignedLongLong(
+        aw_device_object_status(self).late_max_ns);
 }
 
 /* ---- the type ---- */

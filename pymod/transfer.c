@@ -1,21 +1,17 @@
 #include "pymod/transfer.h"
 
 #include <errno.h>
-#include <structmember.h>
 
 #include "pymod/bridge.h"
 #include "pymod/errors.h"
+#include "pymod/wait_object.h"
 
 typedef struct {
-    PyObject_HEAD DeviceObject *device;
-    struct aw_transfer transfer;
+    WaitObject wait;
+    DeviceObject *device;
+    struct aw_transfer transfer; /* the reader's until it is back */
     struct aw_pending_send pending;
-    PyObject *waiter; /* waiter.h; NULL: not waiting */
-    bool begun;       /* handed to the reader, whose `transfer` is until it is
-                         back */
-    bool finished;
     int result; /* brought by the bridge */
-    PyObject *weak_references;
 } TransferObject;
 
 /* ---- from the reader, by way of the bridge ---- */
@@ -27,7 +23,7 @@ static void finish(struct aw_bridge *bridge, struct aw_send *send) AW_WITH_GIL
     TransferObject *self = (TransferObject *)awaitable;
 
     self->result = pending->result;
-    aw_bridge_wake(bridge, self->waiter);
+    aw_bridge_wake(bridge, self->wait.waiter);
     Py_DECREF(awaitable);
 }
 
@@ -73,145 +69,58 @@ static int hand_over(TransferObject *self, struct aw_bridge *bridge)
     return -1;
 }
 
-static int begin(TransferObject *self)
+static int begin(WaitObject *wait)
 {
-    struct aw_module *module = aw_module_of_type(Py_TYPE(self));
+    struct aw_module *module = aw_module_of_type(Py_TYPE(wait));
     struct aw_bridge *bridge = aw_bridge_get(module);
 
     if (!bridge)
         return -1;
-    self->waiter = aw_waiter_here(module);
-    if (!self->waiter)
-        return -1;
-    self->begun = true;
-    return hand_over(self, bridge);
+    wait->waiter = aw_waiter_here(module);
+    return wait->waiter ? hand_over((TransferObject *)wait, bridge) : -1;
 }
 
-static void leave(TransferObject *self)
+static PyObject *outcome(WaitObject *wait)
 {
-    self->finished = true;
-    Py_CLEAR(self->waiter);
-}
+    TransferObject *self = (TransferObject *)wait;
 
-static PySendResult outcome(TransferObject *self, PyObject **ret_value)
-{
-    leave(self);
-    if (self->result < 0)
-        raise_failure(self, -self->result);
-    else
-        *ret_value = aw_transfer_result(&self->transfer);
-    return *ret_value ? PYGEN_RETURN : PYGEN_ERROR;
-}
-
-static PySendResult transfer_send(PyObject *object, PyObject *value,
-                                  PyObject **ret_value)
-{
-    TransferObject *self = (TransferObject *)object;
-    bool resuming = self->waiter;
-    PySendResult step;
-
-    *ret_value = NULL;
-    if (self->finished) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "cannot reuse already awaited transfer()");
-        return PYGEN_ERROR;
-    }
-    if (!self->begun && begin(self) < 0) {
-        leave(self);
-        return PYGEN_ERROR;
-    }
-    step =
-        aw_wait_step(&self->waiter, resuming, "transfer()", value, ret_value);
-    if (step == PYGEN_RETURN)
-        return outcome(self, ret_value);
-    /* An error with the waiter still there is another awaiter's. */
-    if (step == PYGEN_ERROR && !self->waiter)
-        leave(self);
-    return step;
-}
-
-/* ---- methods ---- */
-
-static PyObject *transfer_iternext(PyObject *self)
-{
-    return aw_wait_iternext(self, transfer_send);
-}
-
-static PyObject *transfer_send_method(PyObject *self, PyObject *value)
-{
-    return aw_wait_send(self, value, transfer_send);
-}
-
-static PyObject *transfer_throw(PyObject *self, PyObject *const *arguments,
-                                Py_ssize_t count)
-{
-    leave((TransferObject *)self);
-    aw_wait_raise(arguments, count);
+    if (self->result >= 0)
+        return aw_transfer_result(&self->transfer);
+    raise_failure(self, -self->result);
     return NULL;
-}
-
-static PyObject *transfer_close(PyObject *self, PyObject *Py_UNUSED(unused))
-{
-    leave((TransferObject *)self);
-    Py_RETURN_NONE;
-}
-
-static PyObject *transfer_repr(PyObject *object)
-{
-    TransferObject *self = (TransferObject *)object;
-
-    return PyUnicode_FromFormat("<transfer on device %U%s>", self->device->name,
-                                self->finished ? ", finished"
-                                : self->waiter ? ", waiting"
-                                               : "");
 }
 
 /* ---- life ---- */
 
-PyObject *aw_transfer_new(DeviceObject *device,
-                          const struct aw_transfer *transfer)
+static void drop(WaitObject *wait)
 {
-    struct aw_module *module = aw_module_of_type(Py_TYPE(device));
-    TransferObject *self =
-        PyObject_GC_New(TransferObject, module->transfer_type);
+    TransferObject *self = (TransferObject *)wait;
 
-    if (!self) {
-        PyMem_RawFree(transfer->send);
-        return NULL;
-    }
-    memset((char *)self + sizeof(PyObject), 0,
-           sizeof(*self) - sizeof(PyObject));
-    self->device = (DeviceObject *)Py_NewRef(device);
-    self->transfer = *transfer;
-    PyObject_GC_Track(self);
-    return (PyObject *)self;
+    PyMem_RawFree(self->transfer.send);
+    Py_CLEAR(self->device);
 }
 
-static int transfer_traverse(PyObject *object, visitproc visit, void *arg)
+static int traverse(PyObject *object, visitproc visit, void *arg)
 {
-    TransferObject *self = (TransferObject *)object;
-
-    Py_VISIT(Py_TYPE(object));
-    Py_VISIT(self->device);
-    Py_VISIT(self->waiter);
+    Py_VISIT(((TransferObject *)object)->device);
     return 0;
 }
 
-static int transfer_clear(PyObject *object)
+static PyObject *repr(PyObject *object)
 {
     TransferObject *self = (TransferObject *)object;
 
-    leave(self);
-    return 0;
+    return PyUnicode_FromFormat("<transfer on device %U%s>", self->device->name,
+                                aw_wait_object_state(&self->wait));
 }
 
 /* One that nobody awaited was not made: say so. */
-static void transfer_finalize(PyObject *object)
+static void finalize(PyObject *object)
 {
     TransferObject *self = (TransferObject *)object;
     PyObject *type, *value, *traceback;
 
-    if (self->begun || self->finished)
+    if (self->wait.begun || self->wait.finished)
         return;
     PyErr_Fetch(&type, &value, &traceback);
     if (PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
@@ -222,70 +131,40 @@ static void transfer_finalize(PyObject *object)
     PyErr_Restore(type, value, traceback);
 }
 
-static void transfer_dealloc(PyObject *object)
-{
-    TransferObject *self = (TransferObject *)object;
-    PyTypeObject *type = Py_TYPE(object);
-
-    if (PyObject_CallFinalizerFromDealloc(object) < 0)
-        return;
-    PyObject_GC_UnTrack(object);
-    if (self->weak_references)
-        PyObject_ClearWeakRefs(object);
-    transfer_clear(object);
-    PyMem_RawFree(self->transfer.send);
-    Py_CLEAR(self->device);
-    PyObject_GC_Del(object);
-    Py_DECREF(type);
-}
-
-static PyMethodDef transfer_methods[] = {
-    {"send", transfer_send_method, METH_O,
-     "send(value)\n--\n\nRun to the next suspension, as a coroutine's send."},
-    {"throw", (PyCFunction)(void (*)(void))transfer_throw, METH_FASTCALL,
-     "throw(typ, val=None, tb=None)\n--\n\n"
-     "Raise an exception where it waits. It may still be made."},
-    {"close", transfer_close, METH_NOARGS,
-     "close()\n--\n\nGive up waiting. It may still be made."},
-    {NULL, NULL, 0, NULL},
-};
-
-static PyMemberDef transfer_members[] = {
-    {"__weaklistoffset__", T_PYSSIZET,
-     offsetof(TransferObject, weak_references), READONLY, NULL},
-    {NULL, 0, 0, 0, NULL},
-};
-
-static PyType_Slot transfer_slots[] = {
-    {Py_tp_doc,
-     (void *)"What `await device.transfer(tx)` awaits. Made by SpiDevice."},
-    {Py_tp_dealloc, transfer_dealloc},
-    {Py_tp_finalize, transfer_finalize},
-    {Py_tp_traverse, transfer_traverse},
-    {Py_tp_clear, transfer_clear},
-    {Py_tp_repr, transfer_repr},
-    {Py_am_await, PyObject_SelfIter},
-    {Py_am_send, transfer_send},
-    {Py_tp_iter, PyObject_SelfIter},
-    {Py_tp_iternext, transfer_iternext},
-    {Py_tp_methods, transfer_methods},
-    {Py_tp_members, transfer_members},
-    {0, NULL},
-};
-
-static PyType_Spec transfer_spec = {
+static const struct aw_wait_kind kind = {
     .name = "awaitd.DeviceTransfer",
-    .basicsize = sizeof(TransferObject),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC |
-             Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
-    .slots = transfer_slots,
+    .doc = "What `await device.transfer(tx)` awaits. Made by SpiDevice.\n\n"
+           "After throw() or close() it may still be made.",
+    .bytes = sizeof(TransferObject),
+    .call = "transfer()",
+    .what = "transfer()",
+    .step = aw_wait_object_step,
+    .begin = begin,
+    .outcome = outcome,
+    .drop = drop,
+    .traverse = traverse,
+    .finalize = finalize,
+    .repr = repr,
 };
+
+PyObject *aw_transfer_new(DeviceObject *device,
+                          const struct aw_transfer *transfer)
+{
+    struct aw_module *module = aw_module_of_type(Py_TYPE(device));
+    TransferObject *self = aw_wait_object_new(module->transfer_type, &kind);
+
+    if (!self) {
+        PyMem_RawFree(transfer->send);
+        return NULL;
+    }
+    self->device = (DeviceObject *)Py_NewRef(device);
+    self->transfer = *transfer;
+    PyObject_GC_Track(self);
+    return (PyObject *)self;
+}
 
 int aw_transfer_setup(PyObject *module)
 {
-    struct aw_module *state = aw_module_state(module);
-
-    state->transfer_type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &transfer_spec, NULL);
-    return state->transfer_type ? 0 : -1;
+    return aw_wait_object_setup(module, &kind,
+                                &aw_module_state(module)->transfer_type);
 }

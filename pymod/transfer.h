@@ -7,7 +7,6 @@
 #define AW_PYMOD_TRANSFER_H
 
 #include "pymod/device.h"
-#include "pymod/wait.h"
 
 /* What the reader takes, with room for the answer behind it. */
 struct aw_transfer {

@@ -1,23 +1,5 @@
 #include "pymod/wait.h"
 
-PySendResult aw_wait_step(PyObject **waiter, bool resuming, const char *what,
-                          PyObject *value, PyObject **ret_value)
-{
-    PySendResult result = aw_waiter_step(*waiter, value, ret_value);
-
-    if (result != PYGEN_NEXT) {
-        if (result == PYGEN_RETURN)
-            Py_CLEAR(*ret_value);
-        Py_CLEAR(*waiter);
-        return result;
-    }
-    if (!resuming)
-        return result;
-    Py_CLEAR(*ret_value);
-    PyErr_Format(PyExc_RuntimeError, "%s is being awaited already", what);
-    return PYGEN_ERROR;
-}
-
 /* StopIteration(value): a tuple would be taken for its arguments. Not by
  * PyErr_SetObject(), which would look for a context: it is no error. */
 static void raise_stop(PyObject *value)

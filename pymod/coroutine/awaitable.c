@@ -5,7 +5,7 @@
 #include <structmember.h>
 
 /* The module's state: PyAwaitable_New() is told of no module. Only the main
- * interpreter has one (module.c). With the GIL. */
+ * interpreter has one (module_make.c). With the GIL. */
 static struct aw_module *current;
 
 AwaitableObject *aw_awaitable_cast(PyObject *object)

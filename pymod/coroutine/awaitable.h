@@ -126,10 +126,6 @@ PySendResult aw_step_begin(AwaitableObject *self,
  * that is set if that is NULL. 0: go on; -1: with an exception. */
 int aw_step_end(AwaitableObject *self, PyObject *value) AW_WITH_GIL;
 
-/* Calls `error` with the exception that is set. 0: dealt with; -1: with an
- * exception. */
-int aw_step_error(AwaitableObject *self, PyAwaitable_Error error) AW_WITH_GIL;
-
 /* What a callback returned: itself, or -2 with SystemError where it does not
  * fit with the exception that is set, or is not. */
 int aw_step_code(int code) AW_WITH_GIL;
@@ -138,10 +134,8 @@ int aw_step_code(int code) AW_WITH_GIL;
  * aw_can_await() allows. NULL with an exception. */
 PyObject *aw_iterator_of(AwaitableObject *self, PyObject *object) AW_WITH_GIL;
 
-/* Something that `await` takes; and a coroutine, of `async def` or of
- * types.coroutine(). */
+/* Is it something that `await` takes? */
 bool aw_can_await(PyObject *object) AW_WITH_GIL;
-bool aw_is_coroutine(PyObject *object) AW_WITH_GIL;
 
 /* ---- raised.c ---- */
 

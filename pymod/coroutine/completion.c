@@ -19,7 +19,8 @@ int aw_completion_new(aw_completion_free_value *free_value,
     return 0;
 }
 
-void aw_completion_drop_value(struct PyAwaitable_Completion *self)
+/* The value is used, or nobody wants it. Once done, on any side. */
+static void drop_value(struct PyAwaitable_Completion *self)
 {
     if (!self->full)
         return;
@@ -36,7 +37,7 @@ void aw_completion_unref(struct PyAwaitable_Completion *self)
     if (atomic_fetch_sub_explicit(&self->references, 1, memory_order_acq_rel) >
         1)
         return;
-    aw_completion_drop_value(self);
+    drop_value(self);
     free(self);
 }
 
@@ -109,6 +110,6 @@ void aw_completion_leave(struct PyAwaitable_Completion *self)
             memory_order_acquire))
         aw_inbox_unref(self->inbox);
     else if (before == AW_COMPLETION_DONE)
-        aw_completion_drop_value(self);
+        drop_value(self);
     aw_completion_unref(self);
 }

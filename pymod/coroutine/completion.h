@@ -63,9 +63,6 @@ bool aw_completion_is_done(const struct PyAwaitable_Completion *completion);
 bool aw_completion_arm(struct PyAwaitable_Completion *completion,
                        struct aw_inbox *inbox);
 
-/* The value is used, or nobody wants it: frees it. Once done, on any side. */
-void aw_completion_drop_value(struct PyAwaitable_Completion *completion);
-
 /* The wait is over: gives the reference up, and the value if it is there. */
 void aw_completion_leave(struct PyAwaitable_Completion *completion);
 

@@ -1,15 +1,12 @@
 #include "pymod/coroutine/completion_wait.h"
 
-#include <structmember.h>
-
 #include "pymod/bridge.h"
-#include "pymod/wait.h"
+#include "pymod/wait_object.h"
 
 typedef struct {
-    PyObject_HEAD struct PyAwaitable_Completion *completion; /* until it ends */
+    WaitObject wait;
+    struct PyAwaitable_Completion *completion; /* until it ends */
     PyAwaitable_Convert convert;
-    PyObject *waiter; /* waiter.h; NULL: not waiting */
-    PyObject *weak_references;
 } CompletionWaitObject;
 
 /* ---- from the other thread, by way of the bridge ---- */
@@ -17,7 +14,7 @@ typedef struct {
 void aw_completion_announce(struct aw_bridge *bridge,
                             struct PyAwaitable_Completion *completion)
 {
-    CompletionWaitObject *self = completion->awaiter;
+    WaitObject *self = completion->awaiter;
 
     if (self && self->waiter) {
         Py_INCREF(self);
@@ -30,10 +27,11 @@ void aw_completion_announce(struct aw_bridge *bridge,
 /* ---- steps ---- */
 
 /* Makes a waiter, unless the completion is done. 0, or -1 with an exception. */
-static int begin(CompletionWaitObject *self)
+static int begin(WaitObject *self)
 {
     struct aw_module *module = aw_module_of_type(Py_TYPE(self));
-    struct PyAwaitable_Completion *completion = self->completion;
+    struct PyAwaitable_Completion *completion =
+        ((CompletionWaitObject *)self)->completion;
     struct aw_bridge *bridge;
 
     if (aw_completion_is_done(completion))
@@ -59,15 +57,6 @@ static struct PyAwaitable_Completion *steal(CompletionWaitObject *self)
     return completion;
 }
 
-static void leave(CompletionWaitObject *self)
-{
-    struct PyAwaitable_Completion *completion = steal(self);
-
-    if (completion)
-        aw_completion_leave(completion);
-    Py_CLEAR(self->waiter);
-}
-
 static PyObject *result_of(CompletionWaitObject *self,
                            const struct PyAwaitable_Completion *completion)
 {
@@ -79,82 +68,51 @@ static PyObject *result_of(CompletionWaitObject *self,
     return NULL;
 }
 
-static PySendResult outcome(CompletionWaitObject *self, PyObject **ret_value)
+static PyObject *outcome(WaitObject *wait)
 {
+    CompletionWaitObject *self = (CompletionWaitObject *)wait;
     /* Taken out first: `convert` may run anything. */
     struct PyAwaitable_Completion *completion = steal(self);
+    PyObject *result;
 
     assert(aw_completion_is_done(completion));
-    *ret_value = result_of(self, completion);
+    result = result_of(self, completion);
     aw_completion_leave(completion);
-    return *ret_value ? PYGEN_RETURN : PYGEN_ERROR;
-}
-
-static PySendResult completion_send(PyObject *object, PyObject *value,
-                                    PyObject **ret_value)
-{
-    CompletionWaitObject *self = (CompletionWaitObject *)object;
-    bool resuming = self->waiter;
-    PySendResult step = PYGEN_RETURN;
-
-    *ret_value = NULL;
-    if (!self->completion) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "cannot reuse already awaited completion");
-        return PYGEN_ERROR;
-    }
-    if (!resuming && begin(self) < 0) {
-        leave(self);
-        return PYGEN_ERROR;
-    }
-    if (self->waiter)
-        step = aw_wait_step(&self->waiter, resuming, "a completion", value,
-                            ret_value);
-    if (step == PYGEN_RETURN)
-        return outcome(self, ret_value);
-    /* An error with the waiter still there is another awaiter's. */
-    if (step == PYGEN_ERROR && !self->waiter)
-        leave(self);
-    return step;
-}
-
-/* ---- methods ---- */
-
-static PyObject *completion_iternext(PyObject *self)
-{
-    return aw_wait_iternext(self, completion_send);
-}
-
-static PyObject *completion_send_method(PyObject *self, PyObject *value)
-{
-    return aw_wait_send(self, value, completion_send);
-}
-
-static PyObject *completion_throw(PyObject *self, PyObject *const *arguments,
-                                  Py_ssize_t count)
-{
-    leave((CompletionWaitObject *)self);
-    aw_wait_raise(arguments, count);
-    return NULL;
-}
-
-static PyObject *completion_close(PyObject *self, PyObject *Py_UNUSED(unused))
-{
-    leave((CompletionWaitObject *)self);
-    Py_RETURN_NONE;
-}
-
-static PyObject *completion_repr(PyObject *object)
-{
-    CompletionWaitObject *self = (CompletionWaitObject *)object;
-
-    return PyUnicode_FromFormat("<CompletionWait%s>",
-                                !self->completion ? ", finished"
-                                : self->waiter    ? ", waiting"
-                                                  : "");
+    return result;
 }
 
 /* ---- life ---- */
+
+/* The value is freed when it comes. */
+static void leave(WaitObject *self, enum aw_wait_end end)
+{
+    struct PyAwaitable_Completion *completion =
+        steal((CompletionWaitObject *)self);
+
+    (void)end;
+    if (completion)
+        aw_completion_leave(completion);
+}
+
+static PyObject *repr(PyObject *self)
+{
+    return PyUnicode_FromFormat("<CompletionWait%s>",
+                                aw_wait_object_state((WaitObject *)self));
+}
+
+static const struct aw_wait_kind kind = {
+    .name = "awaitd.CompletionWait",
+    .doc = "What a C coroutine awaits of another thread.\n\n"
+           "After throw() or close() the value is freed when it comes.",
+    .bytes = sizeof(CompletionWaitObject),
+    .call = "completion",
+    .what = "a completion",
+    .step = aw_wait_object_step,
+    .begin = begin,
+    .outcome = outcome,
+    .leave = leave,
+    .repr = repr,
+};
 
 PyObject *aw_completion_wait_new(struct aw_module *module,
                                  PyAwaitable_Convert convert,
@@ -162,12 +120,10 @@ PyObject *aw_completion_wait_new(struct aw_module *module,
                                  struct PyAwaitable_Completion **ret_completion)
 {
     CompletionWaitObject *self =
-        PyObject_GC_New(CompletionWaitObject, module->completion_wait_type);
+        aw_wait_object_new(module->completion_wait_type, &kind);
 
     if (!self)
         return NULL;
-    memset((char *)self + sizeof(PyObject), 0,
-           sizeof(*self) - sizeof(PyObject));
     self->convert = convert;
     PyObject_GC_Track(self);
     if (aw_completion_new(free_value, &self->completion) < 0) {
@@ -178,77 +134,8 @@ PyObject *aw_completion_wait_new(struct aw_module *module,
     return (PyObject *)self;
 }
 
-static int completion_traverse(PyObject *object, visitproc visit, void *arg)
-{
-    Py_VISIT(Py_TYPE(object));
-    Py_VISIT(((CompletionWaitObject *)object)->waiter);
-    return 0;
-}
-
-static int completion_clear(PyObject *object)
-{
-    leave((CompletionWaitObject *)object);
-    return 0;
-}
-
-static void completion_dealloc(PyObject *object)
-{
-    CompletionWaitObject *self = (CompletionWaitObject *)object;
-    PyTypeObject *type = Py_TYPE(object);
-
-    PyObject_GC_UnTrack(object);
-    if (self->weak_references)
-        PyObject_ClearWeakRefs(object);
-    leave(self);
-    PyObject_GC_Del(object);
-    Py_DECREF(type);
-}
-
-static PyMethodDef completion_methods[] = {
-    {"send", completion_send_method, METH_O,
-     "send(value)\n--\n\nRun to the next suspension, as a coroutine's send."},
-    {"throw", (PyCFunction)(void (*)(void))completion_throw, METH_FASTCALL,
-     "throw(typ, val=None, tb=None)\n--\n\n"
-     "Raise an exception where it waits. The value is freed when it comes."},
-    {"close", completion_close, METH_NOARGS,
-     "close()\n--\n\nGive up waiting. The value is freed when it comes."},
-    {NULL, NULL, 0, NULL},
-};
-
-static PyMemberDef completion_members[] = {
-    {"__weaklistoffset__", T_PYSSIZET,
-     offsetof(CompletionWaitObject, weak_references), READONLY, NULL},
-    {NULL, 0, 0, 0, NULL},
-};
-
-static PyType_Slot completion_slots[] = {
-    {Py_tp_doc, (void *)"What a C coroutine awaits of another thread."},
-    {Py_tp_dealloc, completion_dealloc},
-    {Py_tp_traverse, completion_traverse},
-    {Py_tp_clear, completion_clear},
-    {Py_tp_repr, completion_repr},
-    {Py_am_await, PyObject_SelfIter},
-    {Py_am_send, completion_send},
-    {Py_tp_iter, PyObject_SelfIter},
-    {Py_tp_iternext, completion_iternext},
-    {Py_tp_methods, completion_methods},
-    {Py_tp_members, completion_members},
-    {0, NULL},
-};
-
-static PyType_Spec completion_spec = {
-    .name = "awaitd.CompletionWait",
-    .basicsize = sizeof(CompletionWaitObject),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC |
-             Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
-    .slots = completion_slots,
-};
-
 int aw_completion_wait_setup(PyObject *module)
 {
-    struct aw_module *state = aw_module_state(module);
-
-    state->completion_wait_type = (PyTypeObject *)PyType_FromModuleAndSpec(
-        module, &completion_spec, NULL);
-    return state->completion_wait_type ? 0 : -1;
+    return aw_wait_object_setup(module, &kind,
+                                &aw_module_state(module)->completion_wait_type);
 }

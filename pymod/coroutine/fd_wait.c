@@ -1,23 +1,20 @@
 #include "pymod/coroutine/fd_wait.h"
 
 #include <pthread.h>
-#include <structmember.h>
 
 #include "pymod/coroutine/awaitable.h"
-#include "pymod/wait.h"
+#include "pymod/wait_object.h"
 
 enum { BOTH = PyAwaitable_READ | PyAwaitable_WRITE };
 
 typedef struct {
-    PyObject_HEAD PyObject *loop; /* that watches, or has watched */
-    PyObject *waiter;             /* waiter.h; NULL: not waiting */
-    pthread_t thread;             /* the loop's */
+    WaitObject wait;
+    PyObject *loop;   /* that watches, or has watched */
+    pthread_t thread; /* the loop's */
     int fd;
     int wanted;  /* PyAwaitable_READ, _WRITE */
     int watched; /* the same: what the loop watches for now */
     int ready;   /* the same: what came */
-    bool finished;
-    PyObject *weak_references;
 } FdWaitObject;
 
 static const char *name_of(int event)
@@ -155,7 +152,8 @@ static PyObject *came(PyObject *object, int event)
 
     self->ready |= event;
     if (unwatch(self, event) < 0 ||
-        (self->waiter && aw_waiter_resolve(self->waiter, AW_WAKE_SOON) < 0))
+        (self->wait.waiter &&
+         aw_waiter_resolve(self->wait.waiter, AW_WAKE_SOON) < 0))
         return NULL;
     Py_RETURN_NONE;
 }
@@ -216,13 +214,39 @@ static PyObject *forget(FdWaitObject *self)
     return result;
 }
 
-/* The wait is over, however it ended. Keeps the exception that is set. */
-static void leave(FdWaitObject *self)
+/* ---- steps ---- */
+
+static int begin(WaitObject *wait)
 {
+    FdWaitObject *self = (FdWaitObject *)wait;
+    struct aw_module *module = aw_module_of_type(Py_TYPE(self));
+
+    self->loop = PyObject_CallNoArgs(module->get_running_loop);
+    if (!self->loop)
+        return -1;
+    self->thread = pthread_self();
+    wait->waiter = aw_waiter_new(module, self->loop);
+    if (!wait->waiter || watch(self, PyAwaitable_READ) < 0)
+        return -1;
+    return watch(self, PyAwaitable_WRITE);
+}
+
+static PyObject *outcome(WaitObject *self)
+{
+    return PyLong_FromLong(((FdWaitObject *)self)->ready);
+}
+
+/* ---- life ---- */
+
+static void leave(WaitObject *wait, enum aw_wait_end end)
+{
+    FdWaitObject *self = (FdWaitObject *)wait;
     PyObject *type, *value, *traceback, *result;
 
-    self->finished = true;
-    Py_CLEAR(self->waiter);
+    if (end == AW_WAIT_COLLECTED) {
+        stop_watching(self);
+        Py_CLEAR(self->loop);
+    }
     if (!self->watched)
         return;
     PyErr_Fetch(&type, &value, &traceback);
@@ -233,75 +257,13 @@ static void leave(FdWaitObject *self)
     PyErr_Restore(type, value, traceback);
 }
 
-/* ---- steps ---- */
-
-static int begin(FdWaitObject *self)
+static int traverse(PyObject *object, visitproc visit, void *arg)
 {
-    struct aw_module *module = aw_module_of_type(Py_TYPE(self));
-
-    self->loop = PyObject_CallNoArgs(module->get_running_loop);
-    if (!self->loop)
-        return -1;
-    self->thread = pthread_self();
-    self->waiter = aw_waiter_new(module, self->loop);
-    if (!self->waiter || watch(self, PyAwaitable_READ) < 0)
-        return -1;
-    return watch(self, PyAwaitable_WRITE);
+    Py_VISIT(((FdWaitObject *)object)->loop);
+    return 0;
 }
 
-static PySendResult fd_send(PyObject *object, PyObject *value,
-                            PyObject **ret_value)
-{
-    FdWaitObject *self = (FdWaitObject *)object;
-    bool resuming = self->waiter;
-    PySendResult step;
-
-    *ret_value = NULL;
-    if (self->finished) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "cannot reuse already awaited wait for an fd");
-        return PYGEN_ERROR;
-    }
-    if (!resuming && begin(self) < 0) {
-        leave(self);
-        return PYGEN_ERROR;
-    }
-    step = aw_wait_step(&self->waiter, resuming, "an fd", value, ret_value);
-    if (step == PYGEN_NEXT || (step == PYGEN_ERROR && self->waiter))
-        return step;
-    leave(self);
-    if (step == PYGEN_RETURN)
-        *ret_value = PyLong_FromLong(self->ready);
-    return *ret_value ? PYGEN_RETURN : PYGEN_ERROR;
-}
-
-/* ---- methods ---- */
-
-static PyObject *fd_iternext(PyObject *self)
-{
-    return aw_wait_iternext(self, fd_send);
-}
-
-static PyObject *fd_send_method(PyObject *self, PyObject *value)
-{
-    return aw_wait_send(self, value, fd_send);
-}
-
-static PyObject *fd_throw(PyObject *self, PyObject *const *arguments,
-                          Py_ssize_t count)
-{
-    aw_wait_raise(arguments, count);
-    leave((FdWaitObject *)self);
-    return NULL;
-}
-
-static PyObject *fd_close(PyObject *self, PyObject *Py_UNUSED(unused))
-{
-    leave((FdWaitObject *)self);
-    Py_RETURN_NONE;
-}
-
-static PyObject *fd_repr(PyObject *object)
+static PyObject *repr(PyObject *object)
 {
     FdWaitObject *self = (FdWaitObject *)object;
 
@@ -310,12 +272,31 @@ static PyObject *fd_repr(PyObject *object)
         self->wanted & PyAwaitable_READ ? "reading" : "",
         self->wanted == BOTH ? " and " : "",
         self->wanted & PyAwaitable_WRITE ? "writing" : "", self->fd,
-        self->finished ? ", finished"
-        : self->waiter ? ", waiting"
-                       : "");
+        aw_wait_object_state(&self->wait));
 }
 
-/* ---- life ---- */
+static PyMethodDef methods[] = {
+    AW_WAIT_METHODS,
+    {"_readable", fd_readable, METH_NOARGS, NULL},
+    {"_writable", fd_writable, METH_NOARGS, NULL},
+    {"_forget", fd_forget, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static const struct aw_wait_kind kind = {
+    .name = "awaitd.FdWait",
+    .doc = "What a C coroutine awaits of an fd.",
+    .bytes = sizeof(FdWaitObject),
+    .call = "wait for an fd",
+    .what = "an fd",
+    .step = aw_wait_object_step,
+    .begin = begin,
+    .outcome = outcome,
+    .repr = repr,
+    .leave = leave,
+    .traverse = traverse,
+    .methods = methods,
+};
 
 PyObject *aw_fd_wait_new(struct aw_module *module, int fd, int events)
 {
@@ -332,98 +313,21 @@ PyObject *aw_fd_wait_new(struct aw_module *module, int fd, int events)
         aw_raise_format(PyExc_ValueError, "fd %d is no file descriptor", fd);
         return NULL;
     }
-    self = PyObject_GC_New(FdWaitObject, module->fd_wait_type);
+    self = aw_wait_object_new(module->fd_wait_type, &kind);
     if (!self)
         return NULL;
-    memset((char *)self + sizeof(PyObject), 0,
-           sizeof(*self) - sizeof(PyObject));
     self->fd = fd;
     self->wanted = events;
     PyObject_GC_Track(self);
     return (PyObject *)self;
 }
 
-static int fd_traverse(PyObject *object, visitproc visit, void *arg)
-{
-    FdWaitObject *self = (FdWaitObject *)object;
-
-    Py_VISIT(Py_TYPE(object));
-    Py_VISIT(self->loop);
-    Py_VISIT(self->waiter);
-    return 0;
-}
-
-static int fd_clear(PyObject *object)
-{
-    FdWaitObject *self = (FdWaitObject *)object;
-
-    stop_watching(self);
-    self->finished = true;
-    Py_CLEAR(self->waiter);
-    Py_CLEAR(self->loop);
-    return 0;
-}
-
-static void fd_dealloc(PyObject *object)
-{
-    FdWaitObject *self = (FdWaitObject *)object;
-    PyTypeObject *type = Py_TYPE(object);
-
-    PyObject_GC_UnTrack(object);
-    if (self->weak_references)
-        PyObject_ClearWeakRefs(object);
-    fd_clear(object);
-    PyObject_GC_Del(object);
-    Py_DECREF(type);
-}
-
-static PyMethodDef fd_methods[] = {
-    {"send", fd_send_method, METH_O,
-     "send(value)\n--\n\nRun to the next suspension, as a coroutine's send."},
-    {"throw", (PyCFunction)(void (*)(void))fd_throw, METH_FASTCALL,
-     "throw(typ, val=None, tb=None)\n--\n\nRaise an exception where it waits."},
-    {"close", fd_close, METH_NOARGS, "close()\n--\n\nGive up waiting."},
-    {"_readable", fd_readable, METH_NOARGS, NULL},
-    {"_writable", fd_writable, METH_NOARGS, NULL},
-    {"_forget", fd_forget, METH_NOARGS, NULL},
-    {NULL, NULL, 0, NULL},
-};
-
-static PyMemberDef fd_members[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(FdWaitObject, weak_references),
-     READONLY, NULL},
-    {NULL, 0, 0, 0, NULL},
-};
-
-static PyType_Slot fd_slots[] = {
-    {Py_tp_doc, (void *)"What a C coroutine awaits of an fd."},
-    {Py_tp_dealloc, fd_dealloc},
-    {Py_tp_traverse, fd_traverse},
-    {Py_tp_clear, fd_clear},
-    {Py_tp_repr, fd_repr},
-    {Py_am_await, PyObject_SelfIter},
-    {Py_am_send, fd_send},
-    {Py_tp_iter, PyObject_SelfIter},
-    {Py_tp_iternext, fd_iternext},
-    {Py_tp_methods, fd_methods},
-    {Py_tp_members, fd_members},
-    {0, NULL},
-};
-
-static PyType_Spec fd_spec = {
-    .name = "awaitd.FdWait",
-    .basicsize = sizeof(FdWaitObject),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC |
-             Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
-    .slots = fd_slots,
-};
-
 int aw_fd_wait_setup(PyObject *module)
 {
     struct aw_module *state = aw_module_state(module);
 
     state->fd_claims = PySet_New(NULL);
-    state->fd_wait_type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &fd_spec, NULL);
-    return state->fd_claims && state->fd_wait_type ? 0 : -1;
+    return state->fd_claims
+               ? aw_wait_object_setup(module, &kind, &state->fd_wait_type)
+               : -1;
 }

@@ -20,8 +20,9 @@ int aw_step_code(int code)
     return code < 0 ? code : 0;
 }
 
-/* Any code but 0 and -1 raises what is set now. */
-int aw_step_error(AwaitableObject *self, PyAwaitable_Error error)
+/* Calls `error` with the exception that is set. 0: dealt with; -1: with an
+ * exception. Any code but 0 and -1 raises what is set now. */
+static int call_error(AwaitableObject *self, PyAwaitable_Error error)
 {
     PyObject *exception = aw_raised_take();
     PyObject *outer = aw_handled_begin(exception);
@@ -39,14 +40,8 @@ int aw_step_error(AwaitableObject *self, PyAwaitable_Error error)
 
 /* ---- what is awaited ---- */
 
-bool aw_can_await(PyObject *object)
-{
-    PyAsyncMethods *methods = Py_TYPE(object)->tp_as_async;
-
-    return (methods && methods->am_await) || aw_is_coroutine(object);
-}
-
-bool aw_is_coroutine(PyObject *object)
+/* Of `async def`, or of types.coroutine(). */
+static bool is_coroutine(PyObject *object)
 {
     PyCodeObject *code;
     int flags;
@@ -65,6 +60,13 @@ bool aw_is_coroutine(PyObject *object)
     return flags & CO_ITERABLE_COROUTINE;
 }
 
+bool aw_can_await(PyObject *object)
+{
+    PyAsyncMethods *methods = Py_TYPE(object)->tp_as_async;
+
+    return (methods && methods->am_await) || is_coroutine(object);
+}
+
 /* `await` refuses a coroutine that another awaits; to send to it would disturb
  * that one. */
 static bool is_awaited(AwaitableObject *self, PyObject *coroutine)
@@ -80,7 +82,7 @@ static PyObject *check_iterator(PyObject *iterator)
 {
     if (!iterator)
         return NULL;
-    if (PyIter_Check(iterator) && !aw_is_coroutine(iterator))
+    if (PyIter_Check(iterator) && !is_coroutine(iterator))
         return iterator;
     if (PyIter_Check(iterator) || PyCoro_CheckExact(iterator))
         aw_raise_format(PyExc_TypeError, "__await__() returned a coroutine");
@@ -104,7 +106,7 @@ PyObject *aw_iterator_of(AwaitableObject *self, PyObject *object)
                         "coroutine is being awaited already");
         return NULL;
     }
-    if (aw_is_coroutine(object))
+    if (is_coroutine(object))
         return object;
     iterator = Py_TYPE(object)->tp_as_async->am_await(object);
     Py_DECREF(object);
@@ -297,6 +299,6 @@ int aw_step_end(AwaitableObject *self, PyObject *value)
     code = value ? give(self, value) : lose(self);
     Py_XDECREF(value);
     if (code == -1 && self->step.error)
-        code = aw_step_error(self, self->step.error);
+        code = call_error(self, self->step.error);
     return code < 0 ? -1 : 0;
 }

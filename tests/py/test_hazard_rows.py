@@ -47,6 +47,6 @@ def test_row_holds_to_the_last(number):
 
 def test_h45_extension_says_that_it_needs_the_gil():
     """So that an interpreter without one takes it up again, and says so."""
-    text = (ROOT / "pymod" / "module.c").read_text()
+    text = (ROOT / "pymod" / "module_make.c").read_text()
     declared = "    {Py_mod_gil, Py_MOD_GIL_USED},\n#endif"
     assert declared in text

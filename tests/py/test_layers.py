@@ -66,7 +66,7 @@ def test_includes_are_looked_at_in_every_layer() -> None:
         ("pymod/open.c", '#include "config/document.h"', "may not"),
         ("pymod/queue.c", '#include "daemon/report.h"', "may not"),
         ("pymod/queue.c", "#include <yaml.h>", "belongs to"),
-        ("pymod/control.c", "#include <Python.h>", "<Python.h>"),
+        ("pymod/host_main.c", "#include <Python.h>", "<Python.h>"),
         ("pymod/host_state.h", '#include "pymod/bridge.h"', "<Python.h>"),
         ("pymod/bridge_signal.h", "#include <structmember.h>", "structmember"),
         ("pymod/coroutine/completion.h", "#include <Python.h>", "<Python.h>"),
@@ -211,7 +211,7 @@ def test_symbols_of_static_functions_are_followed(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     user = compile_object(
         tmp_path / "b",
-        "pymod/control.c",
+        "pymod/host_main.c",
         "int aw_outer(void); int aw_user(void) { return aw_outer() + 1; }",
     )
     (finding,) = layers.check_symbols([home, user])
@@ -243,6 +243,39 @@ def test_what_completes_on_other_threads_needs_no_python(
     for function in functions:
         (home,) = (it for it in objects if function in it.defined)
         assert home.name in {f"{it}.o" for it in layers.WITHOUT_PYTHON}
+
+
+# ---- circles ----
+
+
+def test_circles_are_those_that_are_known(
+    objects: list[layers.Object],
+) -> None:
+    assert layers.check_circles(objects) == []
+
+
+def test_circles_planted_are_found(
+    objects: list[layers.Object], tmp_path: Path
+) -> None:
+    """What is below the steps of the loader calls one of them."""
+    planted = compile_object(
+        tmp_path,
+        "config/refusals.c",
+        "int aw_loader_take_process(void *);"
+        "int aw_planted(void) { return aw_loader_take_process(0); }",
+    )
+    assert layers.check_circles([*objects, planted]) == [
+        "in a circle: config/process.c, config/refusals.c"
+    ]
+
+
+def test_circles_that_were_cut_are_no_knots_any_more(
+    objects: list[layers.Object],
+) -> None:
+    cut = [it for it in objects if it.source != "devices/confirm.c"]
+    assert layers.check_circles(cut) == [
+        "no circle: devices/confirm.c, devices/sender.c"
+    ]
 
 
 # ---- thread roles ----

@@ -1,4 +1,4 @@
-"""Which file may include what, and which object may call what.
+"""Which file may include what, and which may call what.
 
 Each check returns its findings as sentences, none of them if all is well.
 """
@@ -67,11 +67,11 @@ PYTHON_HEADERS = {"Python.h", "structmember.h", "frameobject.h", "datetime.h"}
 WITHOUT_PYTHON = {
     f"pymod/{name}"
     for name in (
-        "control.c",
         "heartbeat.c",
         "heartbeat.h",
         "host.h",
         "host_copy.c",
+        "host_main.c",
         "host_state.h",
         "host_threads.c",
         "host_threads.h",
@@ -221,12 +221,16 @@ class Object:
             (self.wanted if kind in "Uvw" else self.defined).add(symbol)
 
     @property
+    def source(self) -> str:
+        return self.name[:-2]
+
+    @property
     def layer(self) -> str:
         return self.name.partition("/")[0]
 
     @property
     def without_python(self) -> bool:
-        return self.layer != "pymod" or self.name[:-2] in WITHOUT_PYTHON
+        return self.layer != "pymod" or self.source in WITHOUT_PYTHON
 
 
 def objects(build: Path) -> list[Object]:
@@ -317,7 +321,7 @@ def _check_object(
         home = homes[symbol]
         pattern = f"{home.name[:-4]}.h"
         if it.layer == "daemon" and home.layer == "pymod":
-            if home.name != "pymod/control.c.o":
+            if home.name != "pymod/host_main.c.o":
                 yield f"{it.name} uses {symbol} of {home.name}"
         elif not _matches(pattern, MAY_INCLUDE[it.name.rpartition("/")[0]]):
             yield f"{it.name} uses {symbol} of {home.name}"
@@ -341,6 +345,98 @@ def check_symbols(found: list[Object]) -> list[str]:
         for it in found
         if it.without_python
         for finding in _check_object(it, homes, calls)
+    ]
+
+
+# ---- circles ----
+
+# Files that call one another, directly or by way of each other: each set is one
+# thing that is too long for one file. Nothing else goes in a circle.
+KNOTS = [
+    # Sending, and what waits for its echo.
+    {"devices/confirm.c", "devices/sender.c"},
+    # The reader, also of a device that is away.
+    {"devices/aux_fd.c", "devices/reader.c", "devices/reopen.c"},
+    # What CanFrame is, and what its constructor takes.
+    {"pymod/can_frame.c", "pymod/can_frame_new.c"},
+    # The host: main's half, and the bridge's.
+    {"pymod/host.c", "pymod/host_main.c", "pymod/host_scripts.c"},
+    # The bridge calls those who wait for it.
+    {
+        f"pymod/{name}.c"
+        for name in "bridge coroutine/completion_wait doorbell "
+        "queue_wait".split()
+    },
+    # A device makes queues and sends, which know their device.
+    {
+        f"pymod/{name}.c"
+        for name in "batch device get lease periodic queue queue_make "
+        "queue_peek recv send send_make send_result".split()
+    },
+    # The coroutine and its steps.
+    {
+        f"pymod/coroutine/{name}.c"
+        for name in "add async_with awaitable drive run_step step_function "
+        "steps".split()
+    },
+    # The supervisor of scripts.
+    {
+        f"daemon/{name}.c"
+        for name in "lifecycle reload scripts_table supervisor".split()
+    },
+    # A round of reconfiguring, and the loop that it goes on in.
+    {
+        f"daemon/{name}.c"
+        for name in "reconfigure reconfigure_devices reconfigure_scripts "
+        "runtime".split()
+    },
+    # Clients of the control socket, and the commands that they give.
+    {
+        f"daemon/control_{name}.c"
+        for name in "client commands dump log scripts send status".split()
+    },
+]
+
+
+def _uses(found: list[Object]) -> dict[str, set[str]]:
+    """Which file calls which others."""
+    homes = {
+        symbol: it.source
+        for it in found
+        for symbol in it.defined
+        if symbol.startswith("aw_")
+    }
+    uses: dict[str, set[str]] = {}
+    for it in found:
+        called = {homes[symbol] for symbol in it.wanted & homes.keys()}
+        uses.setdefault(it.source, set()).update(called - {it.source})
+    return uses
+
+
+def _reachable(start: str, uses: dict[str, set[str]]) -> set[str]:
+    seen: set[str] = set()
+    waiting = [start]
+    while waiting:
+        new = uses.get(waiting.pop(), set()) - seen
+        seen |= new
+        waiting += new
+    return seen
+
+
+def check_circles(found: list[Object]) -> list[str]:
+    """No file is called, by whatever way, by those that it calls, but for the
+    knots; and these are no larger than they are said to be."""
+    uses = _uses(found)
+    reach = {source: _reachable(source, uses) for source in uses}
+    circles = {
+        frozenset(other for other in ways if source in reach[other])
+        for source, ways in reach.items()
+        if source in ways
+    }
+    knots = {frozenset(knot) for knot in KNOTS}
+    return [
+        *(f"in a circle: {', '.join(sorted(it))}" for it in circles - knots),
+        *(f"no circle: {', '.join(sorted(it))}" for it in knots - circles),
     ]
 
 

@@ -152,7 +152,13 @@ static inline int fixture_send(struct fixture *fixture, const char *owner,
     strncpy(send->owner, owner, sizeof(send->owner) - 1);
     memcpy(send->frame, header, sizeof(*header));
     memcpy(send->frame + sizeof(*header), payload, header->length);
-    result = fixture->driver->send(&fixture->link, send);
+    if (fixture->driver->send_many) {
+        result = fixture->driver->send_many(&fixture->link, &send, 1);
+        assert_true(result == 1 || result < 0);
+        result = result < 0 ? result : 0;
+    } else {
+        result = fixture->driver->send(&fixture->link, send);
+    }
     free(send);
     return result;
 }
