@@ -156,8 +156,12 @@ def _end(process: subprocess.Popen, run: Run) -> None:
         run.stdout, run.stderr = process.communicate()
 
 
-def play(program: Path, folder: Path, number: int, **environment: str) -> Run:
-    """Runs it as the `number`-th of a session, which has an address for it."""
+def play(
+    program: Path, folder: Path, number: int, cache: Path,
+    environment: dict[str, str],
+) -> Run:
+    """Runs it as the `number`-th of a session, which has an address for it;
+    `cache` keeps what Python has compiled."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "lib").mkdir(parents=True)
     (folder / "state").mkdir()
@@ -181,6 +185,8 @@ def play(program: Path, folder: Path, number: int, **environment: str) -> Run:
             "AWAITD_FAULT_LOG": str(folder / "faults"),
             "STATE_DIRECTORY": str(folder / "state"),
             "PYTHONMALLOC": "malloc",
+            "PYTHONPYCACHEPREFIX": str(cache),
+            "PYTHONDONTWRITEBYTECODE": "",
             "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
             "UBSAN_OPTIONS": "print_stacktrace=1",
         }

@@ -90,7 +90,7 @@ async def use_net(queue, count):
 
 
 async def ask(requests):
-    """Their answers, one for each."""
+    """What is answered, with the lines and frames before an answer."""
     reader, writer = await asyncio.open_unix_connection(
         os.environ["AWAITD_SOCKET"]
     )
@@ -98,12 +98,11 @@ async def ask(requests):
     try:
         for request in requests:
             writer.write(json.dumps(request).encode() + b"\n")
-        while len(answers) < len(requests):
+        while sum("ok" in answer for answer in answers) < len(requests):
             line = await reader.readline()
             if not line:
                 raise ConnectionError("hung up")
-            if "ok" in json.loads(line):
-                answers.append(json.loads(line))
+            answers.append(json.loads(line))
         return answers
     finally:
         writer.close()
@@ -117,11 +116,13 @@ def reload_other():
 
 
 async def see_other_reloaded():
-    """For a while: a fault may have prevented it."""
-    with contextlib.suppress(TimeoutError):
+    """Or, where a fault prevents it, the line in the log that says so."""
+    with contextlib.suppress(OSError, TimeoutError):
         async with asyncio.timeout(PATIENCE_S):
             while not pathlib.Path("reloaded").exists():
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.05)
+                if "reload failed" in str(await ask([{"command": "log"}])):
+                    return
 
 
 async def first():
