@@ -83,9 +83,6 @@ struct MHD_Daemon *__wrap_MHD_start_daemon(unsigned flags, uint16_t port,
 }
 
 CALL(int, yaml_parser_initialize, 0, (yaml_parser_t * parser), (parser), ENOMEM)
-CALL(int, yaml_parser_load, 0,
-     (yaml_parser_t * parser, yaml_document_t *document), (parser, document),
-     ENOMEM)
 CALL(int, yaml_emitter_initialize, 0, (yaml_emitter_t * emitter), (emitter),
      ENOMEM)
 CALL(int, yaml_emitter_emit, 0, (yaml_emitter_t * emitter, yaml_event_t *event),
@@ -110,6 +107,16 @@ CALL(int, yaml_mapping_start_event_initialize, 0,
      (yaml_event_t * event, const yaml_char_t *anchor, const yaml_char_t *tag,
       int is_implicit, yaml_mapping_style_t style),
      (event, anchor, tag, is_implicit, style), ENOMEM)
+
+int __wrap_yaml_parser_load(yaml_parser_t *parser, yaml_document_t *document);
+
+int __wrap_yaml_parser_load(yaml_parser_t *parser, yaml_document_t *document)
+{
+    if (!INJECT("yaml_parser_load", ENOMEM))
+        return yaml_parser_load(parser, document);
+    parser->error = YAML_MEMORY_ERROR;
+    return 0;
+}
 
 /* ---- libcyaml and jansson, by each allocation ---- */
 
