@@ -8,6 +8,7 @@
 #include <microhttpd.h>
 #include <net/if.h>
 #include <netdb.h>
+#include <pcap/pcap.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <systemd/sd-daemon.h>
@@ -38,7 +39,6 @@ CALL(int, sd_listen_fds, -ENOMEM, (int unset), (unset), ENOMEM)
 CALL(int, sd_watchdog_enabled, -ENOMEM, (int unset, uint64_t *time),
      (unset, time), ENOMEM)
 
-CALL(gzFile, gzdopen, NULL, (int fd, const char *mode), (fd, mode), ENOMEM)
 CALL(int, gzbuffer, -1, (gzFile file, unsigned size), (file, size), ENOMEM)
 CALL(int, gzread, -1, (gzFile file, void *data, unsigned size),
      (file, data, size), EIO)
@@ -55,6 +55,13 @@ CALL(enum MHD_Result, MHD_queue_response, MHD_NO,
      (connection, status, response), ENOMEM)
 CALL(enum MHD_Result, MHD_run, MHD_NO, (struct MHD_Daemon * daemon), (daemon),
      ENOMEM)
+
+CALL(pcap_t *, pcap_open_dead, NULL, (int link, int length), (link, length),
+     ENOMEM)
+CALL(int, pcap_compile, -1,
+     (pcap_t * pcap, struct bpf_program *program, const char *text,
+      int is_optimised, bpf_u_int32 mask),
+     (pcap, program, text, is_optimised, mask), ENOMEM)
 
 struct MHD_Daemon *__wrap_MHD_start_daemon(unsigned flags, uint16_t port,
                                            MHD_AcceptPolicyCallback accept,
@@ -107,6 +114,18 @@ CALL(int, yaml_mapping_start_event_initialize, 0,
      (yaml_event_t * event, const yaml_char_t *anchor, const yaml_char_t *tag,
       int is_implicit, yaml_mapping_style_t style),
      (event, anchor, tag, is_implicit, style), ENOMEM)
+
+gzFile __wrap_gzdopen(int fd, const char *mode);
+
+/* The descriptor is the stream's from then on. */
+gzFile __wrap_gzdopen(int fd, const char *mode)
+{
+    gzFile made = INJECT("gzdopen", ENOMEM) ? NULL : gzdopen(fd, mode);
+
+    if (made)
+        inject_disown_fd(fd);
+    return made;
+}
 
 int __wrap_yaml_parser_load(yaml_parser_t *parser, yaml_document_t *document);
 

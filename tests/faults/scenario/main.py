@@ -1,5 +1,5 @@
-"""The scenario's script: frames from three devices, the control socket, and a
-reload by it; then the second generation takes what is left."""
+"""The scenario's script: frames from four devices, the control socket, the
+metrics, and a reload by it; then the second generation takes what is left."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ import signal
 import socket
 
 import awaitd
-from awaitd.devices import bus, log, net
+from awaitd.devices import bus, log, net, wire
 
 DEADLINE_S = 8
 PATIENCE_S = 2
@@ -27,7 +27,7 @@ ASKED = [
 ]
 account = {
     "generation": awaitd.script.generation,
-    "got": {"b": 0, "n": 0, "l": 0},
+    "got": {"b": 0, "n": 0, "l": 0, "w": 0},
     "sent": {"b": 0, "n": 0},
     "failed": [],
     "late": [],
@@ -86,7 +86,25 @@ async def use_net(queue, count):
     for number in range(count):
         await net.send(awaitd.Datagram(b"awaited", address))
         account["sent"]["n"] += 1
+    await net.send_many([awaitd.Datagram(b"together", address)] * count)
+    account["sent"]["n"] += count
     await take(queue, "n", account["sent"]["n"])
+
+
+async def take_batches(queue, name, wanted):
+    while account["got"][name] < wanted:
+        account["got"][name] += len(await queue.get_batch(64))
+
+
+async def read_metrics():
+    address = os.environ["SCENARIO_HOST"]
+    reader, writer = await asyncio.open_connection(address, 9464)
+    try:
+        writer.write(b"GET /metrics HTTP/1.0\r\n\r\n")
+        if b"awaitd_" not in await reader.read():
+            raise ConnectionError("no metrics")
+    finally:
+        writer.close()
 
 
 async def ask(requests):
@@ -127,11 +145,16 @@ async def see_other_reloaded():
 
 async def first():
     b, n = bus.queue(name="b"), net.queue(name="n")
+    w = wire.queue(name="w")
+    newest = net.queue(name="newest", overflow="latest", depth=8)
     with log.queue(name="l") as frames:
         await attempt("log", take_log(frames))
     await attempt("bus", use_bus(b, FRAMES))
     await attempt("net", use_net(n, FRAMES))
+    await attempt("wire", take_batches(w, "w", FRAMES))
+    newest.snapshot()
     reload_other()
+    await attempt("metrics", read_metrics())
     await attempt("control", ask(ASKED))
     # Ends with the cancellation of the reload, or with its refusal.
     await attempt("reload", ask([RELOAD]))
