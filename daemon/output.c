@@ -4,6 +4,7 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,11 +32,12 @@ struct aw_output {
      * sees the line or the other one sees that it sleeps. */
     atomic_bool asleep;
     atomic_bool finish;    /* release by main, acquire by the writer */
-    atomic_bool broken[3]; /* nobody reads it; relaxed, a flag alone */
+    atomic_bool broken[3]; /* its reader is gone; relaxed, a flag alone */
     /* Lines that came, and those that went, whatever became of them. The second
      * with release by the writer, and acquire by those who compare the two: so
      * that it is never the larger one. */
     _Atomic(uint64_t) come, gone;
+    int error; /* of the last write that failed since; the writer's */
     uint64_t told, told_ns;     /* dropped lines, and when; the writer's */
     pthread_mutex_t lock;       /* for `idle` alone, held for nothing else */
     pthread_cond_t idle;        /* all is written, and the writer sleeps */
@@ -139,23 +141,33 @@ static int write_journal(const struct aw_output_line *line, const char *cut)
                            "CODE_LINE=%u", head->line, NULL);
 }
 
-/* All of it, however long the reader takes. */
-static void write_all(struct aw_output *output, int fd, const char *text,
-                      size_t length)
+/* Whether a write that failed may be repeated. Whoever shares the terminal or
+ * the pipe may have made it non-blocking: then this waits, as a write would. */
+static bool may_repeat(int fd)
+{
+    struct pollfd place = {.fd = fd, .events = POLLOUT};
+
+    if (errno == EAGAIN)
+        poll(&place, 1, -1);
+    else if (errno != EINTR)
+        return false;
+    return true;
+}
+
+/* All of it, however long the reader takes. False, and errno: it cannot be. */
+static bool write_all(int fd, const char *text, size_t length)
 {
     while (length > 0) {
         ssize_t sent = write(fd, text, length);
 
-        if (sent < 0 && errno == EINTR)
-            continue;
-        if (sent < 0) {
-            atomic_store_explicit(&output->broken[fd], true,
-                                  memory_order_relaxed);
-            return;
+        if (sent < 0 && !may_repeat(fd))
+            return false;
+        if (sent > 0) {
+            text += sent;
+            length -= (size_t)sent;
         }
-        text += sent;
-        length -= (size_t)sent;
     }
+    return true;
 }
 
 static void write_line(struct aw_output *output,
@@ -178,7 +190,13 @@ static void write_line(struct aw_output *output,
     length += line->head.text_length;
     length +=
         snprintf(whole + length, sizeof(whole) - (size_t)length, "%s\n", cut);
-    write_all(output, line->head.stream, whole, (size_t)length);
+    if (write_all(line->head.stream, whole, (size_t)length))
+        return;
+    if (errno == EPIPE)
+        atomic_store_explicit(&output->broken[line->head.stream], true,
+                              memory_order_relaxed);
+    output->error = errno;
+    count_dropped(line->head.script);
 }
 
 static uint64_t dropped(void *context, size_t script)
@@ -220,10 +238,12 @@ static void tell_dropped(struct aw_output *output, bool now)
 
     if (count == 0 || (!now && now_ns - output->told_ns < TELL_AGAIN_NS))
         return;
-    aw_log(AW_LOG_WARNING,
-           "%llu lines of output dropped: they came faster than they are read, "
-           "or nobody reads them",
-           (unsigned long long)count);
+    aw_log(AW_LOG_WARNING, "%llu lines of output dropped: %s",
+           (unsigned long long)count,
+           output->error
+               ? strerror(output->error)
+               : "they came faster than they are read, or nobody reads them");
+    output->error = 0;
     output->told += count;
     output->told_ns = now_ns;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define PATIENCE_MS 100 /* of a reader, too, who has frames to fetch */
+#define TRIES       3   /* a signal may come between */
 
 /* Read and written with relaxed order: a level alone, nothing depends on it. */
 static _Atomic int limit = AW_LOG_INFO;
@@ -38,33 +39,37 @@ static void tell_tap(enum aw_log_level level, const char *text, size_t length)
 /* Lines, since stderr was last written to. Relaxed: a number alone. */
 static _Atomic unsigned lost;
 
-/* What it says may be wrong by the time of the write, if several threads log
- * into the last free bit of a pipe: then one waits. A page is free otherwise,
- * which is room for two lines. */
-static bool is_writable(void)
+/* What poll() says may be wrong by the time of the write, if several threads
+ * log into the last free bit of a pipe: then one waits, or tries again. A page
+ * is free otherwise, which is room for two lines. */
+static bool put(const char *line, int length, int patience_ms)
 {
     struct pollfd place = {.fd = STDERR_FILENO, .events = POLLOUT};
-    bool patient = atomic_load_explicit(&lost, memory_order_relaxed) == 0;
 
-    return poll(&place, 1, patient ? PATIENCE_MS : 0) != 0;
+    for (int i = 0; i < TRIES && poll(&place, 1, patience_ms) != 0; i++)
+        if (write(STDERR_FILENO, line, (size_t)length) >= 0)
+            return true;
+    return false;
 }
 
-static void write_line(const char *line, size_t length)
+static void write_line(const char *line, int length)
 {
-    unsigned count;
+    unsigned count = atomic_exchange_explicit(&lost, 0, memory_order_relaxed);
+    int patience_ms = count == 0 ? PATIENCE_MS : 0;
+    char told[AW_LOG_LINE_MAX];
 
-    if (!is_writable()) {
-        atomic_fetch_add_explicit(&lost, 1, memory_order_relaxed);
+    if (count > 0 &&
+        !put(told,
+             snprintf(told, sizeof(told),
+                      "awaitd: warning: nobody read here: %u of these lines "
+                      "lost\n",
+                      count),
+             patience_ms)) {
+        atomic_fetch_add_explicit(&lost, count + 1, memory_order_relaxed);
         return;
     }
-    count = atomic_exchange_explicit(&lost, 0, memory_order_relaxed);
-    if (count > 0)
-        dprintf(STDERR_FILENO,
-                "awaitd: warning: nobody read here: %u of these lines lost\n",
-                count);
-    /* A lost line is not worth failing for. */
-    if (write(STDERR_FILENO, line, length) < 0)
-        return;
+    if (!put(line, length, patience_ms))
+        atomic_fetch_add_explicit(&lost, 1, memory_order_relaxed);
 }
 
 void aw_log(enum aw_log_level level, const char *format, ...)
@@ -85,5 +90,5 @@ void aw_log(enum aw_log_level level, const char *format, ...)
         length = (int)sizeof(line) - 1;
     tell_tap(level, line + head, (size_t)(length - head));
     line[length++] = '\n';
-    write_line(line, (size_t)length);
+    write_line(line, length);
 }

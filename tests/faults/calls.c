@@ -1,9 +1,7 @@
 /* System calls, and what the C library makes of them, each with the errors that
- * it can have on a healthy machine that is out of something. Left out is what
- * cannot fail but by our own mistake: close(), clock_gettime(), a write to an
- * eventfd that is far from full, setting a timer. */
-#include <errno.h>
+ * it can have on a machine that is out of something. */
 #include <fcntl.h>
+#include <locale.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -15,43 +13,14 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "tests/faults/inject.h"
-
-#define UNPACK(...) __VA_ARGS__
-
-/* A function that returns `failure` and sets errno. */
-#define CALL(type, name, failure, parameters, arguments, ...)                  \
-    type __wrap_##name(UNPACK parameters);                                     \
-    type __wrap_##name(UNPACK parameters)                                      \
-    {                                                                          \
-        int code = INJECT(#name, __VA_ARGS__);                                 \
-                                                                               \
-        if (code) {                                                            \
-            errno = code;                                                      \
-            return failure;                                                    \
-        }                                                                      \
-        return name(UNPACK arguments);                                         \
-    }
-
-/* One that makes a descriptor. */
-#define FD_CALL(name, parameters, arguments, ...)                              \
-    int __wrap_##name(UNPACK parameters);                                      \
-    int __wrap_##name(UNPACK parameters)                                       \
-    {                                                                          \
-        int code = INJECT(#name, __VA_ARGS__);                                 \
-        int made = code ? -1 : name(UNPACK arguments);                         \
-                                                                               \
-        if (code)                                                              \
-            errno = code;                                                      \
-        inject_own_fd(made);                                                   \
-        return made;                                                           \
-    }
+#include "tests/faults/wrap.h"
 
 FD_CALL(socket, (int domain, int type, int protocol), (domain, type, protocol),
         EMFILE, ENOBUFS)
@@ -119,22 +88,79 @@ CALL(int, inotify_add_watch, -1, (int fd, const char *path, uint32_t mask),
 CALL(void *, mmap, MAP_FAILED,
      (void *place, size_t size, int protection, int flags, int fd, off_t at),
      (place, size, protection, flags, fd, at), ENOMEM)
-CALL(FILE *, fopen, NULL, (const char *path, const char *mode), (path, mode),
-     EMFILE, EIO)
 CALL(int, setenv, -1, (const char *name, const char *value, int over),
      (name, value, over), ENOMEM)
 
-/* ---- those that return their error ---- */
+CALL(int, poll, -1, (struct pollfd * fds, nfds_t count, int timeout),
+     (fds, count, timeout), EINTR, ENOMEM)
+CALL(int, faccessat, -1, (int folder, const char *path, int mode, int flags),
+     (folder, path, mode, flags), EIO)
+CALL(int, lstat, -1, (const char *path, struct stat *status), (path, status),
+     EIO)
+CALL(int, mlock, -1, (const void *memory, size_t size), (memory, size), ENOMEM,
+     EPERM)
+CALL(int, munmap, -1, (void *memory, size_t size), (memory, size), ENOMEM)
+CALL(ssize_t, getrandom, -1, (void *bytes, size_t size, unsigned flags),
+     (bytes, size, flags), EINTR, ENOSYS)
+CALL(int, unshare, -1, (int what), (what), EPERM)
+CALL(int, sched_setaffinity, -1,
+     (pid_t thread, size_t size, const cpu_set_t *cpus), (thread, size, cpus),
+     EPERM)
 
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                          void *(*start)(void *), void *argument);
+/* The counter is full, so that it rings all the same; a descriptor is closed
+ * whatever close() says. */
+DONE_CALL(int, eventfd_write, -1, (int fd, eventfd_t count), (fd, count),
+          EAGAIN)
 
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                          void *(*start)(void *), void *argument)
+CODE_CALL(pthread_create,
+          (pthread_t * thread, const pthread_attr_t *attributes,
+           void *(*start)(void *), void *argument),
+          (thread, attributes, start, argument), EAGAIN)
+CODE_CALL(pthread_mutex_init,
+          (pthread_mutex_t * mutex, const pthread_mutexattr_t *attributes),
+          (mutex, attributes), ENOMEM)
+CODE_CALL(pthread_cond_init,
+          (pthread_cond_t * condition, const pthread_condattr_t *attributes),
+          (condition, attributes), ENOMEM)
+CODE_CALL(pthread_setschedparam,
+          (pthread_t thread, int policy, const struct sched_param *parameters),
+          (thread, policy, parameters), EPERM)
+CODE_CALL(pthread_setaffinity_np,
+          (pthread_t thread, size_t size, const cpu_set_t *cpus),
+          (thread, size, cpus), EINVAL)
+
+/* ---- those that make descriptors in ways of their own ---- */
+
+int __wrap_pipe2(int ends[2], int flags);
+int __wrap_close(int fd);
+
+int __wrap_pipe2(int ends[2], int flags)
 {
-    int code = INJECT("pthread_create", EAGAIN);
+    int code = INJECT("pipe2", EMFILE);
+    int result = -1;
 
-    return code ? code : pthread_create(thread, attributes, start, argument);
+    if (code) {
+        errno = code;
+    } else {
+        result = pipe2(ends, flags);
+    }
+    if (result == 0) {
+        inject_own_fd(ends[0]);
+        inject_own_fd(ends[1]);
+    }
+    return result;
+}
+
+int __wrap_close(int fd)
+{
+    int code = INJECT("close", EINTR, EIO);
+    int result;
+
+    inject_disown_fd(fd);
+    result = close(fd);
+    if (code)
+        errno = code;
+    return code ? -1 : result;
 }
 
 /* ---- those of a variable number of arguments, here always one more ---- */
@@ -142,7 +168,9 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 int __wrap_open(const char *path, int flags, mode_t mode);
 int __wrap_fcntl(int fd, int command, long argument);
 int __wrap_ioctl(int fd, unsigned long request, void *argument);
-int __wrap_close(int fd);
+int __wrap_openat(int folder, const char *path, int flags, mode_t mode);
+int __wrap_prctl(int option, unsigned long a, unsigned long b, unsigned long c,
+                 unsigned long d);
 
 static int failed(int code)
 {
@@ -159,11 +187,23 @@ int __wrap_open(const char *path, int flags, mode_t mode)
     return fd;
 }
 
+int __wrap_openat(int folder, const char *path, int flags, mode_t mode)
+{
+    int code = INJECT("openat", EMFILE, EIO);
+    int fd = code ? failed(code) : openat(folder, path, flags, mode);
+
+    inject_own_fd(fd);
+    return fd;
+}
+
 int __wrap_fcntl(int fd, int command, long argument)
 {
-    int code = INJECT("fcntl", EBUSY);
+    int code = INJECT("fcntl", EMFILE);
+    int result = code ? failed(code) : fcntl(fd, command, argument);
 
-    return code ? failed(code) : fcntl(fd, command, argument);
+    if (command == F_DUPFD_CLOEXEC)
+        inject_own_fd(result);
+    return result;
 }
 
 int __wrap_ioctl(int fd, unsigned long request, void *argument)
@@ -173,8 +213,10 @@ int __wrap_ioctl(int fd, unsigned long request, void *argument)
     return code ? failed(code) : ioctl(fd, request, argument);
 }
 
-int __wrap_close(int fd)
+int __wrap_prctl(int option, unsigned long a, unsigned long b, unsigned long c,
+                 unsigned long d)
 {
-    inject_disown_fd(fd);
-    return close(fd);
+    int code = INJECT("prctl", EINVAL);
+
+    return code ? failed(code) : prctl(option, a, b, c, d);
 }

@@ -1,5 +1,6 @@
 #include "tests/faults/inject.h"
 
+#include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
 #include <link.h>
@@ -15,6 +16,7 @@
 #define SITES_MAX   4096u
 #define OWNED_SLOTS 65536u
 #define FDS_MAX     1024
+#define FAULTS_MAX  4u
 
 /* Offsets in the program, which ends with a 0. */
 struct callers {
@@ -32,13 +34,18 @@ struct owned {
     struct callers callers;
 };
 
+struct fault {
+    uint32_t site;
+    unsigned nth; /* of its calls, from 1 */
+    int error;
+};
+
 static struct {
     pthread_mutex_t mutex;
     uintptr_t start, end; /* of the program: this here is a library */
     int log;
-    uint32_t wanted; /* the site that fails, */
-    unsigned nth;    /* at this call, */
-    int error;       /* with this; 0: none does */
+    struct fault faults[FAULTS_MAX];
+    size_t fault_count;
     struct site sites[SITES_MAX];
     struct owned owned[OWNED_SLOTS];
     struct callers fds[FDS_MAX];
@@ -125,12 +132,22 @@ static void tell_site(const char *function, uint32_t hash,
     dprintf(state.log, "%s\n", text);
 }
 
+/* What this call of the site fails with, or 0. */
+static int find_error(uint32_t hash, unsigned calls)
+{
+    for (size_t i = 0; i < state.fault_count; i++)
+        if (state.faults[i].site == hash && state.faults[i].nth == calls)
+            return state.faults[i].error;
+    return 0;
+}
+
 int inject_fault(const char *function, const int *errors, size_t count)
 {
+    int kept_errno = errno;
     struct callers callers;
     uint32_t hash;
     struct site *site;
-    bool fails;
+    int error;
 
     if (state.log < 0)
         return 0;
@@ -139,13 +156,14 @@ int inject_fault(const char *function, const int *errors, size_t count)
     pthread_mutex_lock(&state.mutex);
     site = find_site(hash);
     site->calls++;
-    fails = state.error && hash == state.wanted && site->calls == state.nth;
+    error = find_error(hash, site->calls);
     if (site->calls == 1)
         tell_site(function, hash, &callers, errors, count);
-    if (fails)
+    if (error)
         dprintf(state.log, "fired %08x\n", hash);
     pthread_mutex_unlock(&state.mutex);
-    return fails ? state.error : 0;
+    errno = kept_errno;
+    return error;
 }
 
 /* ---- what is owned ---- */
@@ -207,17 +225,29 @@ void inject_disown_fd(int fd)
 
 /* ---- begin and end ---- */
 
+/* SITE:NTH:ERRNO, with commas between them. */
+static void take_faults(const char *text)
+{
+    while (text && *text) {
+        struct fault *fault = &state.faults[state.fault_count++];
+        int length = 0;
+
+        if (state.fault_count > FAULTS_MAX ||
+            sscanf(text, "%x:%u:%d%n", &fault->site, &fault->nth, &fault->error,
+                   &length) != 3)
+            abort();
+        text += length + (text[length] == ',');
+    }
+}
+
 __attribute__((constructor)) static void begin(void)
 {
     const char *path = getenv("AWAITD_FAULT_LOG");
-    const char *fault = getenv("AWAITD_FAULT");
     void *first[1];
 
     if (!path)
         return;
-    if (fault &&
-        sscanf(fault, "%x:%u:%d", &state.wanted, &state.nth, &state.error) != 3)
-        abort();
+    take_faults(getenv("AWAITD_FAULT"));
     dl_iterate_phdr(take_bounds, NULL);
     backtrace(first, 1); /* loads what it needs */
     state.log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -241,5 +271,9 @@ __attribute__((destructor)) static void end(void)
             put_callers(text, sizeof(text), &state.fds[fd]);
             dprintf(state.log, "leak fd:%s\n", text);
         }
+    for (size_t i = 0; i < SITES_MAX; i++)
+        if (state.sites[i].calls)
+            dprintf(state.log, "calls %08x %u\n", state.sites[i].hash,
+                    state.sites[i].calls);
     dprintf(state.log, "end\n");
 }

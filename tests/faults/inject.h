@@ -1,13 +1,14 @@
-/* Fails what awaitd's own objects ask of the C library and the kernel, one call
- * in a run.
+/* Fails what awaitd's own objects ask of the kernel, of the C library and of
+ * others, one call in a run or a few.
  *
- * awaitd is linked once more with --wrap for the functions of calls.c and
- * memory.c; libpython and the other shared libraries do not notice. A *site* is
- * a function and where it was called from, the four callers of awaitd's own
- * included; so a helper has a site for each of its uses. $AWAITD_FAULT_LOG gets
- * a line for each site that is met, and at the end one for each allocation and
- * descriptor that awaitd's own objects have not given back.
- * $AWAITD_FAULT=SITE:NTH:ERRNO fails the NTH call of a site.
+ * awaitd is linked once more with --wrap for the functions of calls.c,
+ * memory.c, streams.c and libraries.c; libpython and the other shared libraries
+ * do not notice. A *site* is a function and where it was called from, the four
+ * callers of awaitd's own included; so a helper has a site for each of its
+ * uses. $AWAITD_FAULT_LOG gets a line for each site that is met, and at the end
+ * one for the number of its calls, and one for each allocation and descriptor
+ * that awaitd's own objects have not given back.
+ * $AWAITD_FAULT=SITE:NTH:ERRNO[,…] fails the NTH call of a site.
  * $AWAITD_FAULT_PYTHON=N fails the Nth allocation of Python's own. */
 #ifndef INJECT_H
 #define INJECT_H

@@ -16,8 +16,9 @@ void *__wrap_aligned_alloc(size_t alignment, size_t size);
 char *__wrap_strdup(const char *text);
 char *__wrap_strndup(const char *text, size_t size);
 void __wrap_free(void *memory);
-FILE *__wrap_open_memstream(char **text, size_t *size);
-FILE *__wrap_fmemopen(void *buffer, size_t size, const char *mode);
+char *__wrap_realpath(const char *path, char *place);
+__attribute__((format(printf, 2, 0))) int
+__wrap_vasprintf(char **text, const char *format, va_list values);
 __attribute__((format(printf, 2, 3))) int
 __wrap_asprintf(char **text, const char *format, ...);
 
@@ -99,14 +100,20 @@ int __wrap_asprintf(char **text, const char *format, ...)
     return length;
 }
 
-FILE *__wrap_open_memstream(char **text, size_t *size)
+int __wrap_vasprintf(char **text, const char *format, va_list values)
 {
-    return fails("open_memstream") ? NULL : open_memstream(text, size);
+    int length = fails("vasprintf") ? -1 : vasprintf(text, format, values);
+
+    if (length >= 0)
+        inject_own_memory(*text, (size_t)length + 1);
+    return length;
 }
 
-FILE *__wrap_fmemopen(void *buffer, size_t size, const char *mode)
+char *__wrap_realpath(const char *path, char *place)
 {
-    return fails("fmemopen") ? NULL : fmemopen(buffer, size, mode);
+    char *real = fails("realpath") ? NULL : realpath(path, place);
+
+    return real && !place ? own(real, strlen(real) + 1) : real;
 }
 
 void __wrap_free(void *memory)

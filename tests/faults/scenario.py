@@ -1,4 +1,4 @@
-"""One run of the scenario, in a folder and on an address of its own."""
+"""One run of the scenario, in a folder and on a loopback of its own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,20 +16,32 @@ HERE = Path(__file__).parent
 DEADLINE_S = 40  # the script's own deadlines, and a stop after them
 GRACE_S = 15  # from a SIGTERM to the end
 DOCUMENTED = {0, 1, 64, 69, 70, 75, 78}
-CONFIG = """\
+HOST = "127.0.0.1"
+# Its own loopback. What goes before the program, which it becomes.
+NETWORK = [
+    "unshare", "--net", *(["--map-root-user"] if os.geteuid() else []),
+    "sh", "-c", 'ip link set lo up && exec "$0" "$@"',
+]
+CONFIG = f"""\
 reload_settle_s: 5
 start_timeout_s: 5
 stop_grace_s: 3
 stop_timeout_s: 6
-metrics: {{listen: "{host}:9464"}}
-environment: [SCENARIO_HOST={host}]
+metrics: {{listen: "{HOST}:9464"}}
+environment: [SCENARIO_HOST={HOST}]
 devices:
   - {{name: bus, driver: virtual, receive_own: yes}}
-  - {{name: net, driver: udp, bind: "{host}:5005"}}
+  - {{name: net, driver: udp, bind: "{HOST}:5005", interface: lo}}
   - {{name: log, driver: replay, path: drive.log, speed: max}}
 scripts:
   - {{name: main, path: main.py, args: [a, b], paths: [lib], state: persist}}
   - {{name: other, path: other.py, restart: on-failure}}
+"""
+DROP_IN = """\
+devices:
+  - {name: wire, driver: packet, interface: lo, filter: udp dst port 5005}
+scripts:
+  - {name: other, restart_delay_s: 0.1}
 """
 LOG = "".join(
     f"(1700000000.{number:06d}) can0 {number:03X}#{number:02X}\n"
@@ -129,8 +142,13 @@ class Run:
         devices = {device["name"]: device for device in self.stats["devices"]}
         if not accounts:
             return
-        for device, name in (("bus", "b"), ("net", "n"), ("log", "l")):
-            queues = devices[device]["queues"] if device in devices else []
+        for device, name in (
+            ("bus", "b"), ("net", "n"), ("log", "l"), ("wire", "w"),
+        ):
+            queues = [
+                queue for queue in devices.get(device, {}).get("queues", ())
+                if queue["name"] == name
+            ]
             got = sum(account["got"][name] for account in accounts)
             delivered = sum(queue["delivered"] for queue in queues)
             if got != delivered:
@@ -156,37 +174,52 @@ def _end(process: subprocess.Popen, run: Run) -> None:
         run.stdout, run.stderr = process.communicate()
 
 
-def play(program: Path, folder: Path, number: int, **environment: str) -> Run:
-    """Runs it as the `number`-th of a session, which has an address for it."""
+def prepare(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    (folder / "lib").mkdir(parents=True)
-    (folder / "state").mkdir()
-    host = f"127.{1 + os.getpid() % 200}.{number // 250}.{1 + number % 250}"
-    (folder / "awaitd.yaml").write_text(CONFIG.format(host=host))
+    for name in ("lib", "state", "conf.d"):
+        (folder / name).mkdir(parents=True)
+    (folder / "awaitd.yaml").write_text(CONFIG)
+    (folder / "conf.d" / "more.yaml").write_text(DROP_IN)
     (folder / "drive.log").write_text(LOG)
     for script in ("main.py", "other.py"):
         shutil.copy(HERE / "scenario" / script, folder)
+
+
+def environment_in(folder: Path, cache: Path) -> dict[str, str]:
+    return os.environ | {
+        "AWAITD_SOCKET": str(folder / "socket"),
+        "AWAITD_FAULT_LOG": str(folder / "faults"),
+        "STATE_DIRECTORY": str(folder / "state"),
+        "NOTIFY_SOCKET": str(folder / "notify"),
+        "PYTHONMALLOC": "malloc",
+        "PYTHONPYCACHEPREFIX": str(cache),
+        "PYTHONDONTWRITEBYTECODE": "",
+        "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+    }
+
+
+def play(
+    program: Path, folder: Path, cache: Path, environment: dict[str, str]
+) -> Run:
+    """Runs it in a folder and a network of its own; `cache` keeps what Python
+    has compiled."""
+    prepare(folder)
     run = Run()
-    process = subprocess.Popen(
-        [program, "run", "-c", "awaitd.yaml", "--stats-json", "stats.json"],
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        env=os.environ
-        | {
-            "AWAITD_SOCKET": str(folder / "socket"),
-            "AWAITD_FAULT_LOG": str(folder / "faults"),
-            "STATE_DIRECTORY": str(folder / "state"),
-            "PYTHONMALLOC": "malloc",
-            "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
-            "UBSAN_OPTIONS": "print_stacktrace=1",
-        }
-        | environment,
-    )
-    _end(process, run)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(folder / "notify"))
+        process = subprocess.Popen(
+            [*NETWORK, program, "run", "-c", "awaitd.yaml"]
+            + ["--stats-json", "stats.json"],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env=environment_in(folder, cache) | environment,
+        )
+        _end(process, run)
     run.status = process.returncode
     if (folder / "faults").exists():
         run.log = (folder / "faults").read_text().splitlines()

@@ -131,6 +131,47 @@ def test_last_lines_are_written_before_the_end(host):
     assert [it for it in lines if it.startswith("one")][-1] == "one: 4999"
 
 
+def test_output_that_does_not_block_loses_nothing(host, awaitd_binary):
+    """Whoever shares a terminal or a pipe may have made it so for all."""
+    count = 3000  # three times what a pipe holds, and less than the ring
+    flood = f"for n in range({count}): print(n, 'x' * 60)\n"
+    words = ["-s", host.write("one.py", flood), "-s", host.write("two.py", IDLE)]
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    process = subprocess.Popen(
+        [awaitd_binary, "run", "-q", *words],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+    )
+    os.close(writer)
+    with open(reader) as file:
+        lines = file.read().splitlines()
+    _, err = process.communicate(timeout=DEADLINE_S)
+    assert b"dropped" not in err
+    assert [line.split()[1] for line in lines if line.startswith("one")] == [
+        str(number) for number in range(count)
+    ]
+
+
+def test_full_disk_for_the_output_of_several_is_counted(host, awaitd_binary):
+    """And they go on: there may be room later."""
+    stats = host.folder / "stats.json"
+    words = ["-s", host.write("one.py", "for n in range(100): print(n)\n")]
+    words += ["-s", host.write("two.py", IDLE), "--stats-json", stats]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >/dev/full', "sh", awaitd_binary, "run", *words],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(stats.read_text())["dropped_lines"] == 100
+    told = re.findall(
+        r"(\d+) lines of output dropped: No space left on device", done.stderr
+    )
+    assert sum(map(int, told)) == 100
+
+
 def test_reader_that_is_gone_is_a_broken_pipe_in_the_script(host, awaitd_binary):
     script = host.write(
         "one.py",
@@ -154,7 +195,9 @@ def test_reader_that_is_gone_is_a_broken_pipe_in_the_script(host, awaitd_binary)
         timeout=DEADLINE_S,
     )
     assert done.stdout == "one: line\n"
-    assert done.stderr == "gone\n"
+    dropped = r"awaitd: warning: \d+ lines of output dropped: Broken pipe\n"
+    assert re.search(dropped, done.stderr)
+    assert re.sub(dropped, "", done.stderr) == "gone\n"
 
 
 def test_forked_child_prints_for_itself(host):

@@ -9,6 +9,24 @@
 
 #include "tests/support/unit.h"
 
+/* How many writes fail from now on, and how. */
+static struct {
+    int count;
+    int error;
+} fault;
+
+ssize_t __real_write(int fd, const void *data, size_t size);
+ssize_t __wrap_write(int fd, const void *data, size_t size);
+
+ssize_t __wrap_write(int fd, const void *data, size_t size)
+{
+    if (fault.count == 0)
+        return __real_write(fd, data, size);
+    fault.count--;
+    errno = fault.error;
+    return -1;
+}
+
 struct capture {
     int saved;
     int reader;
@@ -111,9 +129,20 @@ static void test_log_long_line_is_cut_and_ended(void **state)
 
 static void test_log_closed_stderr_is_survived(void **state)
 {
-    (void)state;
+    struct capture *capture = *state;
+    int kept = dup(STDERR_FILENO);
+
     close(STDERR_FILENO);
     aw_log(AW_LOG_ERROR, "nobody reads this");
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    aw_log(AW_LOG_ERROR, "this they do");
+    next_line(capture);
+    assert_string_equal(
+        capture->line,
+        "awaitd: warning: nobody read here: 1 of these lines lost\n");
+    next_line(capture);
+    assert_string_equal(capture->line, "awaitd: error: this they do\n");
 }
 
 /* As far as one line of awaitd's no longer fits. */
@@ -147,6 +176,37 @@ static void test_log_that_nobody_reads_is_lost_and_told_of_later(void **state)
     aw_log(AW_LOG_ERROR, "fourth");
     next_line(capture);
     assert_string_equal(capture->line, "awaitd: error: fourth\n");
+}
+
+static void test_log_write_that_a_signal_interrupts_is_repeated(void **state)
+{
+    struct capture *capture = *state;
+
+    fault.count = 2;
+    fault.error = EINTR;
+    aw_log(AW_LOG_ERROR, "interrupted");
+    assert_int_equal(fault.count, 0);
+    next_line(capture);
+    assert_string_equal(capture->line, "awaitd: error: interrupted\n");
+    assert_int_equal(next_line(capture), -EAGAIN);
+}
+
+static void test_log_line_that_cannot_be_written_is_counted(void **state)
+{
+    struct capture *capture = *state;
+
+    fault.count = 6; /* the line; then what is told of it */
+    fault.error = EIO;
+    aw_log(AW_LOG_ERROR, "first");
+    aw_log(AW_LOG_ERROR, "second");
+    assert_int_equal(fault.count, 0);
+    aw_log(AW_LOG_ERROR, "third");
+    next_line(capture);
+    assert_string_equal(
+        capture->line,
+        "awaitd: warning: nobody read here: 2 of these lines lost\n");
+    next_line(capture);
+    assert_string_equal(capture->line, "awaitd: error: third\n");
 }
 
 /* A tap that keeps the last line it was told. */
@@ -198,6 +258,8 @@ int main(void)
         LOG_TEST(test_log_long_line_is_cut_and_ended),
         LOG_TEST(test_log_closed_stderr_is_survived),
         LOG_TEST(test_log_that_nobody_reads_is_lost_and_told_of_later),
+        LOG_TEST(test_log_write_that_a_signal_interrupts_is_repeated),
+        LOG_TEST(test_log_line_that_cannot_be_written_is_counted),
         LOG_TEST(test_log_tap_sees_the_text_alone),
     };
 

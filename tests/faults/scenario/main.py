@@ -1,5 +1,5 @@
-"""The scenario's script: frames from three devices, the control socket, and a
-reload by it; then the second generation takes what is left."""
+"""The scenario's script: frames from four devices, the control socket, the
+metrics, and a reload by it; then the second generation takes what is left."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ import signal
 import socket
 
 import awaitd
-from awaitd.devices import bus, log, net
+from awaitd.devices import bus, log, net, wire
 
 DEADLINE_S = 8
 PATIENCE_S = 2
@@ -27,7 +27,7 @@ ASKED = [
 ]
 account = {
     "generation": awaitd.script.generation,
-    "got": {"b": 0, "n": 0, "l": 0},
+    "got": {"b": 0, "n": 0, "l": 0, "w": 0},
     "sent": {"b": 0, "n": 0},
     "failed": [],
     "late": [],
@@ -86,11 +86,29 @@ async def use_net(queue, count):
     for number in range(count):
         await net.send(awaitd.Datagram(b"awaited", address))
         account["sent"]["n"] += 1
+    await net.send_many([awaitd.Datagram(b"together", address)] * count)
+    account["sent"]["n"] += count
     await take(queue, "n", account["sent"]["n"])
 
 
+async def take_batches(queue, name, wanted):
+    while account["got"][name] < wanted:
+        account["got"][name] += len(await queue.get_batch(64))
+
+
+async def read_metrics():
+    address = os.environ["SCENARIO_HOST"]
+    reader, writer = await asyncio.open_connection(address, 9464)
+    try:
+        writer.write(b"GET /metrics HTTP/1.0\r\n\r\n")
+        if b"awaitd_" not in await reader.read():
+            raise ConnectionError("no metrics")
+    finally:
+        writer.close()
+
+
 async def ask(requests):
-    """Their answers, one for each."""
+    """What is answered, with the lines and frames before an answer."""
     reader, writer = await asyncio.open_unix_connection(
         os.environ["AWAITD_SOCKET"]
     )
@@ -98,12 +116,11 @@ async def ask(requests):
     try:
         for request in requests:
             writer.write(json.dumps(request).encode() + b"\n")
-        while len(answers) < len(requests):
+        while sum("ok" in answer for answer in answers) < len(requests):
             line = await reader.readline()
             if not line:
                 raise ConnectionError("hung up")
-            if "ok" in json.loads(line):
-                answers.append(json.loads(line))
+            answers.append(json.loads(line))
         return answers
     finally:
         writer.close()
@@ -117,20 +134,27 @@ def reload_other():
 
 
 async def see_other_reloaded():
-    """For a while: a fault may have prevented it."""
-    with contextlib.suppress(TimeoutError):
+    """Or, where a fault prevents it, the line in the log that says so."""
+    with contextlib.suppress(OSError, TimeoutError):
         async with asyncio.timeout(PATIENCE_S):
             while not pathlib.Path("reloaded").exists():
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.05)
+                if "reload failed" in str(await ask([{"command": "log"}])):
+                    return
 
 
 async def first():
     b, n = bus.queue(name="b"), net.queue(name="n")
+    w = wire.queue(name="w")
+    newest = net.queue(name="newest", overflow="latest", depth=8)
     with log.queue(name="l") as frames:
         await attempt("log", take_log(frames))
     await attempt("bus", use_bus(b, FRAMES))
     await attempt("net", use_net(n, FRAMES))
+    await attempt("wire", take_batches(w, "w", FRAMES))
+    newest.snapshot()
     reload_other()
+    await attempt("metrics", read_metrics())
     await attempt("control", ask(ASKED))
     # Ends with the cancellation of the reload, or with its refusal.
     await attempt("reload", ask([RELOAD]))
