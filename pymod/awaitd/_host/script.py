@@ -237,7 +237,8 @@ class HostedScript(ScriptInfo):
             else:
                 queue._retire()
         self._kept.clear()
-        self._slot.save_state()
+        if self._slot.current is self:
+            self._slot.save_state()
         release_held(self._slots)
         output.finish(self)
 
@@ -359,6 +360,7 @@ class HostedScript(ScriptInfo):
             if self._drops:
                 self._slot.drop_queues(self._slot.left())
             release_held(self._slots)
+            self._slot.check_state()
 
     def ready_for(self, device: str) -> bool:
         """It has attached to this device, or is not about to."""
