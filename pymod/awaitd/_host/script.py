@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import _awaitd
 from awaitd import _registry, _traceback
-from awaitd._host import errors, modules, output, threads
+from awaitd._host import errors, imports, modules, output, threads
 from awaitd._host.check import compile_script
 from awaitd._host.current import enter
 from awaitd._host.gate import Discarded, Gate, Unchanged
@@ -192,7 +192,9 @@ class HostedScript(ScriptInfo):
         self._loaded = source, time.time_ns()
         if self.start_reason != "start":
             self._purged = modules.purge(self.folders)
-        return compile_script(source, self.path)
+        code = compile_script(source, self.path)
+        imports.tell_foreign(self._slot, self._slots, source, code)
+        return code
 
     def _read(self) -> bytes:
         try:

@@ -77,6 +77,8 @@ class Slot:
         self.code: types.CodeType | None = None
         self.code_before: types.CodeType | None = None
         self.settings_loaded = self.settings_before = self.settings
+        # Modules of its own, and what it gets in their place: told already.
+        self.told_imports: set[tuple[str, str]] = set()
         self.modules_before: dict[str, types.ModuleType] = {}
         self._source = b""
         self._loaded_ns = 0
