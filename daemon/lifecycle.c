@@ -40,6 +40,9 @@ void aw_supervised_start(struct aw_supervised *script, enum aw_host_start how)
         script->generation = generation;
         script->alive = true;
         script->held_off = script->parked = false;
+        /* From the file as it is; a revert comes from memory. */
+        if (how != AW_HOST_REVERT)
+            script->reload_failed = false;
         aw_supervised_say(script, AW_SCRIPT_RUNNING);
     }
     aw_host_start_script(script->supervisor->host, script->index, generation,

@@ -1,8 +1,11 @@
 /* The process: its standard files, its signals, and which command was meant. */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "daemon/arguments.h"
@@ -14,6 +17,24 @@
 #include "devices/driver_load.h"
 #include "devices/queue/log.h"
 #include "devices/queue/roles.h"
+
+#define ARENAS_MAX 2
+
+/* Before there are threads. malloc would give each new one a heap of its own,
+ * up to eight for each processor, for threads that contend for it: ours do not,
+ * as readers do not allocate and scripts hold Python's lock. Each version of a
+ * script is a new thread, and what lies about in all those heaps looks like a
+ * leak. Whoever runs awaitd may want it otherwise. */
+static void limit_arenas(void)
+{
+#ifdef M_ARENA_MAX
+    const char *tunables = getenv("GLIBC_TUNABLES");
+
+    if (!getenv("MALLOC_ARENA_MAX") &&
+        !(tunables && strstr(tunables, "glibc.malloc.arena_max")))
+        mallopt(M_ARENA_MAX, ARENAS_MAX);
+#endif
+}
 
 /* Without this the first device that is opened might become stdout. */
 static void open_standard_files(void)
@@ -108,6 +129,7 @@ int main(int argc, char **argv)
     aw_role_assume(&aw_role_main);
     open_standard_files();
     settle_signals();
+    limit_arenas();
     if (aw_arguments_parse(argc, argv, &arguments, &error) < 0) {
         aw_log(AW_LOG_ERROR, "%s (see awaitd --help)", error.text);
         return AW_EXIT_USAGE;

@@ -91,6 +91,11 @@ uint64_t aw_reconfigure_rounds(const struct aw_reconfigure *reconfigure)
     return reconfigure->rounds;
 }
 
+bool aw_reconfigure_has_failed(const struct aw_reconfigure *reconfigure)
+{
+    return reconfigure->failed;
+}
+
 void aw_reconfigure_forget(struct aw_reconfigure *reconfigure,
                            const void *context)
 {
@@ -138,6 +143,7 @@ static void end_round(struct aw_reconfigure *reconfigure, int result)
 
     if (result < 0)
         aw_log(AW_LOG_WARNING, "reload failed: %s", reconfigure->error.text);
+    reconfigure->failed = result < 0 && result != -ECANCELED;
     reconfigure->asks = NULL;
     /* Who asks again meanwhile waits: this round is still being told of. */
     reconfigure->step = AW_RECONFIGURE_SETTLING;

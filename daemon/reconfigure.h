@@ -76,6 +76,10 @@ bool aw_reconfigure_is_busy(const struct aw_reconfigure *reconfigure)
 uint64_t aw_reconfigure_rounds(const struct aw_reconfigure *reconfigure)
     AW_ON(main);
 
+/* The last round did not change anything, for an error. */
+bool aw_reconfigure_has_failed(const struct aw_reconfigure *reconfigure)
+    AW_ON(main);
+
 /* Nobody waits for that answer any more. */
 void aw_reconfigure_forget(struct aw_reconfigure *reconfigure,
                            const void *context) AW_ON(main);

@@ -113,7 +113,7 @@ static void configure(struct aw_reconfigure *reconfigure,
                                          timeout_s);
     else
         result = start(reconfigure, wanted);
-    aw_runtime_watch_script(reconfigure->config.runtime, wanted->settings.path);
+    aw_runtime_watch_script(reconfigure->config.runtime, &wanted->settings);
     if (result < 0)
         aw_reconfigure_note(reconfigure, "script %s: not enough memory",
                             wanted->settings.name);

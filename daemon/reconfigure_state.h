@@ -43,6 +43,7 @@ struct aw_reconfigure {
     struct aw_reconfigure_ask *asks, *next_asks;
     bool again;
     uint64_t rounds; /* that have begun */
+    bool failed;     /* the last that has ended */
 
     /* Of a round. */
     struct aw_config *wanted;               /* NULL: there is no file to read */

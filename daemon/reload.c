@@ -78,6 +78,7 @@ void aw_reload_settled(struct aw_supervised *script)
 
     ev_timer_stop(supervisor->loop, &script->patience);
     script->reload_count++;
+    script->reload_failed = false;
     script->last_error[0] = '\0';
     /* One that has ended leaves its queues to what comes next. */
     if (script->alive)
@@ -94,6 +95,9 @@ static void fail(struct aw_supervised *script, int result, const char *text)
     AW_ON(main) AW_NO_GIL
 {
     script->failed_reload_count++;
+    /* One that was overtaken says nothing of the file. */
+    if (result != -ECANCELED)
+        script->reload_failed = true;
     snprintf(script->last_error, sizeof(script->last_error), "%s", text);
     aw_log(AW_LOG_WARNING, "script %s: reload failed: %s", script->name, text);
     aw_replies_answer(&script->reloads, script, result, text);
@@ -123,6 +127,7 @@ void aw_reload_failed(struct aw_supervised *script,
     ev_timer_stop(script->supervisor->loop, &script->patience);
     script->candidate = 0;
     if (event->unchanged) {
+        script->reload_failed = false;
         aw_replies_answer(&script->reloads, script, 0, "unchanged");
         resume_old(script);
         return;

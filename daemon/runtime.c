@@ -455,10 +455,11 @@ bool aw_runtime_is_running(const struct aw_runtime *runtime)
     return runtime->phase == PHASE_RUNNING && runtime->supervisor;
 }
 
-void aw_runtime_watch_script(struct aw_runtime *runtime, const char *path)
+void aw_runtime_watch_script(struct aw_runtime *runtime,
+                             const struct aw_host_script *script)
 {
     if (runtime->watch)
-        aw_watch_script(runtime->watch, path);
+        aw_watch_script(runtime->watch, script);
 }
 
 void aw_runtime_configured(struct aw_runtime *runtime)

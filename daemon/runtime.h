@@ -69,7 +69,8 @@ bool aw_runtime_is_running(const struct aw_runtime *runtime)
     AW_ON(main) AW_NO_GIL;
 
 /* Where scripts are reloaded when they are saved: this one as well. */
-void aw_runtime_watch_script(struct aw_runtime *runtime, const char *path)
+void aw_runtime_watch_script(struct aw_runtime *runtime,
+                             const struct aw_host_script *script)
     AW_ON(main) AW_NO_GIL;
 
 /* Scripts were added, or are configured otherwise: stalls are looked for as

@@ -99,6 +99,36 @@ static void count_frames(const struct aw_report *report, uint64_t *ret_received,
     *ret_lost = lost;
 }
 
+/* What a reload has not brought, until one does: "; reload failed: ..." or "".
+ */
+static void write_failure(const struct aw_service *service, char *text,
+                          size_t size) AW_ON(main) AW_NO_GIL
+{
+    const struct aw_supervisor *supervisor =
+        aw_runtime_supervisor(service->config.runtime);
+    size_t count = supervisor ? aw_supervisor_count(supervisor) : 0;
+    size_t failed = 0;
+    const char *last = "";
+    struct aw_script_status status;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < count; i++) {
+        if (!aw_supervisor_has(supervisor, i))
+            continue;
+        aw_supervisor_status(supervisor, i, &status);
+        if (!status.reload_failed)
+            continue;
+        last = status.name;
+        failed++;
+    }
+    if (aw_reconfigure_has_failed(service->config.reconfigure))
+        snprintf(text, size, "; reload failed: the configuration");
+    else if (failed == 1)
+        snprintf(text, size, "; reload failed: script %.40s", last);
+    else if (failed > 1)
+        snprintf(text, size, "; reload failed: %zu scripts", failed);
+}
+
 static void write_status(const struct aw_service *service,
                          char text[STATUS_BYTES]) AW_ON(main) AW_NO_GIL
 {
@@ -107,16 +137,18 @@ static void write_status(const struct aw_service *service,
     size_t running = count_running(service);
     uint64_t received = 0, lost = 0;
     struct aw_report report;
+    char failure[80];
 
+    write_failure(service, failure, sizeof(failure));
     if (aw_report_collect(table->devices, table->count, &report) == 0) {
         count_frames(&report, &received, &lost);
         aw_report_deinit(&report);
     }
     snprintf(text, STATUS_BYTES,
-             "%zu script%s run%s, %llu frame%s received, %llu lost%s%s",
+             "%zu script%s run%s, %llu frame%s received, %llu lost%s%s%s",
              running, running == 1 ? "" : "s", running == 1 ? "s" : "",
              (unsigned long long)received, received == 1 ? "" : "s",
-             (unsigned long long)lost,
+             (unsigned long long)lost, failure,
              stuck ? "; stuck: the reader of device " : "", stuck ? stuck : "");
 }
 

@@ -55,6 +55,7 @@ void aw_supervisor_status(const struct aw_supervisor *supervisor, size_t index,
         .stall_kill_ns = script->policy.stall_kill_ns,
         .state = script->state,
         .reloading = script->phase != AW_RELOAD_NONE,
+        .reload_failed = script->reload_failed,
         .stopping = script->stopping,
         .generation = script->generation,
         .restarts = script->restart_count,
@@ -173,6 +174,7 @@ static void overtake(struct aw_supervised *script, bool is_followed)
         ev_timer_stop(script->supervisor->loop, &script->patience);
         script->phase = AW_RELOAD_NONE;
         script->reload_count++;
+        script->reload_failed = false;
         if (!is_followed)
             aw_host_drop_queues(script->supervisor->host, script->index, 0);
         aw_replies_answer(&script->reloads, script, 0, "");

@@ -62,6 +62,7 @@ struct aw_script_status {
     uint64_t stall_kill_ns;  /* of its policy */
     enum aw_script_state state;
     bool reloading;      /* a new version is being prepared, or settles */
+    bool reload_failed;  /* the last one: what runs is not what the file says */
     bool stopping;       /* it was asked to end */
     uint64_t generation; /* of the version that runs or ran last; from 1 */
     uint64_t restarts;   /* by its policy */

@@ -66,6 +66,7 @@ struct aw_supervised {
 
     struct aw_waiting *reloads, *next_reloads, *restarts, *stops;
     uint64_t restart_count, reload_count, failed_reload_count;
+    bool reload_failed; /* and nothing has been good since */
     int exit_status;
     char last_error[AW_SCRIPT_ERROR_BYTES];
 

@@ -2,13 +2,12 @@
 
 #include <errno.h>
 #include <ev.h>
-#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#include "devices/queue/log.h"
+#include "daemon/watch_folders.h"
 
 #define QUIET_S 0.1 /* nothing for as long: the editor is done */
 
@@ -16,6 +15,8 @@ struct aw_watch {
     struct ev_loop *loop;
     struct aw_supervisor *supervisor;
     int fd;
+    struct aw_watch_folders folders;
+    bool saved; /* a Python file was, since the last time */
     ev_io ready;
     ev_timer quiet;
 };
@@ -27,12 +28,29 @@ static bool is_python(const struct inotify_event *event)
     return length > 3 && strcmp(event->name + length - 3, ".py") == 0;
 }
 
-/* Reads what there is; true if it says that a Python file was saved. An
- * overflow may hide one. */
+/* True if something may have to be done: a Python file was saved, or a folder
+ * has come that may hold some. An overflow may hide either. */
+static bool take_event(struct aw_watch *watch,
+                       const struct inotify_event *event)
+{
+    bool saved = (event->mask & IN_Q_OVERFLOW) != 0;
+
+    if (event->mask & IN_IGNORED)
+        aw_watch_folders_gone(&watch->folders);
+    if (event->mask & IN_ISDIR)
+        return event->len > 0 && aw_watch_folders_wants(event->name);
+    /* A file that was only made is still to be written. */
+    if (!(event->mask & IN_CREATE))
+        saved |= is_python(event);
+    watch->saved |= saved;
+    return saved;
+}
+
+/* Reads what there is. */
 static bool take_events(struct aw_watch *watch)
 {
     _Alignas(struct inotify_event) char buffer[4096];
-    bool saved = false;
+    bool wanted = false;
     ssize_t length;
 
     while ((length = read(watch->fd, buffer, sizeof(buffer))) > 0) {
@@ -41,11 +59,11 @@ static bool take_events(struct aw_watch *watch)
         while (at < buffer + length) {
             const struct inotify_event *event = (const void *)at;
 
-            saved |= is_python(event) || (event->mask & IN_Q_OVERFLOW) != 0;
+            wanted |= take_event(watch, event);
             at += sizeof(*event) + event->len;
         }
     }
-    return saved;
+    return wanted;
 }
 
 static void on_ready(struct ev_loop *loop, ev_io *watcher, int events)
@@ -65,22 +83,22 @@ static void on_quiet(struct ev_loop *loop, ev_timer *timer, int events)
     AW_ON(main) AW_NO_GIL
 {
     struct aw_watch *watch = timer->data;
+    size_t more = aw_watch_folders_look(&watch->folders);
 
     (void)loop;
     (void)events;
-    aw_supervisor_reload_changed(watch->supervisor, AW_SCRIPT_ALL, NULL, NULL);
+    /* In a folder that is new something may have been saved unheard. */
+    if (watch->saved || more > 0)
+        aw_supervisor_reload_changed(watch->supervisor, AW_SCRIPT_ALL, NULL,
+                                     NULL);
+    watch->saved = false;
 }
 
-void aw_watch_script(struct aw_watch *watch, const char *script)
+void aw_watch_script(struct aw_watch *watch,
+                     const struct aw_host_script *script)
 {
-    char *copy = strdup(script);
-    const char *folder = copy ? dirname(copy) : NULL;
-
-    if (!folder ||
-        inotify_add_watch(watch->fd, folder, IN_CLOSE_WRITE | IN_MOVED_TO) < 0)
-        aw_log(AW_LOG_WARNING, "cannot watch the folder of %s: %s", script,
-               strerror(errno));
-    free(copy);
+    aw_watch_folders_add(&watch->folders, script);
+    aw_watch_folders_look(&watch->folders);
 }
 
 int aw_watch_new(struct ev_loop *loop, const struct aw_host_config *config,
@@ -99,8 +117,10 @@ int aw_watch_new(struct ev_loop *loop, const struct aw_host_config *config,
         free(watch);
         return -error;
     }
+    aw_watch_folders_init(&watch->folders, watch->fd);
     for (size_t i = 0; i < config->script_count; i++)
-        aw_watch_script(watch, config->scripts[i].path);
+        aw_watch_folders_add(&watch->folders, &config->scripts[i]);
+    aw_watch_folders_look(&watch->folders);
     ev_timer_init(&watch->quiet, on_quiet, 0., 0.);
     watch->quiet.data = watch;
     ev_io_init(&watch->ready, on_ready, watch->fd, EV_READ);
@@ -116,6 +136,7 @@ void aw_watch_free(struct aw_watch *watch)
         return;
     ev_io_stop(watch->loop, &watch->ready);
     ev_timer_stop(watch->loop, &watch->quiet);
+    aw_watch_folders_deinit(&watch->folders);
     close(watch->fd);
     free(watch);
 }

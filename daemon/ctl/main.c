@@ -80,29 +80,47 @@ static int run_send(const struct command *command, const struct words *words,
     return status == AW_CTL_OK ? finish(command, words, result) : status;
 }
 
-/* One line for each script; a failure is one of the whole. Notes are none. */
-static int show_replies(const json_t *result, bool json)
+/* What became of it, and as which generation it runs now, if it does. */
+static void show_success(const char *command, const json_t *reply)
+{
+    const char *text = aw_ctl_text(reply, "text");
+
+    printf("%s: %s", aw_ctl_text(reply, "script"), text[0] ? text : "done");
+    if (strcmp(command, "stop") != 0 && strcmp(text, "stopped") != 0 &&
+        strcmp(text, "removed") != 0)
+        printf(", generation %llu",
+               (unsigned long long)aw_ctl_count(reply, "generation"));
+    putchar('\n');
+}
+
+/* One line for each script. Notes are none. */
+static void show_replies(const char *command, const json_t *result)
 {
     const json_t *list = json_object_get(result, "scripts");
     const json_t *notes = json_object_get(result, "notes");
-    int status = AW_CTL_OK;
 
-    for (size_t i = 0; !json && i < json_array_size(notes); i++)
+    for (size_t i = 0; i < json_array_size(notes); i++)
         fprintf(stderr, "%s\n", json_string_value(json_array_get(notes, i)));
-
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *reply = json_array_get(list, i);
-        const char *text = aw_ctl_text(reply, "text");
-        bool good = json_is_true(json_object_get(reply, "ok"));
 
-        if (!good)
-            status = AW_CTL_REFUSED;
-        if (!json)
-            fprintf(good ? stdout : stderr, "%s: %s\n",
-                    aw_ctl_text(reply, "script"),
-                    good && !text[0] ? "done" : text);
+        if (json_is_true(json_object_get(reply, "ok")))
+            show_success(command, reply);
+        else
+            fprintf(stderr, "%s: %s\n", aw_ctl_text(reply, "script"),
+                    aw_ctl_text(reply, "text"));
     }
-    return status;
+}
+
+/* A failure of one is one of the whole. */
+static int judge_replies(const json_t *result)
+{
+    const json_t *list = json_object_get(result, "scripts");
+
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (!json_is_true(json_object_get(json_array_get(list, i), "ok")))
+            return AW_CTL_REFUSED;
+    return AW_CTL_OK;
 }
 
 static int run_scripts(const struct command *command, const struct words *words,
@@ -116,10 +134,12 @@ static int run_scripts(const struct command *command, const struct words *words,
 
     if (status != AW_CTL_OK)
         return status;
-    status = show_replies(result, words->json);
+    status = judge_replies(result);
     if (words->json) {
         json_dumpf(result, stdout, JSON_INDENT(2));
         putchar('\n');
+    } else {
+        show_replies(command->name, result);
     }
     json_decref(result);
     return status;

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-_ATOMS = (type(None), bool, int, float, str)
+from awaitd import _state_file
+from awaitd._plain import KINDS, flaws, plain_part
+
+_NAME = "awaitd.script.state"
+# So many are named in one message.
+_NAMED = 5
 
 
-def _flaw(value: object, where: str) -> str | None:
-    """Which part of a value is not plain, and why; None if all of it is."""
-    if type(value) in _ATOMS:
-        return None
-    if type(value) is list:
-        for index, item in enumerate(value):
-            flaw = _flaw(item, f"{where}[{index}]")
-            if flaw:
-                return flaw
-        return None
-    if type(value) is dict:
-        for key, item in value.items():
-            if type(key) is not str:
-                return f"{where}: the key {key!r} is not a str"
-            flaw = _flaw(item, f"{where}[{key!r}]")
-            if flaw:
-                return flaw
-        return None
-    return f"{where} is of type {type(value).__name__}"
+def tell(found: list[str]) -> str:
+    """Those that there is room for, and the rest in number."""
+    more = len(found) - _NAMED
+    rest = [f"and {more} more"] if more > 0 else []
+    return "; ".join([*found[:_NAMED], *rest])
 
 
 class State(dict[str, Any]):
@@ -46,62 +34,89 @@ class State(dict[str, Any]):
         super().__init__()
         self._path = path
         self._saved = "{}"
+        # What is in the file could not be used, and has not been set aside.
+        self._unread = False
         if path is not None:
             self._load(path)
 
     def _load(self, path: str) -> None:
         try:
-            with open(path, encoding="utf-8") as file:
-                self._saved = file.read()
-            self.update(json.loads(self._saved))
+            text, found = _state_file.read(path)
+            self.update(found)
+            self._saved = text
         except FileNotFoundError:
             pass
         except (OSError, ValueError, TypeError) as error:
+            self._unread = True
             print(
-                f"awaitd: warning: cannot use the state in {path}: {error}",
+                f"awaitd: warning: cannot use the state in {path}: {error}; "
+                f"{self._set_aside(path)}",
                 file=sys.stderr,
             )
+
+    def _set_aside(self, path: str) -> str:
+        try:
+            aside = _state_file.set_aside(path)
+        except OSError as error:
+            return f"it cannot be set aside, so nothing is saved: {error}"
+        self._unread = False
+        return f"the file is kept as {aside}"
 
     def keep_in(self, path: str | None) -> None:
         """Have save() write it there from now on; what is there is not read."""
         if path != self._path:
             self._path = path
             self._saved = ""
+            self._unread = False
 
     def save(self) -> None:
         """Write it to its file, whole or not at all, if it has one and has
-        changed. Raises OSError, or TypeError for what was put into a list or
-        dict in it and is not plain."""
-        if self._path is None:
-            return
-        self.update(dict(self))
-        text = json.dumps(self, indent=1, sort_keys=True)
+        changed. Raises OSError, or, when all else is written, TypeError for what
+        was put into a list or dict in it and is not plain."""
+        found = self.flaws()
+        if self._path is not None:
+            self._write(self._path, self._plain() if found else self)
+        if found:
+            raise TypeError(f"{tell(found)}; all else is saved")
+
+    def _write(self, path: str, values: Mapping[str, Any]) -> None:
+        text = json.dumps(values, indent=1, sort_keys=True)
         if text == self._saved:
             return
-        folder = os.path.dirname(self._path)
-        number, name = tempfile.mkstemp(prefix=".state-", dir=folder)
-        try:
-            with open(number, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, self._path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(name)
-            raise
+        if self._unread:
+            _state_file.set_aside(path)
+            self._unread = False
+        _state_file.write(path, text)
         self._saved = text
+
+    def flaws(self) -> list[str]:
+        """What was put into a list or dict in it, and is not plain."""
+        return [
+            f"{_NAME}[{key!r}]{where}: {what}"
+            for key, value in self.items()
+            for where, what in flaws(value)
+        ]
+
+    def _plain(self) -> dict[str, Any]:
+        return {key: plain_part(value) for key, value in self.items()}
+
+    def leave_out_flaws(self) -> list[str]:
+        """Take out what is not plain: what that was. Lists and dicts that have
+        none of it stay the objects that they are."""
+        found = self.flaws()
+        if found:
+            for key, value in self._plain().items():
+                if any(flaws(self[key])):
+                    super().__setitem__(key, value)
+        return found
 
     def _check(self, key: object, value: object) -> None:
         if type(key) is not str:
+            raise TypeError(f"{_NAME}: the key {key!r} is not a str")
+        for where, what in flaws(value):
             raise TypeError(
-                f"awaitd.script.state: the key {key!r} is not a str"
-            )
-        flaw = _flaw(value, f"awaitd.script.state[{key!r}]")
-        if flaw:
-            raise TypeError(
-                f"{flaw}: only None, bool, int, float, str, and lists and "
-                "dicts of these outlive a version"
+                f"{_NAME}[{key!r}]{where}: {what}: only {KINDS} outlive a "
+                "version"
             )
 
     def __setitem__(self, key: str, value: Any) -> None:

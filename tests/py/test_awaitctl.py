@@ -205,6 +205,24 @@ def test_reload_of_one_that_fails_exits_1(control, awaitctl):
     assert awaitctl("restart", "nix", status=1).stderr
 
 
+def test_replies_name_the_generation_that_runs(control, awaitctl):
+    control.start(BUSY, devices=ECHO, config="reload_settle_s: 0.1\n")
+    said = [
+        awaitctl(*words).stdout
+        for words in (
+            ("reload", "script"), ("restart",), ("reload",), ("stop",),
+            ("reload",),
+        )
+    ]  # fmt: skip
+    assert said == [
+        "script: done, generation 2\n",
+        "script: done, generation 3\n",
+        "script: unchanged, generation 3\n",
+        "script: done\n",
+        "script: stopped\n",
+    ]
+
+
 # ---- top ----
 
 

@@ -760,7 +760,6 @@ def asked_twice(monkeypatch):
             now_s += apart_s
             asked.ask(signal.SIGINT, True)
         finally:
-            asked.loop_stops()
             loop.close()
         return interrupted, asked.stuck
 
@@ -776,6 +775,96 @@ def test_loop_that_does_not_answer_is_stuck(asked_twice):
 
 
 # ---- a loop that is about to stop ----
+
+
+STOPS = """
+    import asyncio, os, signal, sys
+    from awaitd._host import current
+    {prepare}
+    stop = current.current().stop
+    def ask(_):
+        # Behind the task's end, so in the last turn: the loop hears no more.
+        os.kill(os.getpid(), signal.SIGTERM)
+        while not stop._asked:
+            os.sched_yield()
+    async def main():
+        asyncio.current_task().add_done_callback(ask)
+    hooks = sys.get_asyncgen_hooks()
+    loop = {loop}
+    {run}
+    print("went on", flush=True)
+    while True:
+        pass
+"""
+UNTIL_COMPLETE = """try:
+        loop.run_until_complete(main())
+    except KeyboardInterrupt:
+        print("interrupted", sys.get_asyncgen_hooks() == hooks, flush=True)
+        sys.exit()"""
+FOREVER = """try:
+        task = loop.create_task(main())
+        task.add_done_callback(lambda task: loop.stop())
+        loop.run_forever()
+    except KeyboardInterrupt:
+        print("interrupted", sys.get_asyncgen_hooks() == hooks, flush=True)
+        sys.exit()"""
+
+
+@pytest.mark.parametrize("run", [UNTIL_COMPLETE, FOREVER],
+                         ids=["until_complete", "forever"])
+@pytest.mark.parametrize(
+    "prepare, loop",
+    [
+        ("", "asyncio.new_event_loop()"),
+        ("", "asyncio.SelectorEventLoop()"),
+        ("import uvloop", "uvloop.new_event_loop()"),
+    ],
+    ids=["new", "class", "uvloop"],
+)
+def test_stop_in_the_last_turn_of_a_loop_run_by_hand_interrupts(
+    host, prepare, loop, run
+):
+    process = host.start(STOPS.format(prepare=prepare, loop=loop, run=run))
+    assert process.finish() == 0
+    assert process.stdout == "interrupted True\n"
+    assert "cancelled again" not in process.stderr
+
+
+def test_stop_in_the_last_turn_does_not_cancel_what_the_loop_runs_next(host):
+    process = host.start(
+        STOPS.format(
+            prepare="",
+            loop="asyncio.new_event_loop()",
+            run='''try:
+        loop.run_until_complete(main())
+    finally:
+        loop.run_until_complete(asyncio.sleep(0.01))
+        print("cleaned up", flush=True)''',
+        )
+    )
+    assert process.finish() == 0
+    assert process.stdout == "cleaned up\n"
+
+
+def test_request_between_the_look_and_the_loops_end_interrupts(monkeypatch):
+    """The script's thread goes on at each call that asking makes."""
+    asked = stop_module.Stop()
+    asked.thread = 7
+    interrupted: list[int] = []
+    monkeypatch.setattr(stop_module._awaitd, "_interrupt", interrupted.append)
+    loop = asyncio.new_event_loop()
+
+    def ends() -> float:
+        asked.loop_stops()
+        return 100.0
+
+    try:
+        assert asked.loop_starts(loop) is True
+        monkeypatch.setattr(stop_module.time, "monotonic", ends)
+        assert asked.ask(signal.SIGTERM, False) is False
+        assert interrupted == [7]
+    finally:
+        loop.close()
 
 
 def test_request_as_a_loop_stops_leaves_it_fit_to_clean_up():

@@ -522,7 +522,7 @@ def test_notes_are_shown_beside_the_scripts(
         awaitd_binary.with_name("awaitctl"), "--socket", daemon.socket, "reload"
     )
     assert process.finish() == 0
-    assert process.stdout == "one: unchanged\n"
+    assert process.stdout == "one: unchanged, generation 1\n"
     assert process.stderr.startswith("cwd: changed")
 
 

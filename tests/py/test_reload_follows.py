@@ -276,6 +276,36 @@ def test_reload_that_is_refused_at_once_is_told_with_its_beginning_and_end(
     daemon.stop()
 
 
+SOUND = "1 script runs, 0 frames received, 0 lost"
+
+
+@pytest.mark.parametrize(
+    "wrong, failed",
+    [
+        (("1 / 0\n", BUS + ONE), "script one"),
+        ((WAITS, "nonsense: yes\n" + ONE), "the configuration"),
+    ],
+    ids=["script", "configuration"],
+)
+def test_h35_status_says_that_a_reload_failed_until_one_does_not(
+    daemon, manager, wrong, failed  # noqa: F811
+):
+    daemon.script("one", WAITS)
+    process = daemon.start(
+        BUS + ONE, env={"NOTIFY_SOCKET": str(manager.path)}
+    )
+    process.line("waits")
+    assert manager.hear_of("STATUS") == SOUND
+    script, configuration = wrong
+    daemon.script("one", script)
+    daemon.hang_up(configuration)
+    assert manager.hear_of("STATUS") == f"{SOUND}; reload failed: {failed}"
+    daemon.script("one", WAITS)
+    daemon.hang_up(BUS + ONE)
+    assert manager.hear_of("STATUS") == SOUND
+    daemon.stop()
+
+
 # ---- drop-ins of the configuration ----
 
 

@@ -92,8 +92,53 @@ static void test_reload_fails_before_its_hold_leaves_the_old(void **state)
     rig_expect_nothing();
     assert_int_equal(rig_status(0).generation, 1);
     assert_int_equal(rig_status(0).failed_reloads, 1);
+    assert_true(rig_status(0).reload_failed);
     fake_loop_advance(100);
     rig_expect_nothing();
+}
+
+/* A version, generation 2, that does not come to its hold. */
+static void fail_first(void)
+{
+    ask();
+    rig_expect(CALL_START, 2, AW_HOST_RELOAD);
+    rig_ended(2, 1, "a.py:2: ZeroDivisionError");
+    assert_true(rig_status(0).reload_failed);
+}
+
+static void test_reload_succeeds_behind_a_failure_makes_it_good(void **state)
+{
+    (void)state;
+    fail_first();
+    ask();
+    rig_expect(CALL_START, 3, AW_HOST_RELOAD);
+    rig_held(3);
+    rig_cancelled(1);
+    assert_true(rig_status(0).reload_failed); /* not yet */
+    fake_loop_advance(2.1);
+    assert_false(rig_status(0).reload_failed);
+}
+
+static void test_reload_unchanged_behind_a_failure_makes_it_good(void **state)
+{
+    (void)state;
+    aw_role_assume(&aw_role_main);
+    fail_first();
+    aw_supervisor_reload_changed(rig.supervisor, 0, rig_replied, NULL);
+    rig_event((struct aw_host_event){
+        .kind = AW_HOST_SCRIPT_ENDED, .generation = 3, .unchanged = true});
+    assert_false(rig_status(0).reload_failed);
+}
+
+static void test_reload_failure_is_made_good_by_a_restart(void **state)
+{
+    (void)state;
+    aw_role_assume(&aw_role_main);
+    fail_first();
+    aw_supervisor_restart(rig.supervisor, 0, rig_replied, NULL);
+    rig_cancelled(1);
+    assert_int_equal(rig_status(0).generation, 3);
+    assert_false(rig_status(0).reload_failed);
 }
 
 static void test_reload_no_hold_in_time_is_discarded(void **state)
@@ -256,6 +301,7 @@ static void test_reload_fails_soon_brings_the_old_one_back(void **state)
     rig_assert_answer(0, -EINVAL, "a.py:9: KeyError (the version before");
     assert_int_equal(rig_status(0).failed_reloads, 1);
     assert_int_equal(rig_status(0).reloads, 0);
+    assert_true(rig_status(0).reload_failed);
 }
 
 static void test_reload_fails_later_is_a_failure_of_the_new(void **state)
@@ -322,6 +368,7 @@ static void test_reload_overtaken_by_a_restart_is_discarded(void **state)
     aw_supervisor_restart(rig.supervisor, 0, rig_replied, NULL);
     rig_expect(CALL_DISCARD, 2, 0);
     rig_assert_answer(0, -ECANCELED, "overtaken");
+    assert_false(rig_status(0).reload_failed);
     rig_cancelled(1);
     rig_expect(CALL_START, 3, AW_HOST_RESTART);
     rig_assert_answer(1, 0, "");
@@ -377,6 +424,9 @@ int main(void)
         TEST(test_reload_has_lasted_is_answered),
         TEST(test_reload_of_one_that_does_not_run_starts_it),
         TEST(test_reload_fails_before_its_hold_leaves_the_old),
+        TEST(test_reload_succeeds_behind_a_failure_makes_it_good),
+        TEST(test_reload_unchanged_behind_a_failure_makes_it_good),
+        TEST(test_reload_failure_is_made_good_by_a_restart),
         TEST(test_reload_no_hold_in_time_is_discarded),
         TEST(test_reload_unchanged_is_answered_at_once),
         TEST(test_reload_of_what_changed_leaves_a_stopped_one),

@@ -196,6 +196,24 @@ def _watch_running_loops() -> None:
     asyncio._set_running_loop = set_running
 
 
+def _follow_runs() -> None:
+    """asyncio's loops are followed while they run: a stop that comes as one
+    stops is neither lost nor in the midst of its cleaning up."""
+    base: Any = asyncio.BaseEventLoop
+    plain = base.run_forever
+
+    def run_forever(loop: asyncio.AbstractEventLoop) -> None:
+        script = current()
+        if script is None or not script.stop.is_here():
+            plain(loop)
+            return
+        with script.stop.following():
+            plain(loop)
+
+    run_forever.__doc__ = plain.__doc__
+    base.run_forever = run_forever
+
+
 def _adapt_policies() -> None:
     """New loops are adapted, and a script's own thread has one by default, as
     the main thread does in python3."""
@@ -237,4 +255,5 @@ def _adapt_policies() -> None:
 def install() -> None:
     """From now on, for all loops of the process."""
     _watch_running_loops()
+    _follow_runs()
     _adapt_policies()

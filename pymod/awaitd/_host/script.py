@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import _awaitd
 from awaitd import _registry, _traceback
-from awaitd._host import errors, modules, output, threads
+from awaitd._host import errors, imports, modules, output, threads
 from awaitd._host.check import compile_script
 from awaitd._host.current import enter
 from awaitd._host.gate import Discarded, Gate, Unchanged
@@ -192,7 +192,9 @@ class HostedScript(ScriptInfo):
         self._loaded = source, time.time_ns()
         if self.start_reason != "start":
             self._purged = modules.purge(self.folders)
-        return compile_script(source, self.path)
+        code = compile_script(source, self.path)
+        imports.tell_foreign(self._slot, self._slots, source, code)
+        return code
 
     def _read(self) -> bytes:
         try:
@@ -237,7 +239,8 @@ class HostedScript(ScriptInfo):
             else:
                 queue._retire()
         self._kept.clear()
-        self._slot.save_state()
+        if self._slot.current is self:
+            self._slot.save_state()
         release_held(self._slots)
         output.finish(self)
 
@@ -359,6 +362,7 @@ class HostedScript(ScriptInfo):
             if self._drops:
                 self._slot.drop_queues(self._slot.left())
             release_held(self._slots)
+            self._slot.check_state()
 
     def ready_for(self, device: str) -> bool:
         """It has attached to this device, or is not about to."""

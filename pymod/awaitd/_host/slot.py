@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import _awaitd
 from awaitd import _registry
 from awaitd._host import modules
-from awaitd._state import State
+from awaitd._state import State, tell
 
 if TYPE_CHECKING:
     from awaitd._host.script import HostedScript
@@ -77,6 +77,8 @@ class Slot:
         self.code: types.CodeType | None = None
         self.code_before: types.CodeType | None = None
         self.settings_loaded = self.settings_before = self.settings
+        # Modules of its own, and what it gets in their place: told already.
+        self.told_imports: set[tuple[str, str]] = set()
         self.modules_before: dict[str, types.ModuleType] = {}
         self._source = b""
         self._loaded_ns = 0
@@ -174,14 +176,31 @@ class Slot:
                 continue
             queue._retire()
 
+    def check_state(self) -> None:
+        """Tell what is in the state by now and will be left out."""
+        # RuntimeError: another thread changes it just now.
+        with contextlib.suppress(RuntimeError):
+            self._tell_left_out(self.state.flaws())
+
     def save_state(self) -> None:
-        """What goes wrong is told, and the script's end goes on."""
+        """The current version has ended: keep what it leaves. What goes wrong is
+        told, and the script's end goes on."""
         try:
+            self._tell_left_out(self.state.leave_out_flaws())
             self.state.save()
-        except (OSError, TypeError) as error:
+        # RuntimeError: a thread that was left behind still changes it.
+        except (OSError, ValueError, TypeError, RuntimeError) as error:
             print(
                 f"awaitd: warning: cannot save the state of {self.name}: "
                 f"{error}",
+                file=sys.stderr,
+            )
+
+    def _tell_left_out(self, flaws: list[str]) -> None:
+        if flaws:
+            print(
+                f"awaitd: warning: script {self.name}: {tell(flaws)}: that is "
+                "left out, all else is kept",
                 file=sys.stderr,
             )
 

@@ -62,6 +62,7 @@ class Stop:
         self._answered = 0  # the last one that had its effect
         self._closing = False
         self._held = False
+        self._followed = False  # what comes as a loop stops is heeded behind it
         self._run: Run | None = None
         self._handlers: dict[int, _Handler] = {}
 
@@ -69,11 +70,14 @@ class Stop:
 
     def ask(self, signum: int, again: bool) -> bool:
         """Ask it to end, ``again`` when it has not; true if it has a loop."""
-        run = self._run
         now_s = time.monotonic()
         if self._asked == 0:
             self._first_s = now_s
+        # Python switches threads at calls: none is between these two. A loop
+        # that stops behind them heeds what was asked, see _catch_up(); of one
+        # that has stopped before them the thread is interrupted.
         self._asked += 1
+        run = self._run
         if run is None:
             self._interrupt()
             return False
@@ -217,8 +221,27 @@ class Stop:
         return True
 
     def loop_stops(self) -> None:
-        """That loop has stopped."""
+        """That loop has stopped. What was asked in its last turn it has not
+        heard: then KeyboardInterrupt follows, behind its own cleaning up where
+        that can be, see following(); else it is raised here."""
+        self._held = self._followed
         self._run = None
+        if not self._followed and not self._closing:
+            self._catch_up()
+
+    @contextlib.contextmanager
+    def following(self) -> Iterator[None]:
+        """A loop is run, and perhaps by hand: what it does when it stops is
+        whole before a stop interrupts, and a stop that it missed is heeded."""
+        if self._run is not None or self._closing:
+            yield  # a runner's, which looks after that itself
+            return
+        self._followed = True
+        try:
+            yield
+        finally:
+            self._followed = self._held = False
+            self._catch_up()
 
     # ---- stop callbacks ----
 
