@@ -17,6 +17,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -85,6 +86,9 @@ CALL(ssize_t, readlink, -1, (const char *path, char *target, size_t size),
      (path, target, size), EIO)
 CALL(int, inotify_add_watch, -1, (int fd, const char *path, uint32_t mask),
      (fd, path, mask), ENOSPC)
+CALL(int, inotify_rm_watch, -1, (int fd, int watch), (fd, watch), EINVAL)
+CALL(int, statvfs, -1, (const char *path, struct statvfs *status),
+     (path, status), EIO)
 CALL(void *, mmap, MAP_FAILED,
      (void *place, size_t size, int protection, int flags, int fd, off_t at),
      (place, size, protection, flags, fd, at), ENOMEM)

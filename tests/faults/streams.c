@@ -1,5 +1,5 @@
-/* The C library's streams. What is printed to one fails when it is flushed or
- * closed, and at last by ferror(): a stream keeps the error. */
+/* The C library's streams and folders. What is printed to one fails when it is
+ * flushed or closed, and at last by ferror(): a stream keeps the error. */
 #include <dirent.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,6 +21,9 @@ CALL(int, scandir, -1,
       int (*is_wanted)(const struct dirent *),
       int (*compare)(const struct dirent **, const struct dirent **)),
      (folder, entries, is_wanted, compare), ENOMEM)
+
+CALL(DIR *, opendir, NULL, (const char *folder), (folder), EMFILE)
+CALL(struct dirent *, readdir, NULL, (DIR * folder), (folder), EIO)
 
 /* ---- those that leave the error in the stream ---- */
 
