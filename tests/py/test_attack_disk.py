@@ -144,7 +144,7 @@ def run_to_full(
     process = start_process(
         "sh", "-c", 'exec "$@" >/dev/full', "sh", awaitd_binary, "run", "-q",
         "--stats-json", host.folder / "stats.json", "-d", "bus=virtual:can",
-        host.write("script.py", text),
+        host.write("script.py", text), env={"PYTHONUNBUFFERED": ""},
     )  # fmt: skip
     status = process.finish()
     report = json.loads((host.folder / "stats.json").read_text())
