@@ -31,7 +31,7 @@ struct aw_output {
      * sees the line or the other one sees that it sleeps. */
     atomic_bool asleep;
     atomic_bool finish;    /* release by main, acquire by the writer */
-    atomic_bool over;      /* release by the writer at its end, acquire by main */
+    atomic_bool over;      /* release by the writer, acquire by main */
     atomic_bool broken[3]; /* nobody reads it; relaxed, a flag alone */
     /* Lines that came, and those that went, whatever became of them. The second
      * with release by the writer, and acquire by those who compare the two: so
