@@ -1,10 +1,13 @@
 #include "devices/queue/log.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PATIENCE_MS 100 /* of a reader, too, who has frames to fetch */
@@ -38,9 +41,6 @@ static void tell_tap(enum aw_log_level level, const char *text, size_t length)
 /* Lines, since stderr was last written to. Relaxed: a number alone. */
 static _Atomic unsigned lost;
 
-/* What it says may be wrong by the time of the write, if several threads log
- * into the last free bit of a pipe: then one waits. A page is free otherwise,
- * which is room for two lines. */
 static bool is_writable(void)
 {
     struct pollfd place = {.fd = STDERR_FILENO, .events = POLLOUT};
@@ -49,22 +49,43 @@ static bool is_writable(void)
     return poll(&place, 1, patient ? PATIENCE_MS : 0) != 0;
 }
 
+/* stderr, or where it is a pipe another way into that, which never waits: what
+ * is_writable() says is wrong once somebody else has filled it, as the writer
+ * of what scripts print does. Not stderr's own flag, which others have as well.
+ */
+static int enter_stderr(void)
+{
+    struct stat status;
+    int fd = -1;
+
+    if (fstat(STDERR_FILENO, &status) == 0 && S_ISFIFO(status.st_mode))
+        fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    return fd < 0 ? STDERR_FILENO : fd;
+}
+
+/* False if there is no room for it any more. Another failure is not worth
+ * failing for. */
+static bool write_now(const char *line, size_t length)
+{
+    unsigned count = atomic_exchange_explicit(&lost, 0, memory_order_relaxed);
+    int fd = enter_stderr();
+    bool done;
+
+    if (count > 0 &&
+        dprintf(fd,
+                "awaitd: warning: nobody read here: %u of these lines lost\n",
+                count) < 0)
+        atomic_fetch_add_explicit(&lost, count, memory_order_relaxed);
+    done = write(fd, line, length) >= 0 || errno != EAGAIN;
+    if (fd != STDERR_FILENO)
+        close(fd);
+    return done;
+}
+
 static void write_line(const char *line, size_t length)
 {
-    unsigned count;
-
-    if (!is_writable()) {
+    if (!is_writable() || !write_now(line, length))
         atomic_fetch_add_explicit(&lost, 1, memory_order_relaxed);
-        return;
-    }
-    count = atomic_exchange_explicit(&lost, 0, memory_order_relaxed);
-    if (count > 0)
-        dprintf(STDERR_FILENO,
-                "awaitd: warning: nobody read here: %u of these lines lost\n",
-                count);
-    /* A lost line is not worth failing for. */
-    if (write(STDERR_FILENO, line, length) < 0)
-        return;
 }
 
 void aw_log(enum aw_log_level level, const char *format, ...)
