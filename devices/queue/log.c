@@ -7,7 +7,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define PATIENCE_MS 100 /* of a reader, too, who has frames to fetch */
@@ -55,10 +54,9 @@ static bool is_writable(void)
  */
 static int enter_stderr(void)
 {
-    struct stat status;
     int fd = -1;
 
-    if (fstat(STDERR_FILENO, &status) == 0 && S_ISFIFO(status.st_mode))
+    if (fcntl(STDERR_FILENO, F_GETPIPE_SZ) >= 0)
         fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
     return fd < 0 ? STDERR_FILENO : fd;
 }
