@@ -32,6 +32,7 @@ struct aw_output {
      * sees the line or the other one sees that it sleeps. */
     atomic_bool asleep;
     atomic_bool finish;    /* release by main, acquire by the writer */
+    atomic_bool over;      /* release by the writer, acquire by main */
     atomic_bool broken[3]; /* its reader is gone; relaxed, a flag alone */
     /* Lines that came, and those that went, whatever became of them. The second
      * with release by the writer, and acquire by those who compare the two: so
@@ -282,9 +283,12 @@ static void *writer_main(void *context)
         }
         tell_dropped(output, finish);
         if (finish)
-            return NULL;
+            break;
         wait_for_more(output);
     }
+    /* Release: with aw_output_stop()'s acquire. */
+    atomic_store_explicit(&output->over, true, memory_order_release);
+    return NULL;
 }
 
 /* ---- the object ---- */
@@ -379,6 +383,9 @@ bool aw_output_stop(struct aw_output *output, double timeout_s)
     if (pthread_clockjoin_np(output->thread, NULL, CLOCK_MONOTONIC, &until) !=
         0)
         return true;
+    /* Acquire: with writer_main()'s release. Joining has ordered it all, but
+     * ThreadSanitizer does not know of this way to join. */
+    (void)atomic_load_explicit(&output->over, memory_order_acquire);
     free_output(output);
     return false;
 }

@@ -1,5 +1,7 @@
 #include "devices/queue/log.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -39,37 +41,53 @@ static void tell_tap(enum aw_log_level level, const char *text, size_t length)
 /* Lines, since stderr was last written to. Relaxed: a number alone. */
 static _Atomic unsigned lost;
 
-/* What poll() says may be wrong by the time of the write, if several threads
- * log into the last free bit of a pipe: then one waits, or tries again. A page
- * is free otherwise, which is room for two lines. */
-static bool put(const char *line, int length, int patience_ms)
+/* stderr, or where it is a pipe another way into that, which never waits: what
+ * poll() says is wrong once somebody else has filled it, as the writer of what
+ * scripts print does. Not stderr's own flag, which others have as well. */
+static int enter_stderr(void)
 {
-    struct pollfd place = {.fd = STDERR_FILENO, .events = POLLOUT};
+    int fd = -1;
+
+    if (fcntl(STDERR_FILENO, F_GETPIPE_SZ) >= 0)
+        fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    return fd < 0 ? STDERR_FILENO : fd;
+}
+
+/* Whether all of it was taken. */
+static bool put(int fd, const char *line, int length, int patience_ms)
+{
+    struct pollfd place = {.fd = fd, .events = POLLOUT};
 
     for (int i = 0; i < TRIES && poll(&place, 1, patience_ms) != 0; i++)
-        if (write(STDERR_FILENO, line, (size_t)length) >= 0)
+        if (write(fd, line, (size_t)length) >= 0)
             return true;
     return false;
+}
+
+static bool tell_lost(int fd, unsigned count, int patience_ms)
+{
+    char told[AW_LOG_LINE_MAX];
+    int length = snprintf(
+        told, sizeof(told),
+        "awaitd: warning: nobody read here: %u of these lines lost\n", count);
+
+    return put(fd, told, length, patience_ms);
 }
 
 static void write_line(const char *line, int length)
 {
     unsigned count = atomic_exchange_explicit(&lost, 0, memory_order_relaxed);
     int patience_ms = count == 0 ? PATIENCE_MS : 0;
-    char told[AW_LOG_LINE_MAX];
+    int fd = enter_stderr();
 
-    if (count > 0 &&
-        !put(told,
-             snprintf(told, sizeof(told),
-                      "awaitd: warning: nobody read here: %u of these lines "
-                      "lost\n",
-                      count),
-             patience_ms)) {
-        atomic_fetch_add_explicit(&lost, count + 1, memory_order_relaxed);
-        return;
-    }
-    if (!put(line, length, patience_ms))
-        atomic_fetch_add_explicit(&lost, 1, memory_order_relaxed);
+    if (count > 0 && tell_lost(fd, count, patience_ms))
+        count = 0;
+    if (count > 0 || !put(fd, line, length, patience_ms))
+        count++;
+    if (fd != STDERR_FILENO)
+        close(fd);
+    if (count > 0)
+        atomic_fetch_add_explicit(&lost, count, memory_order_relaxed);
 }
 
 void aw_log(enum aw_log_level level, const char *format, ...)

@@ -17,7 +17,8 @@ enum aw_log_level { AW_LOG_ERROR, AW_LOG_WARNING, AW_LOG_INFO };
 /* Any thread. Truncates at 1 KiB. Never fails. Waits for a pipe or a socket
  * that is full, but for 0.1 s, and once until somebody reads again: then the
  * line is lost to stderr, not to the tap, and a line says later how many were.
- */
+ * A socket, or a pipe that /proc does not let in to, may be filled by somebody
+ * else at that very moment: then the line waits. */
 AW_EXPORT __attribute__((format(printf, 2, 3))) void
 aw_log(enum aw_log_level level, const char *format, ...);
 

@@ -10,7 +10,12 @@ import socket
 from collections.abc import Callable, Iterator
 
 import pytest
-from attack import memory_kib, target, write_until_full  # noqa: F401
+from attack import (
+    descriptor_count,
+    memory_kib,
+    target,  # noqa: F401
+    write_until_full,
+)
 from control import Client, wait_until
 from hosted import host  # noqa: F401
 
@@ -23,6 +28,8 @@ REQUESTS = 10_000
 # malloc keeps what it once had. A request that leaked its 16 KiB buffer, or its
 # JSON, 10,000 times over would be 160 MiB.
 GROWTH_KIB = 8 * 1024
+# Enough of them that the smallest buffer of each client, 4 KiB, would be 10 MiB.
+LONG_LINES = 3000
 # As above, and what the server allows one client to leave unread: 64 KiB and
 # one answer, twice that in malloc's hands; with 64 of them.
 UNREAD_CLIENTS = 64
@@ -151,10 +158,12 @@ def test_10000_malformed_requests_are_each_refused(target):
     target.stop()
 
 
-def test_200_lines_of_a_megabyte_end_their_connections_with_a_reason(target):
+def test_3000_lines_of_a_megabyte_end_their_connections_with_a_reason(target):
     target.start()
-    before_kib = memory_kib(target.pid)
-    for _ in range(200):
+    for number in range(LONG_LINES):
+        if number == LONG_LINES // 10:  # malloc has what it needs
+            before_kib = memory_kib(target.pid)
+            descriptors = descriptor_count(target.pid)
         client = target.connect()
         try:
             client.write(b'{"command": "' + b"x" * (1 << 20))
@@ -163,8 +172,10 @@ def test_200_lines_of_a_megabyte_end_their_connections_with_a_reason(target):
         assert client.receive()["error"]["code"] == "too-long"
         assert client.line() is None
         client.close()
-    wait_until(lambda: target.watcher.get("status")["clients"] == 1)
+        wait_until(lambda: target.watcher.get("status")["clients"] == 1)
     assert memory_kib(target.pid) - before_kib < GROWTH_KIB
+    assert descriptor_count(target.pid) == descriptors
+    target.go_on()
     target.stop()
 
 

@@ -134,29 +134,43 @@ def test_full_disk_for_the_log_stops_nobody(
         target.close()
 
 
+def run_to_full(
+    host: Host,  # noqa: F811
+    awaitd_binary: Path,
+    start_process: Any,
+    text: str,
+) -> Any:
+    """One script, whose output has no room."""
+    process = start_process(
+        "sh", "-c", 'exec "$@" >/dev/full', "sh", awaitd_binary, "run", "-q",
+        "--stats-json", host.folder / "stats.json", "-d", "bus=virtual:can",
+        host.write("script.py", text), env={"PYTHONUNBUFFERED": ""},
+    )  # fmt: skip
+    status = process.finish()
+    report = json.loads((host.folder / "stats.json").read_text())
+    assert report["exact"] is True and report["status"] == status
+    return process
+
+
 def test_full_disk_for_what_scripts_print_is_their_own_error(
     host: Host,  # noqa: F811
     awaitd_binary: Path,
     start_process: Any,
 ) -> None:
     """One script, which writes through: it is told, and can go on."""
-    script = host.write(
-        "script.py",
+    process = run_to_full(
+        host, awaitd_binary, start_process,
         """
-        import json, sys, awaitd
+        import sys
         from awaitd.devices import bus
         queue = bus.queue()
-        try:
-            print("gone", flush=True)
-        except OSError as error:
-            print(error, file=sys.stderr)
+        for number in range(3):
+            try:
+                print("gone", flush=True)
+            except OSError as error:
+                print("told", number, error, file=sys.stderr)
+        print("went on", file=sys.stderr)
         """,
-    )
-    process = start_process(
-        "sh", "-c", 'exec "$@" >/dev/full', "sh", awaitd_binary, "run",
-        "--stats-json", host.folder / "stats.json", "-d", "bus=virtual:can",
-        script,
     )  # fmt: skip
-    process.finish()
-    assert FULL in process.stderr
-    assert json.loads((host.folder / "stats.json").read_text())["exact"]
+    told = [f"told {number} [Errno 28] {FULL}" for number in range(3)]
+    assert process.stderr.splitlines()[:4] == [*told, "went on"]

@@ -316,23 +316,31 @@ def test_version_that_fails_soon_brings_the_old_one_back_with_its_frames(under):
 
 
 def test_old_version_that_does_not_end_keeps_its_queues(under):
+    go = under.path.parent / "go"
     under.start("""
         import asyncio, awaitd
         from awaitd.devices import bus
         q = bus.queue(name="q")
+        taken = 0
         print("ready", flush=True)
         while True:
             try:
-                await asyncio.Event().wait()
+                await q.get()
+                taken += 1
+                if taken == 100:
+                    print("taken", q.closed, flush=True)
             except asyncio.CancelledError:
-                await bus.send(awaitd.CanFrame(1))
-                print("still here", q.closed, flush=True)
-    """, top="stop_grace_s: 0.1\nstop_timeout_s: 0.3\n")
+                print("stays", flush=True)
+    """, SENDS_A_HUNDRED.format(go=go),
+        top="stop_grace_s: 0.1\nstop_timeout_s: 0.3\n")
     under.process.line("ready")
     under.reload(VERSION.format("two"))
     assert "has not ended within 0.3 s" in under.log("reload failed")
+    # What it was told it may hear later than it was given up.
+    under.process.line("under: stays")
+    go.touch()
+    assert under.process.line("taken") == "under: taken False"
     assert "version two" not in under.process.stdout
-    assert "still here False" in under.process.stdout
 
 
 # ---- on save ----

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
@@ -35,9 +36,22 @@ BLOCKING = {
 }
 
 
+# ThreadSanitizer keeps a signal back until its thread calls the C library. A loop
+# that never does hands over Python's lock by that, to a thread that asks for it.
+ASKING = """
+        def ask():
+            while True:
+                time.sleep(0.01)
+        threading.Thread(target=ask, daemon=True).start()
+"""
+if os.environ.get("AWAITD_SANITIZER") != "thread":
+    ASKING = ""
+
+
 def blocked_by(line: str) -> str:
     return f"""
         import asyncio, threading, time
+        {ASKING}
         def block_here():
             {line}
         async def main():

@@ -69,6 +69,11 @@ def memory_kib(pid: int) -> int:
     raise AssertionError("the process has no memory")
 
 
+def descriptor_count(pid: int) -> int:
+    """How many a process has open."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
 def write_until_full(client: Client, data: bytes) -> None:
     """Returns once the daemon reads no more of it: its answers are not read."""
     client.socket.setblocking(False)

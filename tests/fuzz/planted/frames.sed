@@ -1,2 +1,3 @@
 # Data that begin beyond the block.
+# Found as: heap-buffer-overflow .* in copy_data\>
 s/ \|\| header->tp_mac > room\)/)/

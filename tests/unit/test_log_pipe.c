@@ -1,0 +1,135 @@
+/* Standard error is a pipe that others write to: it may be full by the time
+ * that a line is written, although there was room when that was asked for. */
+#include "devices/queue/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <unistd.h>
+
+#include "tests/support/unit.h"
+
+struct rig {
+    int saved;
+    int reader;
+    char text[4096]; /* what was read last, of awaitd's own */
+};
+
+static bool fills_up;
+
+int __real_poll(struct pollfd *places, nfds_t count, int timeout_ms);
+int __wrap_poll(struct pollfd *places, nfds_t count, int timeout_ms);
+
+/* As another thread would that prints meanwhile. */
+static void fill(void)
+{
+    static const char text[64] = "x";
+    int fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+
+    assert_true(fd >= 0);
+    while (write(fd, text, sizeof(text)) > 0)
+        continue;
+    assert_int_equal(errno, EAGAIN);
+    close(fd);
+}
+
+int __wrap_poll(struct pollfd *places, nfds_t count, int timeout_ms)
+{
+    int result = __real_poll(places, count, timeout_ms);
+
+    if (fills_up)
+        fill();
+    return result;
+}
+
+static int begin(void **state)
+{
+    static struct rig rig;
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -1;
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    rig.saved = dup(STDERR_FILENO);
+    rig.reader = ends[0];
+    dup2(ends[1], STDERR_FILENO);
+    close(ends[1]);
+    signal(SIGPIPE, SIG_IGN);
+    fills_up = false;
+    /* A line that waits would wait for ever. */
+    alarm(30);
+    *state = &rig;
+    return 0;
+}
+
+static int end(void **state)
+{
+    struct rig *rig = *state;
+
+    alarm(0);
+    dup2(rig->saved, STDERR_FILENO);
+    close(rig->saved);
+    close(rig->reader);
+    return 0;
+}
+
+/* Empties the pipe; returns the text of awaitd's in it. */
+static const char *read_all(struct rig *rig)
+{
+    char piece[4096];
+    size_t length = 0;
+    ssize_t count;
+
+    while ((count = read(rig->reader, piece, sizeof(piece))) > 0)
+        for (ssize_t i = 0; i < count; i++)
+            if (piece[i] != 'x' && piece[i] != '\0')
+                rig->text[length++] = piece[i];
+    rig->text[length] = '\0';
+    return rig->text;
+}
+
+static void test_log_line_into_a_pipe_is_written(void **state)
+{
+    aw_log(AW_LOG_ERROR, "here");
+    assert_string_equal(read_all(*state), "awaitd: error: here\n");
+}
+
+static void test_log_pipe_that_fills_up_meanwhile_loses_the_line(void **state)
+{
+    fills_up = true;
+    aw_log(AW_LOG_ERROR, "first");
+    assert_string_equal(read_all(*state), "");
+    /* Nor can that be said. */
+    aw_log(AW_LOG_ERROR, "second");
+    assert_string_equal(read_all(*state), "");
+    fills_up = false;
+    aw_log(AW_LOG_ERROR, "third");
+    assert_string_equal(
+        read_all(*state),
+        "awaitd: warning: nobody read here: 2 of these lines lost\n"
+        "awaitd: error: third\n");
+}
+
+static void test_log_pipe_without_a_reader_is_survived(void **state)
+{
+    struct rig *rig = *state;
+
+    close(rig->reader);
+    aw_log(AW_LOG_ERROR, "nobody reads this");
+    rig->reader = dup(STDERR_FILENO);
+}
+
+#define LOG_TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LOG_TEST(test_log_line_into_a_pipe_is_written),
+        LOG_TEST(test_log_pipe_that_fills_up_meanwhile_loses_the_line),
+        LOG_TEST(test_log_pipe_without_a_reader_is_survived),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
