@@ -8,6 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "devices/queue/log.h"
+#include "devices/queue/stderr.h"
+
 #define PRINT_TIMEOUT_MS 1000 /* for whoever reads stderr */
 
 enum {
@@ -227,17 +230,19 @@ int aw_ledger_table_write(const struct aw_report *report, FILE *to)
  * PIPE_BUF bytes at once. */
 static void write_patiently(const char *text, size_t length)
 {
-    struct pollfd place = {.fd = STDERR_FILENO, .events = POLLOUT};
+    int fd = aw_stderr_enter();
+    struct pollfd place = {.fd = fd, .events = POLLOUT};
 
     while (length > 0 && poll(&place, 1, PRINT_TIMEOUT_MS) != 0) {
         size_t most = length < PIPE_BUF ? length : PIPE_BUF;
-        ssize_t written = write(STDERR_FILENO, text, most);
+        ssize_t written = write(fd, text, most);
 
         if (written < 0 && errno != EINTR && errno != EAGAIN)
-            return;
+            break;
         text += written > 0 ? written : 0;
         length -= written > 0 ? (size_t)written : 0;
     }
+    aw_stderr_leave(fd);
 }
 
 void aw_ledger_table_print(const struct aw_report *report, const char *device)
@@ -246,12 +251,17 @@ void aw_ledger_table_print(const struct aw_report *report, const char *device)
     size_t length = 0;
     FILE *to = open_memstream(&text, &length);
 
-    if (!to)
-        return;
-    fprintf(to, "awaitd: ledger%s%s\n", device ? " of device " : "",
-            device ? device : "");
-    aw_ledger_table_write(report, to);
-    fclose(to);
-    write_patiently(text, length);
+    bool written = false;
+
+    if (to) {
+        fprintf(to, "awaitd: ledger%s%s\n", device ? " of device " : "",
+                device ? device : "");
+        written = aw_ledger_table_write(report, to) == 0;
+        written = fclose(to) == 0 && written;
+    }
+    if (!written)
+        aw_log(AW_LOG_ERROR, "no memory for the ledger's table");
+    else
+        write_patiently(text, length);
     free(text);
 }

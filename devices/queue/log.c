@@ -1,13 +1,13 @@
 #include "devices/queue/log.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
+
+#include "devices/queue/stderr.h"
 
 #define PATIENCE_MS 100 /* of a reader, too, who has frames to fetch */
 #define TRIES       3   /* a signal may come between */
@@ -41,18 +41,6 @@ static void tell_tap(enum aw_log_level level, const char *text, size_t length)
 /* Lines, since stderr was last written to. Relaxed: a number alone. */
 static _Atomic unsigned lost;
 
-/* stderr, or where it is a pipe another way into that, which never waits: what
- * poll() says is wrong once somebody else has filled it, as the writer of what
- * scripts print does. Not stderr's own flag, which others have as well. */
-static int enter_stderr(void)
-{
-    int fd = -1;
-
-    if (fcntl(STDERR_FILENO, F_GETPIPE_SZ) >= 0)
-        fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-    return fd < 0 ? STDERR_FILENO : fd;
-}
-
 /* Whether all of it was taken. */
 static bool put(int fd, const char *line, int length, int patience_ms)
 {
@@ -78,14 +66,13 @@ static void write_line(const char *line, int length)
 {
     unsigned count = atomic_exchange_explicit(&lost, 0, memory_order_relaxed);
     int patience_ms = count == 0 ? PATIENCE_MS : 0;
-    int fd = enter_stderr();
+    int fd = aw_stderr_enter();
 
     if (count > 0 && tell_lost(fd, count, patience_ms))
         count = 0;
     if (count > 0 || !put(fd, line, length, patience_ms))
         count++;
-    if (fd != STDERR_FILENO)
-        close(fd);
+    aw_stderr_leave(fd);
     if (count > 0)
         atomic_fetch_add_explicit(&lost, count, memory_order_relaxed);
 }

@@ -46,6 +46,7 @@ OWNERS = {
         "devices/queue/log.c",
         "devices/*.c",
         "daemon/ledger_table.c",
+        "daemon/output.c",
     ],
     "sys/eventfd.h": ["devices/queue/eventfd.c"],
     "sys/mman.h": ["devices/queue/memfd.c", "devices/*.c"],
