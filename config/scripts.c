@@ -26,6 +26,13 @@ static char **borrow_arguments(const struct aw_document_script *given)
     return arguments;
 }
 
+static void free_paths(char **paths)
+{
+    for (size_t i = 0; paths && paths[i]; i++)
+        free(paths[i]);
+    free(paths);
+}
+
 /* The folders that a script adds to sys.path; the caller's. */
 static char **resolve_paths(const struct loader *loader,
                             const struct aw_document_script *given,
@@ -35,16 +42,14 @@ static char **resolve_paths(const struct loader *loader,
     char path[40];
 
     snprintf(path, sizeof(path), "scripts[%zu].paths", index);
-    for (unsigned i = 0; paths && i < given->path_count; i++)
+    for (unsigned i = 0; paths && i < given->path_count; i++) {
         paths[i] = aw_loader_resolve(loader, path, given->paths[i]);
+        if (!paths[i]) {
+            free_paths(paths);
+            return NULL;
+        }
+    }
     return paths;
-}
-
-static void free_paths(char **paths)
-{
-    for (size_t i = 0; paths && paths[i]; i++)
-        free(paths[i]);
-    free(paths);
 }
 
 static void take_supervision(const struct aw_config *config,

@@ -233,11 +233,12 @@ static void write_patiently(const char *text, size_t length)
     int fd = aw_stderr_enter();
     struct pollfd place = {.fd = fd, .events = POLLOUT};
 
-    while (length > 0 && poll(&place, 1, PRINT_TIMEOUT_MS) != 0) {
+    while (length > 0) {
+        int ready = poll(&place, 1, PRINT_TIMEOUT_MS);
         size_t most = length < PIPE_BUF ? length : PIPE_BUF;
-        ssize_t written = write(fd, text, most);
+        ssize_t written = ready > 0 ? write(fd, text, most) : ready;
 
-        if (written < 0 && errno != EINTR && errno != EAGAIN)
+        if (ready == 0 || (written < 0 && errno != EINTR && errno != EAGAIN))
             break;
         text += written > 0 ? written : 0;
         length -= written > 0 ? (size_t)written : 0;

@@ -38,7 +38,8 @@ struct aw_output {
      * with release by the writer, and acquire by those who compare the two: so
      * that it is never the larger one. */
     _Atomic(uint64_t) come, gone;
-    int error; /* of the last write that failed since; the writer's */
+    int error;    /* of the last write that failed since; the writer's */
+    bool torn[3]; /* a line that failed has left its beginning; the writer's */
     uint64_t told, told_ns;     /* dropped lines, and when; the writer's */
     pthread_mutex_t lock;       /* for `idle` alone, held for nothing else */
     pthread_cond_t idle;        /* all is written, and the writer sleeps */
@@ -155,48 +156,59 @@ static bool may_repeat(int fd)
     return true;
 }
 
-/* All of it, however long the reader takes. False, and errno: it cannot be. */
-static bool write_all(int fd, const char *text, size_t length)
+/* All of it, however long the reader takes. Returns how much; less, and errno:
+ * it cannot be. */
+static size_t write_all(int fd, const char *text, size_t length)
 {
-    while (length > 0) {
-        ssize_t sent = write(fd, text, length);
+    size_t done = 0;
+
+    while (done < length) {
+        ssize_t sent = write(fd, text + done, length - done);
 
         if (sent < 0 && !may_repeat(fd))
-            return false;
-        if (sent > 0) {
-            text += sent;
-            length -= (size_t)sent;
-        }
+            return done;
+        if (sent > 0)
+            done += (size_t)sent;
     }
-    return true;
+    return done;
 }
 
 static void write_line(struct aw_output *output,
                        const struct aw_output_line *line)
 {
     char cut[60] = "", whole[AW_OUTPUT_TEXT_MAX + 400];
-    int length;
+    int stream = line->head.stream, length;
+    size_t done;
 
     if (line->head.cut > 0)
         snprintf(cut, sizeof(cut), " [awaitd: %llu more bytes, cut]",
                  (unsigned long long)line->head.cut);
-    if (output->journal[line->head.stream]) {
-        if (write_journal(line, cut) < 0)
+    if (output->journal[stream]) {
+        int result = write_journal(line, cut);
+
+        if (result < 0) {
+            /* Its queue is full. */
+            output->error = result == -EAGAIN ? 0 : -result;
             count_dropped(line->head.script);
+        }
         return;
     }
-    length =
-        snprintf(whole, sizeof(whole) - 1, "%.200s: ", line->head.script->name);
+    length = snprintf(whole, sizeof(whole) - 1,
+                      "%s%.200s: ", output->torn[stream] ? "\n" : "",
+                      line->head.script->name);
     memcpy(whole + length, line->text, line->head.text_length);
     length += line->head.text_length;
     length +=
         snprintf(whole + length, sizeof(whole) - (size_t)length, "%s\n", cut);
-    if (write_all(line->head.stream, whole, (size_t)length))
+    done = write_all(stream, whole, (size_t)length);
+    if (done > 0)
+        output->torn[stream] = done < (size_t)length;
+    if (done == (size_t)length)
         return;
-    if (errno == EPIPE)
-        atomic_store_explicit(&output->broken[line->head.stream], true,
-                              memory_order_relaxed);
     output->error = errno;
+    if (errno == EPIPE)
+        atomic_store_explicit(&output->broken[stream], true,
+                              memory_order_relaxed);
     count_dropped(line->head.script);
 }
 

@@ -37,8 +37,14 @@ static bool take_event(struct aw_watch *watch,
 
     if (event->mask & IN_IGNORED)
         aw_watch_folders_gone(&watch->folders);
-    if (event->mask & IN_ISDIR)
-        return event->len > 0 && aw_watch_folders_wants(event->name);
+    if (event->mask & IN_ISDIR) {
+        bool wanted = event->len > 0 && aw_watch_folders_wants(event->name);
+
+        /* One that is known by another name is not found to be new, and what is
+         * in it is. */
+        watch->saved |= wanted && (event->mask & IN_MOVED_TO);
+        return wanted;
+    }
     /* A file that was only made is still to be written. */
     if (!(event->mask & IN_CREATE))
         saved |= is_python(event);

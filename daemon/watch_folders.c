@@ -30,7 +30,8 @@ static void tell_limit(struct aw_watch_folders *folders)
     if (!folders->told)
         aw_log(AW_LOG_WARNING,
                "not all folders of modules are watched: there are more than "
-               "%d, or too much in them",
+               "%d, too much in them, or more than "
+               "fs.inotify.max_user_watches",
                AW_WATCH_FOLDERS_MAX);
     folders->told = true;
 }
@@ -40,8 +41,14 @@ static int watch(struct aw_watch_folders *folders, const char *path)
 {
     int number = inotify_add_watch(folders->fd, path, SAVED);
 
-    if (number < 0)
-        return -errno;
+    if (number < 0) {
+        int error = errno;
+
+        /* The kernel has no more of them for this user. */
+        if (error == ENOSPC || error == ENOMEM)
+            folders->cut_short = true;
+        return -error;
+    }
     if (number <= folders->newest)
         return 0;
     folders->newest = number;

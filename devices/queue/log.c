@@ -38,17 +38,26 @@ static void tell_tap(enum aw_log_level level, const char *text, size_t length)
         tap->line(tap, level, text, length);
 }
 
-/* Lines, since stderr was last written to. Relaxed: a number alone. */
+/* Lines, since stderr was last written to, and whether it is not read at all.
+ * Relaxed: a number and a flag alone. */
 static _Atomic unsigned lost;
+static atomic_bool unread;
 
 /* Whether all of it was taken. */
 static bool put(int fd, const char *line, int length, int patience_ms)
 {
     struct pollfd place = {.fd = fd, .events = POLLOUT};
 
-    for (int i = 0; i < TRIES && poll(&place, 1, patience_ms) != 0; i++)
-        if (write(fd, line, (size_t)length) >= 0)
+    for (int i = 0; i < TRIES; i++) {
+        int ready = poll(&place, 1, patience_ms);
+
+        if (ready == 0)
+            return false;
+        /* A poll() that a signal ends says nothing of a socket: the write might
+         * wait for ever. */
+        if (ready > 0 && write(fd, line, (size_t)length) >= 0)
             return true;
+    }
     return false;
 }
 
@@ -65,7 +74,8 @@ static bool tell_lost(int fd, unsigned count, int patience_ms)
 static void write_line(const char *line, int length)
 {
     unsigned count = atomic_exchange_explicit(&lost, 0, memory_order_relaxed);
-    int patience_ms = count == 0 ? PATIENCE_MS : 0;
+    bool patient = !atomic_load_explicit(&unread, memory_order_relaxed);
+    int patience_ms = patient ? PATIENCE_MS : 0;
     int fd = aw_stderr_enter();
 
     if (count > 0 && tell_lost(fd, count, patience_ms))
@@ -73,6 +83,7 @@ static void write_line(const char *line, int length)
     if (count > 0 || !put(fd, line, length, patience_ms))
         count++;
     aw_stderr_leave(fd);
+    atomic_store_explicit(&unread, count > 0, memory_order_relaxed);
     if (count > 0)
         atomic_fetch_add_explicit(&lost, count, memory_order_relaxed);
 }

@@ -17,6 +17,17 @@ _ATOMS = (type(None), bool, int, float, str)
 _DEPTH = 100
 # Python refuses to read or write a number of more than 4300 digits.
 _INT_BITS = 14_000
+# So much of a key is named.
+_SHOWN = 80
+
+
+def _shown(key: object) -> str:
+    """A key of the script's, whose repr() may be anything."""
+    try:
+        text = repr(key)
+    except Exception:
+        text = object.__repr__(key)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _unfit(value: object, above: tuple[int, ...]) -> str | None:
@@ -53,7 +64,7 @@ def flaws(
         above = *above, id(value)
         for key, item in value.items():
             if type(key) is not str:
-                yield "", f"the key {key!r} is not a str"
+                yield "", f"the key {_shown(key)} is not a str"
                 continue
             for where, what in flaws(item, above):
                 yield f"[{key!r}]{where}", what

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -63,11 +65,22 @@ class State(dict[str, Any]):
         return f"the file is kept as {aside}"
 
     def keep_in(self, path: str | None) -> None:
-        """Have save() write it there from now on; what is there is not read."""
-        if path != self._path:
-            self._path = path
-            self._saved = ""
-            self._unread = False
+        """Have save() write it there from now on. What is there is read if this
+        one is empty, and set aside if not."""
+        if path == self._path:
+            return
+        self._path = path
+        self._saved = ""
+        self._unread = False
+        if path is not None and not self:
+            self._load(path)
+        elif path is not None and os.path.exists(path):
+            self._unread = True
+            print(
+                f"awaitd: warning: the state in {path} is an earlier one; "
+                f"{self._set_aside(path)}",
+                file=sys.stderr,
+            )
 
     def save(self) -> None:
         """Write it to its file, whole or not at all, if it has one and has
@@ -84,7 +97,9 @@ class State(dict[str, Any]):
         if text == self._saved:
             return
         if self._unread:
-            _state_file.set_aside(path)
+            # Somebody may have removed it meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                _state_file.set_aside(path)
             self._unread = False
         _state_file.write(path, text)
         self._saved = text

@@ -35,10 +35,13 @@ def set_aside(path: str) -> str:
     becomes PATH.broken.2, and so on. Raises OSError."""
     names = [f"{path}.broken"]
     names += [f"{path}.broken.{number}" for number in range(2, KEPT + 1)]
+    # First of all what may fail: else those that are kept would go for nothing.
+    aside = f"{path}.broken.new"
+    os.replace(path, aside)
     for index in range(KEPT - 1, 0, -1):
         with contextlib.suppress(FileNotFoundError):
             os.replace(names[index - 1], names[index])
-    os.replace(path, names[0])
+    os.replace(aside, names[0])
     return names[0]
 
 

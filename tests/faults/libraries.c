@@ -152,10 +152,19 @@ void *__wrap_cyaml_mem(void *context, void *memory, size_t size)
 
 static void *allocate_json(size_t size)
 {
-    return INJECT("jansson", ENOMEM) ? NULL : malloc(size);
+    void *made = INJECT("jansson", ENOMEM) ? NULL : malloc(size);
+
+    inject_own_memory(made, size);
+    return made;
+}
+
+static void free_json(void *memory)
+{
+    inject_disown_memory(memory);
+    free(memory);
 }
 
 __attribute__((constructor)) static void begin(void)
 {
-    json_set_alloc_funcs(allocate_json, free);
+    json_set_alloc_funcs(allocate_json, free_json);
 }

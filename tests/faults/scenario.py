@@ -31,10 +31,11 @@ metrics: {{listen: "{HOST}:9464"}}
 environment: [SCENARIO_HOST={HOST}]
 devices:
   - {{name: bus, driver: virtual, receive_own: yes}}
-  - {{name: net, driver: udp, bind: "{HOST}:5005", interface: lo}}
+  - {{name: net, driver: udp, bind: "{HOST}:5005", interface: lo, cpus: 0,
+     mlock: yes}}
   - {{name: log, driver: replay, path: drive.log, speed: max}}
 scripts:
-  - {{name: main, path: main.py, args: [a, b], paths: [lib], state: persist}}
+  - {{name: main, path: main.py, args: [a, b], paths: [lib, more], state: persist}}
   - {{name: other, path: other.py, restart: on-failure}}
 """
 DROP_IN = """\
@@ -176,7 +177,7 @@ def _end(process: subprocess.Popen, run: Run) -> None:
 
 def prepare(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    for name in ("lib", "state", "conf.d"):
+    for name in ("lib", "more", "state", "conf.d"):
         (folder / name).mkdir(parents=True)
     (folder / "awaitd.yaml").write_text(CONFIG)
     (folder / "conf.d" / "more.yaml").write_text(DROP_IN)

@@ -6,7 +6,9 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-EXEMPT = Path(__file__).parent / "exempt"
+HERE = Path(__file__).parent
+EXEMPT = HERE / "exempt"
+UNMET = HERE / "unmet"  # made to fail, and the scenario does not come to them
 # Python's, of which samples fail, the sanitizers', and the linker's own.
 NOT_OURS = ("Py", "_Py", "__asan", "__ubsan", "_ITM_", "__gmon", "__cxa_")
 WRAPPED = "__wrap_"
@@ -21,23 +23,33 @@ def called(program: Path) -> set[str]:
     return {name for name in names if not name.startswith(NOT_OURS)}
 
 
-def exempt() -> set[str]:
-    lines = EXEMPT.read_text().splitlines()
+def listed(file: Path) -> set[str]:
+    lines = file.read_text().splitlines()
     return {
         name for line in lines if not line.startswith("#")
         for name in line.split()
     }
 
 
-def unclassified(program: Path) -> Iterator[str]:
-    names, free = called(program), exempt()
-    wrapped = {
-        name.removeprefix(WRAPPED) for name in names if name.startswith(WRAPPED)
+def wrapped(program: Path) -> set[str]:
+    return {
+        name.removeprefix(WRAPPED) for name in called(program)
+        if name.startswith(WRAPPED)
     }
+
+
+def unclassified(program: Path) -> Iterator[str]:
+    names, free = called(program), listed(EXEMPT)
     for name in sorted(names - free):
         if not name.startswith(WRAPPED):
             yield f"{name}() neither fails in tests/faults nor is it exempt"
     for name in sorted(free - names):
         yield f"{name}() is in {EXEMPT.name}, and not called"
-    for name in sorted(free & wrapped):
+    for name in sorted(free & wrapped(program)):
         yield f"{name}() is in {EXEMPT.name}, and is made to fail"
+
+
+def unmet(program: Path, met: set[str]) -> Iterator[str]:
+    """`met`: the functions that have failed."""
+    for name in sorted(wrapped(program) - met - listed(UNMET) - {"free"}):
+        yield f"{name}() was never made to fail, and is not in {UNMET.name}"

@@ -218,3 +218,34 @@ def test_new_version_is_not_warned_again_but_of_another_file(
     assert process.finish() == 0
     assert process.stderr.count(WARNING) == 2
     assert "import second gets" in process.stderr
+
+
+RUDE = """
+    import asyncio, sys, types
+    class Late(types.ModuleType):
+        def __getattr__(self, name): raise ImportError("not yet")
+    sys.modules["late"] = Late("late")
+    del sys.modules["late"].__spec__
+    sys.path[:0] = [b"/bytes", None]
+    print("rude", flush=True)
+    await asyncio.Event().wait()
+"""
+
+
+@pytest.mark.daemon
+def test_what_another_script_has_done_to_sys_keeps_nobody_from_starting(
+    host: Host,  # noqa: F811
+) -> None:
+    put(host.folder / "two/lib/helper.py", "WHO = 'two'\n")
+    host.write("one/one.py", RUDE)
+    host.write("two/two.py", SCRIPT)
+    file = host.write("awaitd.yaml", BOTH_SCRIPTS)
+    process = host._run_daemon("run", "-c", file, "-d", "bus=virtual:can")
+    process.line("one: rude")
+    process.line("two: two")
+    host.write("two/two.py", SCRIPT + "    # again\n")
+    process.signal(1)
+    process.line("two: two")
+    process.line("two is reloaded", stream="stderr")
+    process.signal(15)
+    assert process.finish() == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,69 @@ def test_broken_file_that_cannot_be_moved_is_not_written_over(
     assert json.loads(path.read_text()) == {"runs": 1}
 
 
+def test_kept_files_stay_where_the_broken_one_cannot_be_moved(
+    path, monkeypatch
+):
+    for number in range(5):
+        write(path, f"broken {number}")
+        State(str(path))
+    before = kept(path)
+    write(path, "{")
+    replace = os.replace
+
+    def refuse_the_first(source: str, target: str) -> None:
+        refuse() if source == str(path) else replace(source, target)
+
+    monkeypatch.setattr("os.replace", refuse_the_first)
+    state = State(str(path))
+    for number in range(3):
+        state["runs"] = number
+        with pytest.raises(PermissionError):
+            state.save()
+    assert kept(path) == before
+
+
+def test_broken_file_that_somebody_took_away_no_longer_keeps_from_saving(
+    path, monkeypatch
+):
+    write(path, "{")
+    with monkeypatch.context() as patched:
+        patched.setattr("os.replace", refuse)
+        state = State(str(path))
+    path.unlink()
+    state["runs"] = 1
+    state.save()
+    assert json.loads(path.read_text()) == {"runs": 1}
+
+
 def refuse(*_: Any) -> None:
     raise PermissionError(13, "Permission denied")
+
+
+# ---- a file from a reload on ----
+
+
+def test_file_that_a_reload_names_is_read_into_an_empty_state(path):
+    write(path, '{"runs": 41}')
+    state = State()
+    state.keep_in(str(path))
+    assert state == {"runs": 41}
+    state["runs"] += 1
+    state.save()
+    assert json.loads(path.read_text()) == {"runs": 42}
+    assert kept(path) == {}
+
+
+@pytest.mark.parametrize("text", ['{"runs": 41}', "{"])
+def test_file_that_a_reload_names_is_set_aside_for_a_state(path, capsys, text):
+    write(path, text)
+    state = State()
+    state["runs"] = 1
+    state.keep_in(str(path))
+    assert kept(path) == {"under.json.broken": text}
+    assert f"the file is kept as {path}.broken" in capsys.readouterr().err
+    state.save()
+    assert json.loads(path.read_text()) == {"runs": 1}
 
 
 def test_good_file_is_read_and_nothing_is_set_aside(path, capsys):
@@ -229,6 +291,33 @@ def test_next_version_finds_the_rest_and_the_log_names_the_place(under):
     assert process.line("found") == "found {'list': [1, {}]}"
     told(process)
     under.stop()
+
+
+BAD_KEY = """
+    import awaitd
+    class Key:
+        def __hash__(self): return 0
+        def __repr__(self): 1 / 0
+    awaitd.script.state["good"] = 1
+    awaitd.script.state["dict"] = {}
+    awaitd.script.state["dict"][Key()] = 1
+    print("done")
+"""
+
+
+@pytest.mark.daemon
+def test_key_whose_repr_fails_costs_itself_alone(host: Host):  # noqa: F811
+    file = host.write(
+        "awaitd.yaml", "scripts: [{path: under.py, state: persist}]\n"
+    )
+    host.write("under.py", BAD_KEY)
+    process = host._run_daemon(
+        "run", "-c", file, env={"STATE_DIRECTORY": str(host.folder)}
+    )
+    assert process.finish() == 0, process.stderr
+    assert "state['dict']: the key <" in process.stderr
+    saved = json.loads((host.folder / "under.json").read_text())
+    assert saved == {"good": 1, "dict": {}}
 
 
 @pytest.mark.daemon

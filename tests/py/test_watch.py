@@ -102,6 +102,17 @@ def test_folder_that_is_new_is_listened_to(under, folder):
     under.process.line("who third")
 
 
+def test_package_that_takes_the_place_of_another_reloads(under, folder):
+    for name in ("package", "package_new"):
+        put(folder / name / "__init__.py", f"WHO = {name!r}\n")
+    under.start(IMPORTS.format(module="package"), watch=True)
+    under.process.line("who package")
+    (folder / "package").rename(folder / "package_old")
+    (folder / "package_new").rename(folder / "package")
+    under.process.line("who package_new")
+    assert under.stop() == 0
+
+
 def test_folders_are_those_whose_modules_a_reload_imports_anew(under, folder):
     wanted = [
         folder,

@@ -3,6 +3,7 @@
 #include "devices/queue/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -24,6 +25,21 @@ ssize_t __wrap_write(int fd, const void *data, size_t size)
         return __real_write(fd, data, size);
     fault.count--;
     errno = fault.error;
+    return -1;
+}
+
+/* The same of poll(). */
+static int interrupted_polls;
+
+int __real_poll(struct pollfd *places, nfds_t count, int timeout_ms);
+int __wrap_poll(struct pollfd *places, nfds_t count, int timeout_ms);
+
+int __wrap_poll(struct pollfd *places, nfds_t count, int timeout_ms)
+{
+    if (interrupted_polls == 0)
+        return __real_poll(places, count, timeout_ms);
+    interrupted_polls--;
+    errno = EINTR;
     return -1;
 }
 
@@ -191,6 +207,28 @@ static void test_log_write_that_a_signal_interrupts_is_repeated(void **state)
     assert_int_equal(next_line(capture), -EAGAIN);
 }
 
+/* What interrupts it has not said that there is room. */
+static void test_log_wait_that_a_signal_interrupts_is_repeated(void **state)
+{
+    struct capture *capture = *state;
+
+    interrupted_polls = 2;
+    aw_log(AW_LOG_ERROR, "waited for");
+    next_line(capture);
+    assert_string_equal(capture->line, "awaitd: error: waited for\n");
+    interrupted_polls = 3;
+    fault.count = 1; /* which would be met by a write */
+    aw_log(AW_LOG_ERROR, "given up");
+    assert_int_equal(interrupted_polls, 0);
+    assert_int_equal(fault.count, 1);
+    fault.count = 0;
+    aw_log(AW_LOG_ERROR, "after it");
+    next_line(capture);
+    assert_string_equal(
+        capture->line,
+        "awaitd: warning: nobody read here: 1 of these lines lost\n");
+}
+
 static void test_log_line_that_cannot_be_written_is_counted(void **state)
 {
     struct capture *capture = *state;
@@ -259,6 +297,7 @@ int main(void)
         LOG_TEST(test_log_closed_stderr_is_survived),
         LOG_TEST(test_log_that_nobody_reads_is_lost_and_told_of_later),
         LOG_TEST(test_log_write_that_a_signal_interrupts_is_repeated),
+        LOG_TEST(test_log_wait_that_a_signal_interrupts_is_repeated),
         LOG_TEST(test_log_line_that_cannot_be_written_is_counted),
         LOG_TEST(test_log_tap_sees_the_text_alone),
     };

@@ -10,6 +10,7 @@ not looked at. Nothing of this is asked when an import is made.
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib.machinery
 import os
 import sys
@@ -84,7 +85,8 @@ def _locate(parts: Sequence[str], folders: Iterable[str]) -> str | None:
 
 def _would_get(parts: Sequence[str]) -> str | None:
     """The same of what an import would get now."""
-    folders: Iterable[str] = list(sys.path)
+    # Import passes over what is no str.
+    folders: Iterable[str] = [it for it in sys.path if isinstance(it, str)]
     for index in range(len(parts)):
         module = sys.modules.get(".".join(parts[: index + 1]))
         if module is None:
@@ -173,8 +175,12 @@ def _whose(file: str, slots: list[Slot]) -> str:
 def tell_foreign(
     slot: Slot, slots: list[Slot], source: bytes, code: types.CodeType
 ) -> None:
-    """Warn of each once."""
-    for it in foreign(slot.settings, source, code):
+    """Warn of each once. Never fails: it only looks, also at other scripts'
+    modules, whose attributes may be anything."""
+    found: list[Foreign] = []
+    with contextlib.suppress(Exception):
+        found = foreign(slot.settings, source, code)
+    for it in found:
         if (it.own, it.file) in slot.told_imports:
             continue
         slot.told_imports.add((it.own, it.file))

@@ -38,9 +38,10 @@ def own_folders(folder: str, paths: list[str]) -> tuple[str, ...]:
 def _own(folders: Collection[str]) -> Iterator[tuple[str, types.ModuleType]]:
     """The modules that were imported from these folders: of those of sys.path
     that lead to a file, the longest counts."""
-    homes = {os.path.realpath(entry) for entry in sys.path}
+    homes = {os.path.realpath(entry) for entry in sys.path if isinstance(entry, str)}
     for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
+        # Not getattr(): a module that loads itself late may raise anything.
+        file = getattr(module, "__dict__", {}).get("__file__")
         if name == "__main__" or not isinstance(file, str):
             continue
         file = os.path.realpath(file)

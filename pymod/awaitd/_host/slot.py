@@ -188,8 +188,9 @@ class Slot:
         try:
             self._tell_left_out(self.state.leave_out_flaws())
             self.state.save()
-        # RuntimeError: a thread that was left behind still changes it.
-        except (OSError, ValueError, TypeError, RuntimeError) as error:
+        # RuntimeError: a thread that was left behind still changes it. Others: a
+        # key's own repr(), and whatever else is the script's.
+        except Exception as error:
             print(
                 f"awaitd: warning: cannot save the state of {self.name}: "
                 f"{error}",
