@@ -37,7 +37,7 @@ static int wait_for_missing(const struct aw_config *config,
     for (size_t i = 0; result == 0 && i < config->device_count; i++) {
         struct aw_device_config *device = config->devices[i];
 
-        if (!device->common[AW_COMMON_REQUIRED].set)
+        if (!device->common_given[AW_COMMON_REQUIRED])
             result = aw_device_config_set(device, "required", "no", error);
     }
     return result;

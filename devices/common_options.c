@@ -64,6 +64,7 @@ const struct aw_option aw_common_options[AW_COMMON_COUNT] = {
         {
             .name = "required",
             .type = AW_OPTION_BOOL,
+            .fallback = "yes",
             .help = "does a missing device fail the start, or is it waited for",
         },
     [AW_COMMON_SEND_DEPTH] =

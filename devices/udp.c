@@ -268,8 +268,7 @@ static int bind_interface(const struct udp *udp, const char *name)
 }
 
 /* Every option before bind(): from there on datagrams arrive. */
-static int prepare(const struct udp *udp, const struct aw_link *link,
-                   const struct aw_value *values)
+static int prepare(const struct udp *udp, const struct aw_value *values)
 {
     int fd = udp->socket->fd;
     int result = aw_sockopt_set_int(fd, SOL_SOCKET, SO_BROADCAST, 1);
@@ -288,10 +287,7 @@ static int prepare(const struct udp *udp, const struct aw_link *link,
     /* [::] takes IPv4 too, whatever net.ipv6.bindv6only says. */
     if (result == 0 && udp->family == AF_INET6)
         result = aw_sockopt_set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
-    if (result == 0)
-        result = aw_socket_set_buffer(udp->socket, link->name,
-                                      (int)values[RECEIVE_BUFFER].integer);
-    return result < 0 ? result : 0;
+    return result;
 }
 
 /* The port is the kernel's choice: somebody will want to know it. */
@@ -317,11 +313,15 @@ static int bind_socket(struct udp *udp, const struct aw_link *link,
     udp->family = address->ss_family;
     result = aw_socket_new(udp->family, SOCK_DGRAM, IPPROTO_UDP, &udp->socket);
     if (result == 0)
-        result = prepare(udp, link, values);
+        result = prepare(udp, values);
     if (result == 0 && bind(udp->socket->fd, (const struct sockaddr *)address,
                             (socklen_t)length) < 0)
         result = -errno;
-    return result;
+    /* Only now: what it warns of would be told at each attempt to open it. */
+    if (result == 0)
+        result = aw_socket_set_buffer(udp->socket, link->name,
+                                      (int)values[RECEIVE_BUFFER].integer);
+    return result < 0 ? result : 0;
 }
 
 static int bind_udp(struct udp *udp, const struct aw_link *link,

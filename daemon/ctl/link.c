@@ -58,6 +58,9 @@ static const char *reason_of(int code)
         return "no awaitd runs there (--socket PATH names another place)";
     case ECONNREFUSED:
         return "the awaitd that was there has ended";
+    case EACCES:
+        return "permission denied: it is for root and for members of its "
+               "group, which is awaitctl for the service";
     default:
         return strerror(code);
     }

@@ -229,6 +229,31 @@ def test_crash_is_followed_by_a_restart(service: Service) -> None:
     assert service.status()["devices"] == 1
 
 
+def test_service_that_keeps_failing_is_started_again_and_again(
+    service: Service,
+) -> None:
+    """More often than systemd's own limit, five times in ten seconds."""
+    service.configure("raise SystemExit(3)")
+    service.quick()
+    service.start()
+    wait_until(lambda: int(service.show("NRestarts")) > 6, service.journal)
+    assert service.system.show("awaitd.socket", "ActiveState") == "active"
+
+
+def test_request_to_a_wrong_configuration_starts_it_once(
+    service: Service,
+) -> None:
+    """Its connection waits in the socket, and would start it without an end."""
+    service.configure(more="mispelt: 1")
+    service.system.run("systemctl", "start", "awaitd.socket")
+    service.awaitctl("status", status=69)
+    service.wait_for("ActiveState", "failed")
+    assert service.journal().count("mispelt: unknown key") == 1
+    assert service.system.show("awaitd.socket", "SubState") == "listening"
+    service.configure()
+    assert service.status()["devices"] == 1
+
+
 # ---- stop ----
 
 

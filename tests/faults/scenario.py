@@ -90,7 +90,7 @@ class Run:
 
     # ---- what is wrong with it ----
 
-    def wrongs(self, known_leaks: set[str], ours: bool = True) -> list[str]:
+    def wrongs(self, ours: bool = True) -> list[str]:
         """`ours`: nothing failed within Python."""
         found = list(self._end(ours))
         if self.stats:
@@ -99,12 +99,7 @@ class Run:
             return found
         if self.stats:
             found += self._counts()
-        found += [
-            f"leak {leak}"
-            for leak in self.lines("leak")
-            if leak not in known_leaks
-        ]
-        return found
+        return found + [f"leak {leak}" for leak in self.lines("leak")]
 
     def _end(self, ours: bool):
         if self.hung:
@@ -113,6 +108,8 @@ class Run:
             yield f"status {self.status}"
         elif self.status and not self.stderr.strip():
             yield f"status {self.status} without a word"
+        elif self.status == 0 and not self.stats:
+            yield "status 0 without the counts"
         if match := SANITIZER.search(self.stderr):
             yield f"stderr: {match[0]}"
         for account in self.accounts if ours else []:

@@ -107,6 +107,7 @@ def test_package_that_takes_the_place_of_another_reloads(under, folder):
         put(folder / name / "__init__.py", f"WHO = {name!r}\n")
     under.start(IMPORTS.format(module="package"), watch=True)
     under.process.line("who package")
+    os.utime(folder / "package_new/__init__.py")  # which nobody listens to
     (folder / "package").rename(folder / "package_old")
     (folder / "package_new").rename(folder / "package")
     under.process.line("who package_new")
