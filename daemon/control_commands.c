@@ -100,9 +100,7 @@ void aw_control_stream_end(struct aw_control_client *client)
 void aw_control_event(struct aw_control_client *client, const char *name,
                       json_t *fields)
 {
-    json_t *event = json_string(name);
-
-    if (!fields || json_object_set_new(fields, "event", event) < 0) {
+    if (fields && json_object_set_new(fields, "event", json_string(name)) < 0) {
         json_decref(fields);
         fields = NULL;
     }
