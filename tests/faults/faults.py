@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from scenario import Run
 
-# Not awaitd's own: sampled, beyond the first calls of each site.
-SAMPLED = {"jansson"}
+# What libraries do for awaitd: sampled, beyond the first calls of each site.
+SAMPLED = ("jansson", "cyaml", "yaml_")
 SAMPLED_FIRST = 2
 
 
@@ -83,13 +83,17 @@ class Met:
             self.calls[key] = max(self.calls.get(key, 0), int(count))
 
     def faults(self, samples: int, seed: int) -> list[Fault]:
-        """Every call with every error; of those in SAMPLED, a sample."""
+        """Every call, a site's first with each error that it can have, the later
+        ones with one of them in turn; of those in SAMPLED, a sample."""
         every, others = [], []
         for site in sorted(self.sites.values(), key=lambda site: site.key):
             for nth in range(1, self.calls.get(site.key, 1) + 1):
-                sampled = site.function in SAMPLED and nth > SAMPLED_FIRST
-                (others if sampled else every).extend(
-                    Fault(site, error, nth) for error in site.errors
+                sampled = site.function.startswith(SAMPLED)
+                errors = site.errors
+                if nth > 1:
+                    errors = errors[nth % len(errors) :][:1]
+                (others if sampled and nth > SAMPLED_FIRST else every).extend(
+                    Fault(site, error, nth) for error in errors
                 )
         count = min(samples, len(others))
         return every + random.Random(seed).sample(others, count)
