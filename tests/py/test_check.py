@@ -131,6 +131,31 @@ def test_script_of_a_drop_in_is_compiled(awaitd, write):
     assert result.stderr.startswith("conf.d/bad.py:1:")
 
 
+def test_configuration_without_scripts_is_right_but_for_a_service(
+    awaitd, write
+):
+    write("bench.yaml", "devices: [{name: b, driver: virtual}]\n")
+    result = awaitd("check", "bench.yaml")
+    assert result.returncode == 0
+    assert result.stdout == "bench.yaml: ok, 1 device, 0 scripts\n"
+    assert result.stderr == (
+        "bench.yaml: no scripts: a service would have nothing to run\n"
+    )
+
+
+def test_configuration_with_scripts_has_no_note(awaitd, write):
+    write("a.py", "pass\n")
+    write("bench.yaml", "scripts: [{path: a.py}]\n")
+    assert awaitd("check", "bench.yaml").stderr == ""
+
+
+def test_configuration_that_is_refused_has_no_note(awaitd, write):
+    write("bench.yaml", "devices: [{name: b, driver: can}]\n")
+    result = awaitd("check", "bench.yaml")
+    assert result.returncode == 78
+    assert "no scripts" not in result.stderr
+
+
 # ---- devices ----
 
 
