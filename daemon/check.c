@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "config/effective.h"
+#include "daemon/control_socket.h"
 #include "daemon/exit_status.h"
 #include "daemon/package_path.h"
 #include "daemon/settings.h"
@@ -51,7 +52,12 @@ static int check_scripts(const struct aw_config *config) AW_ON(main) AW_NO_GIL
 static void print_effective(const struct aw_arguments *arguments,
                             const struct aw_config *config)
 {
-    struct aw_effective_flags flags;
+    char usual_socket[AW_CONTROL_PATH_MAX];
+    struct aw_effective_flags flags = {
+        .usual_socket =
+            aw_control_default_path(usual_socket) ? usual_socket : NULL,
+        .service = arguments->service,
+    };
 
     flags.socket = aw_settings_socket(arguments, &flags.socket_origin);
     aw_config_print_effective(config, &flags, stdout);
