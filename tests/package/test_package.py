@@ -110,6 +110,30 @@ def test_removal_stops_it_and_keeps_what_is_the_users(
     assert "talk.json" in lines
 
 
+def test_upgrade_restarts_an_instance(steps: dict[str, Step]) -> None:
+    assert steps["rig-start"].status == 0, steps["rig-start"].output
+    assert "SubState=running" in steps["rig-started"].lines
+    assert "SubState=running" in steps["rig-upgraded"].lines
+    before, after = (
+        steps[f"rig-invocation-{which}"].output for which in ("first", "second")
+    )
+    assert len(before) == len(after) == 32
+    assert before != after
+
+
+def test_removal_stops_an_instance_and_keeps_its_state(
+    steps: dict[str, Step],
+) -> None:
+    assert steps["rig-removed"].lines == ["inactive", "inactive"]
+    assert steps["rig-processes"].output == ""
+    assert json.loads(steps["rig-state"].output) == {"runs": 2}
+
+
+def test_purge_takes_the_state_of_an_instance(steps: dict[str, Step]) -> None:
+    assert steps["rig-left"].status == 0
+    assert steps["rig-left"].output == ""
+
+
 def test_purge_leaves_nothing(steps: dict[str, Step]) -> None:
     assert steps["purge"].status == 0, steps["purge"].output
     assert steps["left"].output == ""
