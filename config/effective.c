@@ -11,6 +11,7 @@
 
 #define FROM_DEFAULT "default"
 #define FROM_FLAGS   "command line"
+#define FROM_SERVICE "--service"
 
 struct printer {
     const struct aw_config *config;
@@ -48,7 +49,8 @@ static int print_quoted(const char *text, FILE *to)
         else if ((unsigned char)*text < ' ' || *text == 0x7f)
             columns += fprintf(to, "\\x%02x", (unsigned)*text);
         else
-            columns += fputc(*text, to) != EOF;
+            /* The first byte of a character of UTF-8 is its column. */
+            columns += fputc(*text, to) != EOF && (*text & 0xc0) != 0x80;
     }
     fputc('"', to);
     return columns;
@@ -169,6 +171,10 @@ static void print_control(struct printer *printer)
                 : "# control: not set");
     if (flags->socket)
         print_key(printer, "  ", "socket", flags->socket, flags->socket_origin);
+    else if (!config->control_socket && flags->usual_socket)
+        /* No key: one that is asked for has to come about. */
+        fprintf(printer->to, "  # socket: not set, which is %s\n",
+                flags->usual_socket);
     else
         print_text(printer, "  ", "control.socket", config->control_socket);
     print_text(printer, "  ", "control.read_group", config->control_read_group);
@@ -202,6 +208,15 @@ static void print_list(struct printer *printer, const char *indent,
 
 /* ---- devices ---- */
 
+static const char *origin_of_fallback(const struct printer *printer,
+                                      const struct aw_option *option)
+{
+    return printer->flags->service &&
+                   option == &aw_common_options[AW_COMMON_REQUIRED]
+               ? FROM_SERVICE
+               : FROM_DEFAULT;
+}
+
 /* Options of one table; those without a value are left for a comment. */
 static void print_options(struct printer *printer,
                           const struct aw_device_config *device,
@@ -217,7 +232,7 @@ static void print_options(struct printer *printer,
                  table[i].name);
         print_key(printer, "    ", table[i].name, values[i].text,
                   given[i] ? origin_of(printer, path, FROM_FLAGS)
-                           : FROM_DEFAULT);
+                           : origin_of_fallback(printer, &table[i]));
     }
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "config/effective.h"
+#include "daemon/control_socket.h"
 #include "daemon/exit_status.h"
 #include "daemon/package_path.h"
 #include "daemon/settings.h"
@@ -51,10 +52,22 @@ static int check_scripts(const struct aw_config *config) AW_ON(main) AW_NO_GIL
 static void print_effective(const struct aw_arguments *arguments,
                             const struct aw_config *config)
 {
-    struct aw_effective_flags flags;
+    char usual_socket[AW_CONTROL_PATH_MAX];
+    struct aw_effective_flags flags = {
+        .usual_socket =
+            aw_control_default_path(usual_socket) ? usual_socket : NULL,
+        .service = arguments->service,
+    };
 
     flags.socket = aw_settings_socket(arguments, &flags.socket_origin);
     aw_config_print_effective(config, &flags, stdout);
+}
+
+/* It may be meant, as long as there is nothing to be run: no error. */
+static void note_no_scripts(const char *path)
+{
+    fprintf(stderr, "%s: no scripts: a service would have nothing to run\n",
+            path);
 }
 
 static int flush(int status)
@@ -70,6 +83,8 @@ static int judge(const struct aw_arguments *arguments,
     int result = aw_config_check(config, &error);
     int status = result < 0 ? complain(result, &error) : check_scripts(config);
 
+    if (status == AW_EXIT_OK && config->script_count == 0)
+        note_no_scripts(arguments->config_path);
     if (arguments->print_effective)
         print_effective(arguments, config);
     else if (status == AW_EXIT_OK)

@@ -7,6 +7,7 @@ enum aw_exit_status {
     AW_EXIT_OK = 0,            /* also after SIGTERM */
     AW_EXIT_FORCED = 1,        /* a script did not stop, or blocked past all of
                                 * stall_kill_s; also a traceback's */
+    AW_EXIT_SCRIPT = 1,        /* of a script under --service: 64 or 78 */
     AW_EXIT_USAGE = 64,        /* the command line */
     AW_EXIT_UNAVAILABLE = 69,  /* a device is missing or refused */
     AW_EXIT_INTERNAL = 70,     /* awaitd itself */

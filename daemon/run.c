@@ -415,6 +415,22 @@ static bool stop_output(struct run *run, bool abandoned)
     return aw_output_stop(output, OUTPUT_TIMEOUT_S);
 }
 
+/* systemd starts nothing again that ends with these: they are awaitd's own word
+ * on its command line and configuration (the unit's
+ * RestartPreventExitStatus=). */
+static int restartable(const struct run *run, int status)
+{
+    if (!run->arguments->service ||
+        (status != AW_EXIT_USAGE && status != AW_EXIT_CONFIG))
+        return status;
+    aw_log(AW_LOG_WARNING,
+           "a script ended with status %d, which systemd takes for a wrong %s "
+           "and starts nothing again: ending with status %d instead",
+           status, status == AW_EXIT_USAGE ? "command line" : "configuration",
+           AW_EXIT_SCRIPT);
+    return AW_EXIT_SCRIPT;
+}
+
 static int execute(struct run *run) AW_ON(main) AW_NO_GIL
 {
     struct aw_outcome outcome = {0};
@@ -433,7 +449,7 @@ static int execute(struct run *run) AW_ON(main) AW_NO_GIL
         return AW_EXIT_INTERNAL;
     }
     stuck = stop_output(run, outcome.abandoned);
-    outcome.status = settle(run, outcome.status);
+    outcome.status = settle(run, restartable(run, outcome.status));
     /* Threads still use what we would free. */
     if (outcome.abandoned || stuck)
         _exit(outcome.status);

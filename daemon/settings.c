@@ -7,6 +7,26 @@
 
 #include "devices/queue/clock.h"
 
+/* Who starts a program by hand is there to be told that a device is missing. A
+ * service starts with the machine, and may well be the first. Returns 0 or
+ * -ENOMEM. */
+static int wait_for_missing(const struct aw_config *config,
+                            struct aw_error *error)
+{
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < config->device_count; i++) {
+        struct aw_device_config *device = config->devices[i];
+
+        if (device->common_given[AW_COMMON_REQUIRED])
+            continue;
+        result = aw_device_config_set(device, "required", "no", error);
+        /* It stays a fallback, though not the usual one. */
+        device->common_given[AW_COMMON_REQUIRED] = false;
+    }
+    return result;
+}
+
 int aw_settings_read(const struct aw_arguments *arguments,
                      struct aw_config **ret_config, struct aw_error *error)
 {
@@ -23,23 +43,8 @@ int aw_settings_read(const struct aw_arguments *arguments,
     if (result == 0 && arguments->script)
         result = aw_config_add_script(*ret_config, arguments->script[0],
                                       arguments->script + 1, error);
-    return result;
-}
-
-/* Who starts a program by hand is there to be told that a device is missing. A
- * service starts with the machine, and may well be the first. Returns 0 or
- * -ENOMEM. */
-static int wait_for_missing(const struct aw_config *config,
-                            struct aw_error *error)
-{
-    int result = 0;
-
-    for (size_t i = 0; result == 0 && i < config->device_count; i++) {
-        struct aw_device_config *device = config->devices[i];
-
-        if (!device->common_given[AW_COMMON_REQUIRED])
-            result = aw_device_config_set(device, "required", "no", error);
-    }
+    if (result == 0 && arguments->service)
+        result = wait_for_missing(*ret_config, error);
     return result;
 }
 
@@ -56,8 +61,6 @@ int aw_settings_load(const struct aw_arguments *arguments,
     if (result == 0 && config->script_count == 0)
         result = aw_error_set(error, EINVAL, "%s: no scripts, nothing to run",
                               arguments->config_path);
-    if (result == 0 && arguments->service)
-        result = wait_for_missing(config, error);
     if (result < 0) {
         aw_config_free(config);
         return result;

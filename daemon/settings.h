@@ -9,16 +9,16 @@
 #include "daemon/runtime.h"
 
 /* Reads the file and its drop-ins first, so that -d can replace their devices,
- * then adds what the command line says. Opens no device. The caller frees
+ * then adds what the command line says: --service has devices that are missing
+ * waited for, unless they say otherwise. Opens no device. The caller frees
  * *ret_config, also on failure. Returns 0 or a negative errno with a sentence.
  * Blocks for as long as reading takes. */
 int aw_settings_read(const struct aw_arguments *arguments,
                      struct aw_config **ret_config, struct aw_error *error);
 
 /* The same for a run: checks it all, too (there are scripts, and they can be
- * read), and as a service waits for devices that are missing, unless they say
- * otherwise. Returns 0, -ENOMEM, or another negative errno with a sentence;
- * then there is nothing to free. */
+ * read). Returns 0, -ENOMEM, or another negative errno with a sentence; then
+ * there is nothing to free. */
 int aw_settings_load(const struct aw_arguments *arguments,
                      struct aw_config **ret_config, struct aw_error *error);
 

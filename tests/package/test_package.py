@@ -37,7 +37,9 @@ def test_files_are_roots_and_in_their_places(steps: dict[str, Step]) -> None:
 
 def test_configuration_as_installed_is_right(steps: dict[str, Step]) -> None:
     step = steps["check-as-installed"]
-    assert step.output == "/etc/awaitd/awaitd.yaml: ok, 0 devices, 0 scripts"
+    assert step.status == 0
+    assert "/etc/awaitd/awaitd.yaml: ok, 0 devices, 0 scripts" in step.lines
+    assert any("no scripts: a service" in line for line in step.lines)
 
 
 def test_plain_python_imports_and_awaits(steps: dict[str, Step]) -> None:
@@ -106,6 +108,30 @@ def test_removal_stops_it_and_keeps_what_is_the_users(
     assert lines[:2] == ["inactive", "inactive"]
     assert "/etc/awaitd/awaitd.yaml" in lines
     assert "talk.json" in lines
+
+
+def test_upgrade_restarts_an_instance(steps: dict[str, Step]) -> None:
+    assert steps["rig-start"].status == 0, steps["rig-start"].output
+    assert "SubState=running" in steps["rig-started"].lines
+    assert "SubState=running" in steps["rig-upgraded"].lines
+    before, after = (
+        steps[f"rig-invocation-{which}"].output for which in ("first", "second")
+    )
+    assert len(before) == len(after) == 32
+    assert before != after
+
+
+def test_removal_stops_an_instance_and_keeps_its_state(
+    steps: dict[str, Step],
+) -> None:
+    assert steps["rig-removed"].lines == ["inactive", "inactive"]
+    assert steps["rig-processes"].output == ""
+    assert json.loads(steps["rig-state"].output) == {"runs": 2}
+
+
+def test_purge_takes_the_state_of_an_instance(steps: dict[str, Step]) -> None:
+    assert steps["rig-left"].status == 0
+    assert steps["rig-left"].output == ""
 
 
 def test_purge_leaves_nothing(steps: dict[str, Step]) -> None:

@@ -131,6 +131,31 @@ def test_script_of_a_drop_in_is_compiled(awaitd, write):
     assert result.stderr.startswith("conf.d/bad.py:1:")
 
 
+def test_configuration_without_scripts_is_right_but_for_a_service(
+    awaitd, write
+):
+    write("bench.yaml", "devices: [{name: b, driver: virtual}]\n")
+    result = awaitd("check", "bench.yaml")
+    assert result.returncode == 0
+    assert result.stdout == "bench.yaml: ok, 1 device, 0 scripts\n"
+    assert result.stderr == (
+        "bench.yaml: no scripts: a service would have nothing to run\n"
+    )
+
+
+def test_configuration_with_scripts_has_no_note(awaitd, write):
+    write("a.py", "pass\n")
+    write("bench.yaml", "scripts: [{path: a.py}]\n")
+    assert awaitd("check", "bench.yaml").stderr == ""
+
+
+def test_configuration_that_is_refused_has_no_note(awaitd, write):
+    write("bench.yaml", "devices: [{name: b, driver: can}]\n")
+    result = awaitd("check", "bench.yaml")
+    assert result.returncode == 78
+    assert "no scripts" not in result.stderr
+
+
 # ---- devices ----
 
 
@@ -206,6 +231,59 @@ def test_effective_socket_of_the_environment_is_told(awaitd, bench):
         "check", "--print-effective", "bench.yaml", AWAITD_SOCKET="/e"
     )
     assert origins(result.stdout)["socket: /e"] == "$AWAITD_SOCKET"
+
+
+def test_effective_socket_without_any_word_of_it_is_the_usual_one(
+    awaitd, bench, tmp_path
+):
+    words = ("check", "--print-effective", "bench.yaml")
+    result = awaitd(*words, XDG_RUNTIME_DIR=str(tmp_path))
+    folder = "/run" if os.geteuid() == 0 else tmp_path
+    assert (
+        f"  # socket: not set, which is {folder}/awaitd/control.sock\n"
+        in result.stdout
+    )
+
+
+@pytest.mark.parametrize(
+    "flags, device, value, origin",
+    [
+        ((), "", "yes", "default"),
+        (("--service",), "", "no", "--service"),
+        (("--service",), ",required=yes", "yes", "command line"),
+        ((), ",required=no", "no", "command line"),
+    ],
+    ids=["run", "service", "service-said", "run-said"],
+)
+def test_effective_required_is_what_the_run_would_have(
+    awaitd, write, flags, device, value, origin
+):
+    write("a.py", "pass\n")
+    result = awaitd(
+        *("run", *flags, "--print-effective"),
+        *("-d", f"net=udp:127.0.0.1:5005{device}", "a.py"),
+    )
+    assert origins(result.stdout)[f"required: {value}"] == origin
+
+
+def test_effective_required_of_a_file_is_the_files_in_a_service(awaitd, write):
+    write("a.py", "pass\n")
+    write(
+        "bench.yaml",
+        "scripts: [{path: a.py}]\n"
+        "devices:\n- {name: b, driver: virtual, required: yes}\n",
+    )
+    result = awaitd(
+        "run", "--service", "--print-effective", "-c", "bench.yaml"
+    )
+    assert origins(result.stdout)["required: yes"] == "bench.yaml:3"
+
+
+def test_effective_comments_are_in_one_column(awaitd, write):
+    write("bench.yaml", 'environment: ["A=ä", "B=a"]\nstop_timeout_s: 30\n')
+    result = awaitd("check", "--print-effective", "bench.yaml")
+    columns = {line.find("  # bench") for line in result.stdout.split("\n")}
+    assert columns == {-1, 40}
 
 
 def test_run_print_effective_runs_nothing(awaitd, write, tmp_path):

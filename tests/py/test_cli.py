@@ -415,6 +415,31 @@ def test_exit_status_is_the_scripts(awaitd, write, status):
     assert awaitd("run", "-q", script).returncode == status
 
 
+@pytest.mark.parametrize("status", [64, 78])
+def test_exit_status_that_systemd_takes_for_ours_is_1_in_a_service(
+    awaitd, write, status
+):
+    script = write("script.py", f"raise SystemExit({status})\n")
+    assert awaitd("run", "-q", script).returncode == status
+    result = awaitd("run", "-q", "--service", script)
+    assert result.returncode == 1
+    assert f"a script ended with status {status}, which" in result.stderr
+
+
+@pytest.mark.parametrize("status", [0, 3, 69])
+def test_any_other_exit_status_is_the_scripts_in_a_service(
+    awaitd, write, status
+):
+    script = write("script.py", f"raise SystemExit({status})\n")
+    result = awaitd("run", "-q", "--service", script)
+    assert (result.returncode, result.stderr) == (status, "")
+
+
+def test_configuration_that_is_wrong_exits_78_in_a_service(awaitd, write):
+    config = write("awaitd.yaml", "scripts: []\n")
+    assert awaitd("run", "--service", "-c", config).returncode == 78
+
+
 def test_uncaught_exception_exits_1_with_traceback(awaitd, write):
     script = write("script.py", "\nraise RuntimeError('brakes')\n")
     result = awaitd("run", "-q", script)

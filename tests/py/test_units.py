@@ -54,7 +54,7 @@ def verify(folder: Path, *units: str) -> str:
 
 
 def link(folder: Path, drop_in: Path, unit: str) -> None:
-    (folder / f"{unit}.d").mkdir()
+    (folder / f"{unit}.d").mkdir(exist_ok=True)
     shutil.copy(drop_in, folder / f"{unit}.d")
 
 
@@ -108,6 +108,16 @@ def test_guide_states_the_same_exposures() -> None:
             r"# Exposure with it: ([\d.]+)", drop_in.read_text()
         )
         assert re.search(rf"\| `{drop_in.stem}` \|.*\| {said} \|", guide)
+
+
+def test_guide_states_the_exposure_of_all_drop_ins(units: Path) -> None:
+    assert len(DROP_INS) == 4
+    for drop_in in DROP_INS:
+        link(units, drop_in, "awaitd.service")
+    guide = (ROOT / "docs/systemd.md").read_text()
+    (said,) = re.findall(r"\| all four \|.*\| ([\d.]+) \|", guide)
+    assert exposure(units, "awaitd.service") == float(said)
+    assert not verify(units, "awaitd.service")
 
 
 def test_hole_planted_in_the_unit_is_seen(units: Path) -> None:
