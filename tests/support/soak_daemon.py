@@ -26,7 +26,7 @@ GAUGE_S = 5
 QUEUES = 12
 CONFIG = """\
 stall_ms: 0
-environment: [SOAK_SINK={sink}]
+environment: [SOAK_SINK={sink}, SOAK_SEED={seed}]
 devices:
   - {{name: bus, driver: virtual}}
   - {{name: net, driver: udp, bind: "{host}:{port}"}}
@@ -51,7 +51,9 @@ BROKEN = "import nothing_of_that_name\n"
 class Daemon:
     """Starts it in the near namespace, within a folder of its own."""
 
-    def __init__(self, binary: Path, folder: Path, pair: Pair, sink: int) -> None:
+    def __init__(
+        self, binary: Path, folder: Path, pair: Pair, sink: int, seed: int
+    ) -> None:
         self.folder, self.pair = folder, pair
         self.socket = folder / "control.sock"
         self.refused: list[str] = []
@@ -62,7 +64,9 @@ class Daemon:
         (folder / "state").mkdir()
         (folder / "drive.log").write_text(DRIVE)
         (folder / "awaitd.yaml").write_text(
-            CONFIG.format(sink=sink, host=SERVICE[0], port=SERVICE[1])
+            CONFIG.format(
+                sink=sink, seed=seed, host=SERVICE[0], port=SERVICE[1]
+            )
         )
         for script in SCRIPTS:
             shutil.copy(HERE / f"{script}.py", folder)
@@ -73,10 +77,7 @@ class Daemon:
                  "--stats-json", "stats.json"],
                 cwd=folder, stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL, stderr=self._stderr,
-                # In one arena malloc reuses what it has: with one for each of
-                # many threads, what lies about in them looks like a leak.
-                env=os.environ | {"STATE_DIRECTORY": str(folder / "state"),
-                                  "MALLOC_ARENA_MAX": "1"},
+                env=os.environ | {"STATE_DIRECTORY": str(folder / "state")},
             )  # fmt: skip
         self.watcher = connect_soon(self.socket)
         wait_until(lambda: len(self.queues()) == QUEUES)
