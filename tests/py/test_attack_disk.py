@@ -152,7 +152,8 @@ def test_lines_that_a_full_disk_refused_are_counted(
     log = host.folder / "full" / "log"
     to_log = f'exec "$@" 2>>{log}'
     target = Target(host, lambda *words, **more: start_process(
-        *full, "sh", "-c", to_log, "sh", awaitd_binary, *words, **more))  # fmt: skip
+        *full, "setpriv", "--pdeathsig", "KILL", "sh", "-c", to_log, "sh",
+        awaitd_binary, *words, **more))  # fmt: skip
     try:
         target.start()
         for _ in range(3):
