@@ -202,6 +202,8 @@ def test_watchdog_restarts_a_daemon_that_hangs(
     assert service.show("NRestarts") == "1"
     journal = service.journal()
     assert "Watchdog timeout" in journal
+    assert "Fatal Python error: Aborted\n" in journal
+    assert "(most recent call first):\n  File" in journal
     line = "device bus: its reader does not answer"
     assert (line in journal) is by_reader
 

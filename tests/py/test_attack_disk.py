@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from attack import Target, target  # noqa: F401
+from control import wait_until
 from hosted import Host, host  # noqa: F401
 
 pytestmark = pytest.mark.daemon
@@ -130,6 +131,43 @@ def test_full_disk_for_the_log_stops_nobody(
         assert any("loud is reloaded" in line["text"] for line in lines)
         target.go_on()
         target.stop()
+    finally:
+        target.close()
+
+
+def reload_taker(target: Target, host: Host) -> None:  # noqa: F811
+    (host.folder / "taker.py").open("a").write("# another\n")
+    (answer,) = target.watcher.get("reload", script="taker")["scripts"]
+    assert answer["ok"] is True
+
+
+def test_lines_that_a_full_disk_refused_are_counted(
+    host: Host,  # noqa: F811
+    start_process: Any,
+    awaitd_binary: Path,
+    full: list[str],
+) -> None:
+    """Once there is room again the log says how many it lacks. The control
+    socket has them all: as many as it says."""
+    log = host.folder / "full" / "log"
+    to_log = f'exec "$@" 2>>{log}'
+    target = Target(host, lambda *words, **more: start_process(
+        *full, "setpriv", "--pdeathsig", "KILL", "sh", "-c", to_log, "sh",
+        awaitd_binary, *words, **more))  # fmt: skip
+    try:
+        target.start()
+        for _ in range(3):
+            reload_taker(target, host)
+        logged = len(target.watcher.get("log")["lines"])
+        pid = target.watcher.get("status")["pid"]
+        disk = Path(f"/proc/{pid}/root{log.parent}")
+        assert (disk / "log").read_text() == ""
+        (disk / "fill").unlink()
+        reload_taker(target, host)
+        wait_until(lambda: "taker is reloaded" in (disk / "log").read_text())
+        first, *_ = (disk / "log").read_text().splitlines()
+        told = f"nobody read here: {logged} of these lines lost"
+        assert first == f"awaitd: warning: {told}"
     finally:
         target.close()
 

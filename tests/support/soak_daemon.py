@@ -18,7 +18,7 @@ from control import Client, connect_soon, wait_until
 from namespaces import Pair
 from soak_judge import Gauge
 from soak_plan import ASKED, SCRIPTS, Action
-from soak_traffic import SERVICE
+from soak_traffic import SERVICE, Sender, wire_seen
 
 HERE = Path(__file__).resolve().parent.parent / "soak" / "scripts"
 STOP_S = 40
@@ -26,11 +26,12 @@ GAUGE_S = 5
 QUEUES = 12
 CONFIG = """\
 stall_ms: 0
-environment: [SOAK_SINK={sink}]
+environment: [SOAK_SINK={sink}, SOAK_SEED={seed}]
 devices:
   - {{name: bus, driver: virtual}}
   - {{name: net, driver: udp, bind: "{host}:{port}"}}
-  - {{name: wire, driver: packet, interface: near0, direction: in}}
+  - {{name: wire, driver: packet, interface: near0, direction: in,
+     on_loss: wait}}
   - {{name: drive, driver: replay, path: drive.log, loop: yes, start: ready}}
 scripts:
   - {{path: keeper.py, state: persist}}
@@ -51,18 +52,24 @@ BROKEN = "import nothing_of_that_name\n"
 class Daemon:
     """Starts it in the near namespace, within a folder of its own."""
 
-    def __init__(self, binary: Path, folder: Path, pair: Pair, sink: int) -> None:
+    def __init__(
+        self, binary: Path, folder: Path, pair: Pair, sink: int, seed: int
+    ) -> None:
         self.folder, self.pair = folder, pair
         self.socket = folder / "control.sock"
         self.refused: list[str] = []
         self.failed_reloads = 0
+        self.wire_sender: Sender | None = None
+        self.wire_seen_before = 0  # by interfaces that are gone
         self._sleepers: list[Client] = []
         self._version = 0
         pair.near.ip("address", "add", f"{SERVICE[0]}/32", "dev", "lo")
         (folder / "state").mkdir()
         (folder / "drive.log").write_text(DRIVE)
         (folder / "awaitd.yaml").write_text(
-            CONFIG.format(sink=sink, host=SERVICE[0], port=SERVICE[1])
+            CONFIG.format(
+                sink=sink, seed=seed, host=SERVICE[0], port=SERVICE[1]
+            )
         )
         for script in SCRIPTS:
             shutil.copy(HERE / f"{script}.py", folder)
@@ -73,10 +80,7 @@ class Daemon:
                  "--stats-json", "stats.json"],
                 cwd=folder, stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL, stderr=self._stderr,
-                # In one arena malloc reuses what it has: with one for each of
-                # many threads, what lies about in them looks like a leak.
-                env=os.environ | {"STATE_DIRECTORY": str(folder / "state"),
-                                  "MALLOC_ARENA_MAX": "1"},
+                env=os.environ | {"STATE_DIRECTORY": str(folder / "state")},
             )  # fmt: skip
         self.watcher = connect_soon(self.socket)
         wait_until(lambda: len(self.queues()) == QUEUES)
@@ -85,6 +89,12 @@ class Daemon:
         queues = self.watcher.get("queues")["queues"]
         assert isinstance(queues, list)
         return queues
+
+    def _device(self, name: str) -> dict[str, Any]:
+        devices = self.watcher.get("devices")["devices"]
+        (device,) = [found for found in devices if found["name"] == name]
+        assert isinstance(device, dict)
+        return device
 
     def scripts(self) -> list[dict[str, Any]]:
         scripts = self.watcher.get("scripts")["scripts"]
@@ -148,6 +158,24 @@ class Daemon:
         self.pair.near.ip("address", "del", *words)
         time.sleep(action.lasts_s)
         self.pair.near.ip("address", "add", *words)
+
+    def _unplug(self, action: Action) -> None:
+        """Nothing is sent meanwhile: what comes to the new interface before the
+        daemon has opened it nobody could count. What came before is still on
+        its way to the scripts."""
+        assert self.wire_sender
+        reopened = self._device("wire")["link"]["reopened"] + 1
+
+        def is_back() -> bool:
+            link = self._device("wire")["link"]
+            return bool(link["state"] == "up" and link["reopened"] == reopened)
+
+        with self.wire_sender.held:
+            self.wire_seen_before += wire_seen(self.pair.near)
+            self.pair.unplug()
+            time.sleep(action.lasts_s)
+            self.pair.make()
+            wait_until(is_back)
 
     def _ask(self, action: Action) -> None:
         command = ASKED[action.number % len(ASKED)]
@@ -227,7 +255,9 @@ class Daemon:
                 self._descriptors(process / "fd"),
                 int(status["Threads"]),
             )
-            if self._is_quiet() and self._generations() == before:
+            # A version that has ended may still be saving its state.
+            saving = any("/.state-" in kind for kind in now.descriptors)
+            if self._is_quiet() and self._generations() == before and not saving:
                 found.append(now)
             return bool(found) and time.monotonic() > until
 

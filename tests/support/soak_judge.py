@@ -33,6 +33,9 @@ EXPECTED = [
     r"script \w+ is reloaded: generation \d+",
     r"warning: script \w+: reload failed: .*nothing_of_that_name.*",
     r"warning: script crasher: reload failed: .*",
+    r"warning: device wire went away: .*; it is opened again when it is back",
+    r"device wire is there, after .*",
+    r"warning: device wire: interface near0 is down; .*",  # made, not yet up
     r"warning: script blocker: .*",  # stalls, with its stack
     r"warning: control: client dropped .*: \d+ bytes wait, and it does not read",
     r"warning: \d+ lines of output (dropped|lost): .*",

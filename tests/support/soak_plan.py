@@ -16,6 +16,7 @@ KINDS = {
     "restart": 2,
     "link": 3,  # down for a while
     "address": 3,  # away for a while
+    "unplug": 2,  # an interface removed, and made again
     "ask": 8,
     "dump": 3,  # so many frames, and the client goes
     "unread": 1,  # a dump and questions, of which nothing is read

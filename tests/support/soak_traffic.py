@@ -23,6 +23,7 @@ class Sender:
     def __init__(self, burst: Callable[[int], int]) -> None:
         self.sent = 0
         self.error: BaseException | None = None
+        self.held = threading.Lock()  # whoever has it holds the sender up
         self._burst = burst
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -31,7 +32,8 @@ class Sender:
     def _run(self) -> None:
         try:
             while not self._stop.wait(STEP_S):
-                self.sent += self._burst(self.sent)
+                with self.held:
+                    self.sent += self._burst(self.sent)
         except BaseException as error:  # told by stop()
             self.error = error
 
@@ -88,11 +90,15 @@ def wire_sender(space: Namespace) -> Sender:
         raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     raw.bind(("far0", 0))
     head = bytes.fromhex((mac(1) + mac(2)).replace(":", "")) + ETHERTYPE
-    return Sender(
-        lambda number: _accepted(
-            lambda data: raw.send(head + data), number, 20
-        )
-    )
+
+    def send(data: bytes) -> int:
+        try:
+            return raw.send(head + data)
+        except OSError:
+            raw.bind(("far0", 0))  # it may be another one by now
+            raise
+
+    return Sender(lambda number: _accepted(send, number, 20))
 
 
 class Sink:

@@ -1,5 +1,6 @@
 """Misbehaves: blocks its loop for 0.2 to 2 s, asleep or computing."""
 
+import os
 import random
 import time
 
@@ -7,7 +8,7 @@ import awaitd
 from awaitd.devices import bus, net
 
 state = awaitd.script.state
-dice = random.Random(f"{awaitd.script.generation} {time.monotonic_ns()}")
+dice = random.Random(f"{os.environ['SOAK_SEED']} {awaitd.script.generation}")
 queues = {
     "bus": bus.queue(name="blocked", depth=256),
     "net": net.queue(name="blocked", depth=256, overflow="drop-oldest"),

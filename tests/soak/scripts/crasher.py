@@ -1,5 +1,6 @@
 """Misbehaves: raises, exits or just ends after a moment, and is started again."""
 
+import os
 import random
 import sys
 import time
@@ -8,7 +9,7 @@ import awaitd
 from awaitd.devices import bus, drive
 
 state = awaitd.script.state
-dice = random.Random(f"{awaitd.script.generation} {time.monotonic_ns()}")
+dice = random.Random(f"{os.environ['SOAK_SEED']} {awaitd.script.generation}")
 queues = {
     "bus": bus.queue(name="crashing", depth=1024),
     "drive": drive.queue(name="crashing", depth=512, overflow="drop-oldest"),

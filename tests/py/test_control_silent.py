@@ -1,0 +1,90 @@
+"""Clients of the control socket that say nothing for a minute give their places
+up. The daemon's clock is put forward for it (tests/support/shift_clock.c), by 30 s
+at a time; a sanitizer's daemon has a clock that this does not reach, so that these
+tests are no part of test_control_clients.py."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import _awaitd
+import pytest
+from attack import write_until_full
+from control import Client, Controlled, control, wait_until  # noqa: F401
+from hosted import host  # noqa: F401
+from process import Process
+
+pytestmark = pytest.mark.daemon
+
+CLOCK = Path(_awaitd.__file__).parent / "tests" / "libshift_clock.so"
+SHIFT = signal.SIGRTMIN + 1
+PLACES = 200
+SILENT = "it has been silent for 60 s"
+
+
+@pytest.fixture
+def start(control: Controlled) -> Callable[[], Process]:  # noqa: F811
+    """The daemon, with a clock that can be put forward."""
+    assert CLOCK.is_file(), f"{CLOCK} is missing: ./run build makes it"
+    return lambda: control.start(env={"LD_PRELOAD": str(CLOCK)})
+
+
+def pass_half_a_minute(
+    control: Controlled,  # noqa: F811
+    watcher: Client,
+    process: Process,
+) -> None:
+    """Returns once the daemon has looked at all its clients since: it sends one
+    away that has not read for longer than 5 s."""
+    # It notes the time of an answer after the answer; this one comes later.
+    watcher.get("status")
+    write_until_full(control.connect(), b'{"command": "metrics"}\n' * 200)
+    process.signal(SHIFT)
+    process.line("it does not read", stream="stderr")
+
+
+def half_open(control: Controlled) -> Client:  # noqa: F811
+    """The half has come with the request before it, which is answered."""
+    client = control.connect()
+    client.write(b'{"command": "status"}\n{"command": "sta')
+    assert client.receive()["ok"]
+    return client
+
+
+def test_half_open_clients_lose_their_places_after_a_minute(
+    control: Controlled, start: Callable[[], Process]  # noqa: F811
+) -> None:
+    process = start()
+    watcher = control.connect()
+    silent = [half_open(control) for _ in range(PLACES - 2)]
+    pass_half_a_minute(control, watcher, process)
+    # Not yet; and the last place is taken.
+    assert watcher.get("status")["clients"] == PLACES - 1
+    silent.append(half_open(control))
+    late = control.connect()
+    assert late.receive()["error"]["code"] == "busy"
+    process.signal(SHIFT)
+    for client in silent[:-1]:
+        assert client.line() is None
+    line = process.line("client dropped", stream="stderr")
+    assert line.endswith(SILENT)
+    # But for the one that came later, whose minute is not over.
+    wait_until(lambda: watcher.get("status")["clients"] == 2)
+    silent[-1].write(b'tus"}\n')
+    assert silent[-1].receive()["ok"]
+    assert control.connect().get("status")["clients"] == 3
+
+
+def test_client_that_follows_something_may_be_silent(
+    control: Controlled, start: Callable[[], Process]  # noqa: F811
+) -> None:
+    process = start()
+    follower = control.connect()
+    follower.get("dump", device="bus")
+    silent = half_open(control)
+    pass_half_a_minute(control, follower, process)
+    process.signal(SHIFT)
+    assert silent.line() is None
+    assert follower.get("status")["clients"] == 1
