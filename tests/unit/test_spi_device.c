@@ -228,7 +228,7 @@ static void test_spi_chip_that_comes_back_samples_on(void **state)
 {
     struct fake *rig = open_spi("adc=spi:/dev/spidev0.0,sample=80,sample_bytes="
                                 "6,period_us=1000,on_loss=wait");
-    struct aw_queue *queue = attach_event_queue(rig, "1");
+    struct aw_queue *queue = attach_queue(rig, "1", 64);
 
     (void)state;
     take_frame(rig, queue, 0);
