@@ -146,8 +146,9 @@ void aw_reload_give_up(struct aw_supervised *script, int result,
     ev_timer_stop(supervisor->loop, &script->patience);
     aw_host_discard(supervisor->host, script->index, script->candidate);
     script->candidate = 0;
-    script->phase = AW_RELOAD_NONE;
+    /* In this phase, so that who is answered and asks again waits for it. */
     fail(script, result, text);
+    script->phase = AW_RELOAD_NONE;
 }
 
 /* Where the new version stands, as FILE:LINE, or else its name: its thread was

@@ -10,6 +10,8 @@
 #include "daemon/supervisor_state.h"
 #include "devices/queue/log.h"
 
+#define OVERTAKEN "overtaken by a restart or a stop"
+
 const char *aw_script_state_name(enum aw_script_state state)
 {
     static const char *const names[] = {
@@ -139,6 +141,9 @@ static void reload(struct aw_supervised *script, struct aw_ask *ask,
         aw_ask_wait(ask, &script->next_reloads);
         script->again = true;
         script->again_anyway |= anyway;
+    } else if (script->stopping && script->why == AW_HOST_WHY_RESTART) {
+        /* Which is from the file as it is. */
+        aw_ask_wait(ask, &script->restarts);
     } else if (script->stopping) {
         aw_ask_answer(ask, script, -EBUSY,
                       "the version that runs was asked to end, and has not");
@@ -163,12 +168,32 @@ static void reload_changed(struct aw_supervised *script, struct aw_ask *ask)
         reload(script, ask, false);
 }
 
-/* A restart or a stop overtakes a reload. Queues that its new version has not
- * called for yet are for the one that follows, if one does. */
-static void overtake(struct aw_supervised *script, bool is_followed)
+/* Who asked for what a restart or a stop overtakes. They are answered when that
+ * is under way: whoever is answered may ask again at once. */
+struct overtaken {
+    struct aw_waiting *reloads, *next_reloads, *others;
+    int result; /* of the reload */
+};
+
+static struct aw_waiting *take(struct aw_waiting **list)
+{
+    struct aw_waiting *taken = *list;
+
+    *list = NULL;
+    return taken;
+}
+
+/* A restart or a stop overtakes a reload, and `others`. Queues that its new
+ * version has not called for yet are for the one that follows, if one does. */
+static struct overtaken overtake(struct aw_supervised *script,
+                                 struct aw_waiting **others, bool is_followed)
     AW_ON(main) AW_NO_GIL
 {
-    static const char text[] = "overtaken by a restart or a stop";
+    struct overtaken overtaken = {
+        .reloads = take(&script->reloads),
+        .next_reloads = take(&script->next_reloads),
+        .others = take(others),
+    };
 
     if (script->phase == AW_RELOAD_SETTLING) {
         ev_timer_stop(script->supervisor->loop, &script->patience);
@@ -177,13 +202,22 @@ static void overtake(struct aw_supervised *script, bool is_followed)
         script->reload_failed = false;
         if (!is_followed)
             aw_host_drop_queues(script->supervisor->host, script->index, 0);
-        aw_replies_answer(&script->reloads, script, 0, "");
     } else if (script->phase != AW_RELOAD_NONE) {
-        aw_reload_give_up(script, -ECANCELED, text);
+        overtaken.result = -ECANCELED;
+        aw_reload_give_up(script, -ECANCELED, OVERTAKEN);
     }
     script->again = script->again_anyway = false;
-    aw_replies_answer(&script->next_reloads, script, -ECANCELED, text);
     ev_timer_stop(script->supervisor->loop, &script->backoff);
+    return overtaken;
+}
+
+static void tell_overtaken(const struct aw_supervised *script,
+                           struct overtaken *overtaken) AW_ON(main) AW_NO_GIL
+{
+    aw_replies_answer(&overtaken->reloads, script, overtaken->result,
+                      overtaken->result ? OVERTAKEN : "");
+    aw_replies_answer(&overtaken->next_reloads, script, -ECANCELED, OVERTAKEN);
+    aw_replies_answer(&overtaken->others, script, -ECANCELED, OVERTAKEN);
 }
 
 /* Has the version that runs end; one that is ending anyway does so for this. */
@@ -196,49 +230,56 @@ static void end_for(struct aw_supervised *script, enum aw_host_why why)
         aw_supervised_ask_end(script, why);
 }
 
-void aw_supervised_restart(struct aw_supervised *script, struct aw_ask *ask)
+/* `parked`: it is not started again before a reload asks for it. */
+static void restart(struct aw_supervised *script, struct aw_ask *ask,
+                    bool parked) AW_ON(main) AW_NO_GIL
 {
-    script->parked = false;
-    overtake(script, true);
-    aw_replies_answer(&script->stops, script, -ECANCELED,
-                      "overtaken by a restart");
+    struct overtaken overtaken =
+        overtake(script, &script->stops, script->alive || !parked);
+
+    script->parked = parked;
     if (script->alive) {
         aw_ask_wait(ask, &script->restarts);
         end_for(script, AW_HOST_WHY_RESTART);
+        tell_overtaken(script, &overtaken);
         return;
     }
-    aw_supervised_start(script, AW_HOST_RESTART);
-    aw_supervised_after(script, &script->patience,
-                        script->supervisor->config->reload_settle_s);
+    if (parked) {
+        script->held_off = true;
+        aw_supervised_say(script, AW_SCRIPT_STOPPED);
+    } else {
+        aw_supervised_start(script, AW_HOST_RESTART);
+        aw_supervised_after(script, &script->patience,
+                            script->supervisor->config->reload_settle_s);
+    }
+    tell_overtaken(script, &overtaken);
     aw_ask_answer(ask, script, 0, "");
+}
+
+void aw_supervised_restart(struct aw_supervised *script, struct aw_ask *ask)
+{
+    restart(script, ask, false);
 }
 
 static void park_one(struct aw_supervised *script, struct aw_ask *ask)
     AW_ON(main) AW_NO_GIL
 {
-    if (script->alive) {
-        aw_supervised_restart(script, ask);
-        script->parked = true;
-        return;
-    }
-    overtake(script, false);
-    script->held_off = true;
-    aw_supervised_say(script, AW_SCRIPT_STOPPED);
-    aw_ask_answer(ask, script, 0, "");
+    restart(script, ask, true);
 }
 
 void aw_supervised_stop(struct aw_supervised *script, struct aw_ask *ask)
 {
-    overtake(script, false);
-    aw_replies_answer(&script->restarts, script, -ECANCELED,
-                      "overtaken by a stop");
+    struct overtaken overtaken = overtake(script, &script->restarts, false);
+
     if (script->alive) {
         aw_ask_wait(ask, &script->stops);
         end_for(script, AW_HOST_WHY_STOP);
+        tell_overtaken(script, &overtaken);
         return;
     }
     script->held_off = true;
     aw_supervised_close(script, 0);
+    tell_overtaken(script, &overtaken);
     aw_ask_answer(ask, script, 0, "");
 }
 
@@ -350,6 +391,7 @@ static void on_deadline(struct ev_loop *loop, ev_timer *timer, int events)
     aw_host_dump_stacks(script->supervisor->host);
     if (script->phase == AW_RELOAD_YIELDING)
         aw_reload_give_up(script, -ETIMEDOUT, text);
+    script->again = script->again_anyway = false;
     aw_replies_answer(&script->next_reloads, script, -ETIMEDOUT, text);
     aw_replies_answer(&script->restarts, script, -ETIMEDOUT, text);
     aw_replies_answer(&script->stops, script, -ETIMEDOUT, text);

@@ -374,6 +374,69 @@ static void test_reload_overtaken_by_a_restart_is_discarded(void **state)
     rig_assert_answer(1, 0, "");
 }
 
+/* As one who has put a SIGHUP off until the reload before it is done. */
+static void ask_again(void *context, const struct aw_script_reply *reply)
+{
+    rig_replied(context, reply);
+    aw_supervisor_reload_changed(rig.supervisor, 0, rig_replied, NULL);
+}
+
+static void test_reload_asked_by_who_was_overtaken_is_the_restart(void **state)
+{
+    (void)state;
+    aw_role_assume(&aw_role_main);
+    aw_supervisor_reload(rig.supervisor, 0, ask_again, NULL);
+    rig_expect(CALL_START, 2, AW_HOST_RELOAD);
+    rig_held(2);
+    rig_cancelled(1);
+    rig.taken = rig.call_count;
+    aw_supervisor_restart(rig.supervisor, 0, rig_replied, NULL);
+    rig_expect(CALL_CANCEL, 2, AW_HOST_WHY_RESTART);
+    rig_expect_nothing();
+    rig_assert_answer(0, 0, "");
+    rig_cancelled(2);
+    rig_expect(CALL_START, 3, AW_HOST_RESTART);
+    rig_assert_answer(1, 0, "");
+    rig_assert_answer(2, 0, "");
+    assert_int_equal(rig.answer_count, 3);
+    assert_int_equal(rig_status(0).state, AW_SCRIPT_RUNNING);
+}
+
+static void
+test_reload_asked_by_who_was_overtaken_by_a_stop_is_refused(void **state)
+{
+    (void)state;
+    aw_role_assume(&aw_role_main);
+    aw_supervisor_reload(rig.supervisor, 0, ask_again, NULL);
+    rig_held(2);
+    rig_cancelled(1);
+    rig.taken = rig.call_count;
+    aw_supervisor_stop(rig.supervisor, 0, rig_replied, NULL);
+    rig_expect(CALL_DROP, 0, 0);
+    rig_expect(CALL_CANCEL, 2, AW_HOST_WHY_STOP);
+    rig_expect_nothing();
+    rig_assert_answer(1, -EBUSY, "asked to end");
+    rig_cancelled(2);
+    rig_assert_answer(2, 0, "");
+    assert_int_equal(rig_status(0).state, AW_SCRIPT_STOPPED);
+}
+
+static void test_reload_asked_by_who_waited_in_vain_goes_on(void **state)
+{
+    (void)state;
+    aw_role_assume(&aw_role_main);
+    aw_supervisor_reload(rig.supervisor, 0, ask_again, NULL);
+    fake_loop_advance(8.2); /* no hold */
+    rig.taken = rig.call_count;
+    rig_assert_answer(0, -ETIMEDOUT, "has not come");
+    rig_held(3);
+    rig_expect(CALL_CANCEL, 1, AW_HOST_WHY_RELOAD);
+    rig_cancelled(1);
+    rig_expect(CALL_ADMIT, 3, 0);
+    fake_loop_advance(2.1);
+    rig_assert_answer(1, 0, "");
+}
+
 static void test_reload_that_settles_is_done_when_stopped(void **state)
 {
     (void)state;
@@ -444,6 +507,9 @@ int main(void)
         TEST(test_reload_with_nothing_before_it_does_not_revert),
         TEST(test_reload_asked_meanwhile_shares_the_next),
         TEST(test_reload_overtaken_by_a_restart_is_discarded),
+        TEST(test_reload_asked_by_who_was_overtaken_is_the_restart),
+        TEST(test_reload_asked_by_who_was_overtaken_by_a_stop_is_refused),
+        TEST(test_reload_asked_by_who_waited_in_vain_goes_on),
         TEST(test_reload_that_settles_is_done_when_stopped),
         TEST(test_reload_the_daemon_stops_nothing_goes_on),
         TEST(test_reload_nobody_waits_is_not_answered),
