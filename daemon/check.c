@@ -63,10 +63,12 @@ static void print_effective(const struct aw_arguments *arguments,
     aw_config_print_effective(config, &flags, stdout);
 }
 
-/* It may be meant, as long as there is nothing to be run: no error. */
-static void note_no_scripts(const char *path)
+/* As a package installs it: no error, as long as nobody has it run. */
+static void note_nothing(const char *path)
 {
-    fprintf(stderr, "%s: no scripts: a service would have nothing to run\n",
+    fprintf(stderr,
+            "%s: no devices and no scripts: a service would have nothing to "
+            "run\n",
             path);
 }
 
@@ -83,8 +85,9 @@ static int judge(const struct aw_arguments *arguments,
     int result = aw_config_check(config, &error);
     int status = result < 0 ? complain(result, &error) : check_scripts(config);
 
-    if (status == AW_EXIT_OK && config->script_count == 0)
-        note_no_scripts(arguments->config_path);
+    if (status == AW_EXIT_OK && config->device_count == 0 &&
+        config->script_count == 0)
+        note_nothing(arguments->config_path);
     if (arguments->print_effective)
         print_effective(arguments, config);
     else if (status == AW_EXIT_OK)

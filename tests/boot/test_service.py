@@ -123,7 +123,8 @@ def test_socket_lets_in_root_and_its_group(service: Service) -> None:
     assert "bus" in service.as_member(group, "devices")
     service.as_member(group, "send", "bus", "123#")
     service.wait_for("StatusText", "1 script runs, 6 frames received, 0 lost")
-    assert "Permission denied" in service.as_member("4711", "devices")
+    refused = service.as_member("4711", "devices")
+    assert "permission denied: it is for root" in refused
 
 
 def test_request_starts_a_daemon_that_does_not_run(service: Service) -> None:

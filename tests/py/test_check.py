@@ -131,21 +131,23 @@ def test_script_of_a_drop_in_is_compiled(awaitd, write):
     assert result.stderr.startswith("conf.d/bad.py:1:")
 
 
-def test_configuration_without_scripts_is_right_but_for_a_service(
-    awaitd, write
-):
-    write("bench.yaml", "devices: [{name: b, driver: virtual}]\n")
+def test_configuration_of_nothing_is_right_but_for_a_service(awaitd, write):
+    write("bench.yaml", "{}\n")
     result = awaitd("check", "bench.yaml")
     assert result.returncode == 0
-    assert result.stdout == "bench.yaml: ok, 1 device, 0 scripts\n"
+    assert result.stdout == "bench.yaml: ok, 0 devices, 0 scripts\n"
     assert result.stderr == (
-        "bench.yaml: no scripts: a service would have nothing to run\n"
+        "bench.yaml: no devices and no scripts: a service would have nothing to "
+        "run\n"
     )
 
 
-def test_configuration_with_scripts_has_no_note(awaitd, write):
+@pytest.mark.parametrize(
+    "text", ["scripts: [{path: a.py}]", "devices: [{name: b, driver: virtual}]"]
+)
+def test_configuration_of_something_has_no_note(awaitd, write, text):
     write("a.py", "pass\n")
-    write("bench.yaml", "scripts: [{path: a.py}]\n")
+    write("bench.yaml", f"{text}\n")
     assert awaitd("check", "bench.yaml").stderr == ""
 
 
@@ -153,7 +155,7 @@ def test_configuration_that_is_refused_has_no_note(awaitd, write):
     write("bench.yaml", "devices: [{name: b, driver: can}]\n")
     result = awaitd("check", "bench.yaml")
     assert result.returncode == 78
-    assert "no scripts" not in result.stderr
+    assert "no devices" not in result.stderr
 
 
 # ---- devices ----

@@ -578,7 +578,8 @@ def test_program_under_the_development_mode_ends_cleanly(python):
                 except TimeoutError:
                     print("timeout")
 
-        asyncio.run(main())
+        # Asyncio's own debug mode tells of a machine that is slow.
+        asyncio.run(main(), debug=False)
         """,
         env={"PYTHONDEVMODE": "1"},
     )

@@ -33,6 +33,7 @@ EXPECTED = [
     r"script \w+ is reloaded: generation \d+",
     r"warning: script \w+: reload failed: .*nothing_of_that_name.*",
     r"warning: script crasher: reload failed: .*",
+    r"warning: script \w+: reload failed: overtaken by a restart or a stop",
     r"warning: device wire went away: .*; it is opened again when it is back",
     r"device wire is there, after .*",
     r"warning: device wire: interface near0 is down; .*",  # made, not yet up
@@ -197,8 +198,10 @@ def _process(outcome: Outcome) -> Iterator[str]:
         yield (f"{outcome.warm.threads} threads after the warm-up,"
                f" {outcome.end.threads} at the end")
     before, after = outcome.warm.descriptors, outcome.end.descriptors
-    for kind in sorted(before.keys() | after.keys()):
-        if before.get(kind, 0) != after.get(kind, 0):
+    # There may be fewer: a loop that has ended keeps its own until Python looks
+    # for what nobody refers to, which may be after the warm-up.
+    for kind in sorted(after):
+        if after[kind] > before.get(kind, 0):
             yield (f"descriptors: {before.get(kind, 0)} {kind} after the warm-up,"
                    f" {after.get(kind, 0)} at the end")
 
