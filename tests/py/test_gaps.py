@@ -98,9 +98,9 @@ def test_gap_comes_with_recv(lossy):
 def test_cancelled_get_loses_neither_gap_nor_frame(run, gappy, peer):
     async def main():
         peer.send(gappy.device, *rig.cans(range(DEPTH + 3)))
-        await gappy.get_many(DEPTH)
         while gappy.stats().dropped_overflow < 3:
             await asyncio.sleep(0)
+        await gappy.get_many(DEPTH)
         task = asyncio.create_task(gappy.get())
         await asyncio.sleep(0)
         peer.put(gappy, 7)
