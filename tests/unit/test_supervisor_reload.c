@@ -377,6 +377,7 @@ static void test_reload_overtaken_by_a_restart_is_discarded(void **state)
 /* As one who has put a SIGHUP off until the reload before it is done. */
 static void ask_again(void *context, const struct aw_script_reply *reply)
 {
+    aw_role_assume(&aw_role_main);
     rig_replied(context, reply);
     aw_supervisor_reload_changed(rig.supervisor, 0, rig_replied, NULL);
 }
