@@ -2,11 +2,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "devices/queue/log.h"
 #include "devices/queue/stderr.h"
@@ -226,22 +223,16 @@ int aw_ledger_table_write(const struct aw_report *report, FILE *to)
 }
 
 /* In one write where that is possible, so that the table stays whole; and not
- * for ever into a pipe that nobody reads: what poll() says has room takes
- * PIPE_BUF bytes at once. */
+ * for ever into a pipe that nobody reads. */
 static void write_patiently(const char *text, size_t length)
 {
     int fd = aw_stderr_enter();
-    struct pollfd place = {.fd = fd, .events = POLLOUT};
+    ssize_t taken = -EAGAIN;
 
-    while (length > 0) {
-        int ready = poll(&place, 1, PRINT_TIMEOUT_MS);
-        size_t most = length < PIPE_BUF ? length : PIPE_BUF;
-        ssize_t written = ready > 0 ? write(fd, text, most) : ready;
-
-        if (ready == 0 || (written < 0 && errno != EINTR && errno != EAGAIN))
-            break;
-        text += written > 0 ? written : 0;
-        length -= written > 0 ? (size_t)written : 0;
+    while (length > 0 && (taken > 0 || taken == -EINTR || taken == -EAGAIN)) {
+        taken = aw_stderr_write(fd, text, length, PRINT_TIMEOUT_MS);
+        text += taken > 0 ? taken : 0;
+        length -= taken > 0 ? (size_t)taken : 0;
     }
     aw_stderr_leave(fd);
 }
@@ -251,7 +242,6 @@ void aw_ledger_table_print(const struct aw_report *report, const char *device)
     char *text = NULL;
     size_t length = 0;
     FILE *to = open_memstream(&text, &length);
-
     bool written = false;
 
     if (to) {
@@ -260,9 +250,9 @@ void aw_ledger_table_print(const struct aw_report *report, const char *device)
         written = aw_ledger_table_write(report, to) == 0;
         written = fclose(to) == 0 && written;
     }
-    if (!written)
-        aw_log(AW_LOG_ERROR, "no memory for the ledger's table");
-    else
+    if (written)
         write_patiently(text, length);
+    else
+        aw_log(AW_LOG_ERROR, "no memory for the ledger's table");
     free(text);
 }

@@ -49,6 +49,13 @@ void aw_supervised_start(struct aw_supervised *script, enum aw_host_start how)
                          how);
 }
 
+void aw_supervised_start_again(struct aw_supervised *script)
+{
+    aw_supervised_start(script, AW_HOST_RESTART);
+    aw_supervised_after(script, &script->patience,
+                        script->supervisor->config->reload_settle_s);
+}
+
 void aw_supervised_ask_end(struct aw_supervised *script, enum aw_host_why why)
 {
     const struct aw_supervisor_config *config = script->supervisor->config;
@@ -185,9 +192,7 @@ static void stopped(struct aw_supervised *script,
         return;
     }
     /* For a reload that was given up: somebody wants it to run. */
-    aw_supervised_start(script, AW_HOST_RESTART);
-    aw_supervised_after(script, &script->patience,
-                        supervisor->config->reload_settle_s);
+    aw_supervised_start_again(script);
     aw_replies_answer(&script->restarts, script, 0, "");
 }
 

@@ -248,9 +248,7 @@ static void restart(struct aw_supervised *script, struct aw_ask *ask,
         script->held_off = true;
         aw_supervised_say(script, AW_SCRIPT_STOPPED);
     } else {
-        aw_supervised_start(script, AW_HOST_RESTART);
-        aw_supervised_after(script, &script->patience,
-                            script->supervisor->config->reload_settle_s);
+        aw_supervised_start_again(script);
     }
     tell_overtaken(script, &overtaken);
     aw_ask_answer(ask, script, 0, "");
@@ -357,9 +355,7 @@ static void on_backoff(struct ev_loop *loop, ev_timer *timer, int events)
     (void)loop;
     (void)events;
     script->restart_count++;
-    aw_supervised_start(script, AW_HOST_RESTART);
-    aw_supervised_after(script, &script->patience,
-                        script->supervisor->config->reload_settle_s);
+    aw_supervised_start_again(script);
 }
 
 static void on_grace(struct ev_loop *loop, ev_timer *timer, int events)

@@ -115,6 +115,11 @@ void aw_supervised_restart(struct aw_supervised *script, struct aw_ask *ask)
 void aw_supervised_start(struct aw_supervised *script, enum aw_host_start how)
     AW_ON(main) AW_NO_GIL;
 
+/* Starts it anew, with the queues that were left, for as long as it may take to
+ * call for them. */
+void aw_supervised_start_again(struct aw_supervised *script)
+    AW_ON(main) AW_NO_GIL;
+
 /* Asks the version that runs to end. */
 void aw_supervised_ask_end(struct aw_supervised *script, enum aw_host_why why)
     AW_ON(main) AW_NO_GIL;

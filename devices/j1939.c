@@ -154,12 +154,6 @@ static void describe(struct aw_link *link, const struct aw_value *values)
     link->can_send = values[ADDRESS].set || values[ECU_NAME].set;
 }
 
-static int set_option(const struct j1939 *j1939, int level, int option,
-                      int value)
-{
-    return aw_sockopt_set_int(j1939->socket->fd, level, option, value);
-}
-
 /* Returns 0, also where the link is down; -ENODEV or another errno. */
 static int bind_own(struct j1939 *j1939)
 {
@@ -192,7 +186,8 @@ static int choose_priority(struct j1939 *j1939, uint8_t wanted)
     int result = 0;
 
     if (priority != j1939->set_priority)
-        result = set_option(j1939, SOL_CAN_J1939, SO_J1939_SEND_PRIO, priority);
+        result = aw_sockopt_set_int(j1939->socket->fd, SOL_CAN_J1939,
+                                    SO_J1939_SEND_PRIO, priority);
     if (result == 0)
         j1939->set_priority = priority;
     return result;
@@ -201,10 +196,12 @@ static int choose_priority(struct j1939 *j1939, uint8_t wanted)
 static int set_up(struct j1939 *j1939, const struct aw_link *link,
                   const struct aw_value *values, struct aw_error *error)
 {
-    int result = set_option(j1939, SOL_SOCKET, SO_BROADCAST, 1);
+    int result =
+        aw_sockopt_set_int(j1939->socket->fd, SOL_SOCKET, SO_BROADCAST, 1);
 
     if (result == 0 && values[PROMISCUOUS].flag)
-        result = set_option(j1939, SOL_CAN_J1939, SO_J1939_PROMISC, 1);
+        result = aw_sockopt_set_int(j1939->socket->fd, SOL_CAN_J1939,
+                                    SO_J1939_PROMISC, 1);
     if (result == 0)
         result = choose_pgn(j1939, &values[PGN]);
     /* Not only with the first message, so that a refusal is told at once. */

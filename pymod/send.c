@@ -149,18 +149,11 @@ static PyObject *repr(PyObject *object)
 static void finalize(PyObject *object)
 {
     SendObject *self = (SendObject *)object;
-    PyObject *type, *value, *traceback;
 
-    if (self->wait.begun || self->wait.finished || self->parts.count == 0)
-        return;
-    PyErr_Fetch(&type, &value, &traceback);
-    if (PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
-                         "%s() on device %U was never awaited: nothing was "
-                         "sent",
-                         self->parts.many ? "send_many" : "send",
-                         self->device->name) < 0)
-        PyErr_WriteUnraisable(object);
-    PyErr_Restore(type, value, traceback);
+    if (self->parts.count > 0)
+        aw_wait_object_warn_unawaited(
+            object, "%s() on device %U was never awaited: nothing was sent",
+            self->parts.many ? "send_many" : "send", self->device->name);
 }
 
 static const struct aw_wait_kind kind = {

@@ -118,17 +118,10 @@ static PyObject *repr(PyObject *object)
 static void finalize(PyObject *object)
 {
     TransferObject *self = (TransferObject *)object;
-    PyObject *type, *value, *traceback;
 
-    if (self->wait.begun || self->wait.finished)
-        return;
-    PyErr_Fetch(&type, &value, &traceback);
-    if (PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
-                         "transfer() on device %U was never awaited: it was "
-                         "not made",
-                         self->device->name) < 0)
-        PyErr_WriteUnraisable(object);
-    PyErr_Restore(type, value, traceback);
+    aw_wait_object_warn_unawaited(
+        object, "transfer() on device %U was never awaited: it was not made",
+        self->device->name);
 }
 
 static const struct aw_wait_kind kind = {

@@ -152,6 +152,26 @@ static void wait_dealloc(PyObject *object)
     Py_DECREF(type);
 }
 
+void aw_wait_object_warn_unawaited(PyObject *object, const char *format, ...)
+{
+    const WaitObject *self = (const WaitObject *)object;
+    PyObject *type, *value, *traceback, *text;
+    const char *words;
+    va_list values;
+
+    if (self->begun || self->finished)
+        return;
+    PyErr_Fetch(&type, &value, &traceback);
+    va_start(values, format);
+    text = PyUnicode_FromFormatV(format, values);
+    va_end(values);
+    words = text ? PyUnicode_AsUTF8(text) : NULL;
+    if (!words || PyErr_WarnEx(PyExc_RuntimeWarning, words, 1) < 0)
+        PyErr_WriteUnraisable(object);
+    Py_XDECREF(text);
+    PyErr_Restore(type, value, traceback);
+}
+
 /* ---- the types ---- */
 
 static PyMethodDef methods[] = {AW_WAIT_METHODS, {NULL, NULL, 0, NULL}};

@@ -88,6 +88,11 @@ int aw_wait_object_setup(PyObject *module, const struct aw_wait_kind *kind,
 void *aw_wait_object_new(PyTypeObject *type,
                          const struct aw_wait_kind *kind) AW_WITH_GIL;
 
+/* For tp_finalize: warns of one that nobody has awaited (RuntimeWarning), and
+ * keeps the exception that is set. The format is PyUnicode_FromFormat()'s. */
+void aw_wait_object_warn_unawaited(PyObject *object, const char *format,
+                                   ...) AW_WITH_GIL;
+
 /* A step of one that waits once. */
 PySendResult aw_wait_object_step(PyObject *object, PyObject *value,
                                  PyObject **ret_value) AW_WITH_GIL;

@@ -1,11 +1,9 @@
 #include "devices/queue/log.h"
 
-#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "devices/queue/stderr.h"
 
@@ -46,19 +44,11 @@ static atomic_bool unread;
 /* Whether all of it was taken. */
 static bool put(int fd, const char *line, int length, int patience_ms)
 {
-    struct pollfd place = {.fd = fd, .events = POLLOUT};
+    ssize_t taken = -1;
 
-    for (int i = 0; i < TRIES; i++) {
-        int ready = poll(&place, 1, patience_ms);
-
-        if (ready == 0)
-            return false;
-        /* A poll() that a signal ends says nothing of a socket: the write might
-         * wait for ever. */
-        if (ready > 0 && write(fd, line, (size_t)length) >= 0)
-            return true;
-    }
-    return false;
+    for (int i = 0; i < TRIES && taken < 0; i++)
+        taken = aw_stderr_write(fd, line, (size_t)length, patience_ms);
+    return taken > 0;
 }
 
 static bool tell_lost(int fd, unsigned count, int patience_ms)

@@ -135,19 +135,20 @@ CODE_CALL(pthread_setaffinity_np,
 
 /* ---- those that make descriptors in ways of their own ---- */
 
+static int failed(int code)
+{
+    errno = code;
+    return -1;
+}
+
 int __wrap_pipe2(int ends[2], int flags);
 int __wrap_close(int fd);
 
 int __wrap_pipe2(int ends[2], int flags)
 {
     int code = INJECT("pipe2", EMFILE);
-    int result = -1;
+    int result = code ? failed(code) : pipe2(ends, flags);
 
-    if (code) {
-        errno = code;
-    } else {
-        result = pipe2(ends, flags);
-    }
     if (result == 0) {
         inject_own_fd(ends[0]);
         inject_own_fd(ends[1]);
@@ -175,12 +176,6 @@ int __wrap_ioctl(int fd, unsigned long request, void *argument);
 int __wrap_openat(int folder, const char *path, int flags, mode_t mode);
 int __wrap_prctl(int option, unsigned long a, unsigned long b, unsigned long c,
                  unsigned long d);
-
-static int failed(int code)
-{
-    errno = code;
-    return -1;
-}
 
 int __wrap_open(const char *path, int flags, mode_t mode)
 {

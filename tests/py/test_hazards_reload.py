@@ -14,16 +14,11 @@ from pathlib import Path
 import pytest
 from control import WAIT, awaitctl, control  # noqa: F401
 from hosted import host  # noqa: F401
-from reloading import Reloading
+from reloading import under  # noqa: F401
 
 pytestmark = pytest.mark.daemon
 
 SOON = "reload_settle_s: 0.1\n"
-
-
-@pytest.fixture
-def under(host, run_daemon) -> Reloading:  # noqa: F811
-    return Reloading(host, run_daemon)
 
 
 def only(result: dict) -> dict:

@@ -7,19 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hosted import Host, host  # noqa: F401
+from hosted import Host, host, put  # noqa: F401
 
 from awaitd._host import imports
 from awaitd._host.check import compile_script
 from awaitd._host.slot import Settings
 
 WARNING = "scripts share the modules of one name"
-
-
-def put(path: Path, text: str = "") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
 
 
 # ---- what is found ----

@@ -10,14 +10,9 @@ import textwrap
 
 import pytest
 from hosted import host  # noqa: F401
-from reloading import Reloading
+from reloading import under  # noqa: F401
 
 pytestmark = pytest.mark.daemon
-
-
-@pytest.fixture
-def under(host, run_daemon) -> Reloading:  # noqa: F811
-    return Reloading(host, run_daemon)
 
 
 VERSION = """

@@ -8,7 +8,7 @@ import signal
 import pytest
 from control import control  # noqa: F401
 from hosted import host  # noqa: F401
-from reloading import Reloading
+from reloading import under  # noqa: F401
 
 pytestmark = pytest.mark.daemon
 
@@ -274,11 +274,6 @@ BLOCKS = """
 
 def blocks(name: str, block: str) -> str:
     return BLOCKS.replace("NAME", name).replace("BLOCK", block)
-
-
-@pytest.fixture
-def under(host, run_daemon) -> Reloading:  # noqa: F811
-    return Reloading(host, run_daemon)
 
 
 def test_script_that_was_interrupted_is_started_again(under):

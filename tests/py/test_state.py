@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hosted import Host, host  # noqa: F401
 from process import Process
-from reloading import Reloading
+from reloading import under  # noqa: F401
 
 from awaitd._state import State
 
@@ -270,11 +270,6 @@ CHANGES_IN_PLACE = """
     state["list"][1]["x"] = Mine()
     await asyncio.Event().wait()
 """
-
-
-@pytest.fixture
-def under(host: Host, run_daemon: Any) -> Reloading:  # noqa: F811
-    return Reloading(host, run_daemon)
 
 
 def told(process: Process) -> str:

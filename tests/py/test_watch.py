@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from hosted import host  # noqa: F401
+from hosted import host, put  # noqa: F401
 from process import Process
-from reloading import Reloading
+from reloading import under  # noqa: F401
 
 pytestmark = pytest.mark.daemon
 
@@ -23,19 +23,8 @@ IMPORTS = """
 
 
 @pytest.fixture
-def under(host, run_daemon) -> Reloading:  # noqa: F811
-    return Reloading(host, run_daemon)
-
-
-@pytest.fixture
 def folder(host) -> Path:  # noqa: F811
     return host.folder
-
-
-def put(path: Path, text: str = "") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
 
 
 def watched(process: Process) -> list[int]:
@@ -128,13 +117,13 @@ def test_folders_are_those_whose_modules_a_reload_imports_anew(under, folder):
         "lib/__pycache__/five.py",
         "lib/site-packages/six.py",
         "venv/site-packages/seven.py",
-        "../elsewhere/eight.py",
+        "../unwatched/eight.py",
     ):
         put(folder / other)
-    os.symlink(folder / "../elsewhere", folder / "lib/link")
+    os.symlink(folder / "../unwatched", folder / "lib/link")
     under.start(
         IMPORTS.format(module="one"),
-        keys=", paths: [lib, missing, venv/site-packages, ../elsewhere]",
+        keys=", paths: [lib, missing, venv/site-packages, ../unwatched]",
         watch=True,
     )
     under.process.line("who one")

@@ -9,6 +9,13 @@ import pytest
 from process import Process
 
 
+def put(path: Path, text: str = "") -> Path:
+    """Write a file, and make its folders."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
 class Host:
     """Writes scripts into the test's folder and runs the daemon on them."""
 
@@ -18,10 +25,7 @@ class Host:
         self._start_process = start_process
 
     def write(self, name: str, text: str) -> Path:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(textwrap.dedent(text))
-        return path
+        return put(self.folder / name, textwrap.dedent(text))
 
     def start(
         self,

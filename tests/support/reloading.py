@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 
+import pytest
 from hosted import Host
 from process import Process
 
@@ -50,3 +51,8 @@ class Reloading:
     def stop(self) -> int:
         self.process.signal(signal.SIGTERM)
         return self.process.finish()
+
+
+@pytest.fixture
+def under(host: Host, run_daemon) -> Reloading:
+    return Reloading(host, run_daemon)

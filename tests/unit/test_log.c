@@ -88,13 +88,18 @@ static ssize_t next_line(struct capture *capture)
     return length;
 }
 
+static void expect_line(struct capture *capture, const char *text)
+{
+    next_line(capture);
+    assert_string_equal(capture->line, text);
+}
+
 static void test_log_line_is_one_write(void **state)
 {
     struct capture *capture = *state;
 
     aw_log(AW_LOG_WARNING, "queue %d is %s", 3, "full");
-    next_line(capture);
-    assert_string_equal(capture->line, "awaitd: warning: queue 3 is full\n");
+    expect_line(capture, "awaitd: warning: queue 3 is full\n");
     assert_int_equal(next_line(capture), -EAGAIN);
 }
 
@@ -103,8 +108,7 @@ static void test_log_info_has_no_level(void **state)
     struct capture *capture = *state;
 
     aw_log(AW_LOG_INFO, "ready");
-    next_line(capture);
-    assert_string_equal(capture->line, "awaitd: ready\n");
+    expect_line(capture, "awaitd: ready\n");
 }
 
 static void test_log_error_says_so(void **state)
@@ -112,8 +116,7 @@ static void test_log_error_says_so(void **state)
     struct capture *capture = *state;
 
     aw_log(AW_LOG_ERROR, "gone");
-    next_line(capture);
-    assert_string_equal(capture->line, "awaitd: error: gone\n");
+    expect_line(capture, "awaitd: error: gone\n");
 }
 
 static void test_log_below_limit_is_left_out(void **state)
@@ -153,12 +156,9 @@ static void test_log_closed_stderr_is_survived(void **state)
     dup2(kept, STDERR_FILENO);
     close(kept);
     aw_log(AW_LOG_ERROR, "this they do");
-    next_line(capture);
-    assert_string_equal(
-        capture->line,
-        "awaitd: warning: nobody read here: 1 of these lines lost\n");
-    next_line(capture);
-    assert_string_equal(capture->line, "awaitd: error: this they do\n");
+    expect_line(capture,
+                "awaitd: warning: nobody read here: 1 of these lines lost\n");
+    expect_line(capture, "awaitd: error: this they do\n");
 }
 
 /* As far as one line of awaitd's no longer fits. */
@@ -183,15 +183,11 @@ static void test_log_that_nobody_reads_is_lost_and_told_of_later(void **state)
         assert_int_equal(capture->line[0], 'x');
     assert_int_equal(length, -EAGAIN);
     aw_log(AW_LOG_ERROR, "third");
-    next_line(capture);
-    assert_string_equal(
-        capture->line,
-        "awaitd: warning: nobody read here: 2 of these lines lost\n");
-    next_line(capture);
-    assert_string_equal(capture->line, "awaitd: error: third\n");
+    expect_line(capture,
+                "awaitd: warning: nobody read here: 2 of these lines lost\n");
+    expect_line(capture, "awaitd: error: third\n");
     aw_log(AW_LOG_ERROR, "fourth");
-    next_line(capture);
-    assert_string_equal(capture->line, "awaitd: error: fourth\n");
+    expect_line(capture, "awaitd: error: fourth\n");
 }
 
 static void test_log_write_that_a_signal_interrupts_is_repeated(void **state)
@@ -202,8 +198,7 @@ static void test_log_write_that_a_signal_interrupts_is_repeated(void **state)
     fault.error = EINTR;
     aw_log(AW_LOG_ERROR, "interrupted");
     assert_int_equal(fault.count, 0);
-    next_line(capture);
-    assert_string_equal(capture->line, "awaitd: error: interrupted\n");
+    expect_line(capture, "awaitd: error: interrupted\n");
     assert_int_equal(next_line(capture), -EAGAIN);
 }
 
@@ -214,8 +209,7 @@ static void test_log_wait_that_a_signal_interrupts_is_repeated(void **state)
 
     interrupted_polls = 2;
     aw_log(AW_LOG_ERROR, "waited for");
-    next_line(capture);
-    assert_string_equal(capture->line, "awaitd: error: waited for\n");
+    expect_line(capture, "awaitd: error: waited for\n");
     interrupted_polls = 3;
     fault.count = 1; /* which would be met by a write */
     aw_log(AW_LOG_ERROR, "given up");
@@ -223,10 +217,8 @@ static void test_log_wait_that_a_signal_interrupts_is_repeated(void **state)
     assert_int_equal(fault.count, 1);
     fault.count = 0;
     aw_log(AW_LOG_ERROR, "after it");
-    next_line(capture);
-    assert_string_equal(
-        capture->line,
-        "awaitd: warning: nobody read here: 1 of these lines lost\n");
+    expect_line(capture,
+                "awaitd: warning: nobody read here: 1 of these lines lost\n");
 }
 
 static void test_log_line_that_cannot_be_written_is_counted(void **state)
@@ -239,12 +231,9 @@ static void test_log_line_that_cannot_be_written_is_counted(void **state)
     aw_log(AW_LOG_ERROR, "second");
     assert_int_equal(fault.count, 0);
     aw_log(AW_LOG_ERROR, "third");
-    next_line(capture);
-    assert_string_equal(
-        capture->line,
-        "awaitd: warning: nobody read here: 2 of these lines lost\n");
-    next_line(capture);
-    assert_string_equal(capture->line, "awaitd: error: third\n");
+    expect_line(capture,
+                "awaitd: warning: nobody read here: 2 of these lines lost\n");
+    expect_line(capture, "awaitd: error: third\n");
 }
 
 /* A tap that keeps the last line it was told. */

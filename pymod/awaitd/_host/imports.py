@@ -18,6 +18,8 @@ import types
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from awaitd._host.modules import is_below
+
 if TYPE_CHECKING:
     from awaitd._host.slot import Settings, Slot
 
@@ -99,7 +101,7 @@ def _would_get(parts: Sequence[str]) -> str | None:
 
 
 def _is_in(file: str, folders: Collection[str]) -> bool:
-    return any(file.startswith(os.path.join(it, "")) for it in folders)
+    return any(is_below(file, it) for it in folders)
 
 
 class _Look:

@@ -19,7 +19,8 @@ _EXTENSIONS = (".so",)
 _INSTALLED = ("site-packages", "dist-packages")
 
 
-def _is_below(file: str, folder: str) -> bool:
+def is_below(file: str, folder: str) -> bool:
+    """Both as os.path.realpath() gives them."""
     return file.startswith(os.path.join(folder, ""))
 
 
@@ -30,7 +31,7 @@ def own_folders(folder: str, paths: list[str]) -> tuple[str, ...]:
     return folder, *(
         path
         for path in below
-        if _is_below(path, folder)
+        if is_below(path, folder)
         and os.path.basename(path) not in _INSTALLED
     )
 
@@ -45,9 +46,9 @@ def _own(folders: Collection[str]) -> Iterator[tuple[str, types.ModuleType]]:
         if name == "__main__" or not isinstance(file, str):
             continue
         file = os.path.realpath(file)
-        if _is_below(file, _PACKAGE):
+        if is_below(file, _PACKAGE):
             continue
-        above = (home for home in homes if _is_below(file, home))
+        above = (home for home in homes if is_below(file, home))
         if max(above, key=len, default="") in folders:
             yield name, module
 
