@@ -1,9 +1,9 @@
 """Counts what `./run test` did.
 
-    summary.py stage FOLDER NAME STATUS   note a stage's end; print its line
-    summary.py skip FOLDER NAME REASON    note a stage that could not be run
-    summary.py total FOLDER               list the skips, print the sum
-    summary.py guest RESULTS KERNEL       what ran in which kernel, from JUnit
+    summary.py stage FOLDER NAME STATUS SECONDS   note and print a stage's end
+    summary.py skip FOLDER NAME REASON   note a stage that could not be run
+    summary.py total FOLDER              list skips and failures, print the sum
+    summary.py guest RESULTS KERNEL      what ran in which kernel, from JUnit
 
 A stage that leaves FOLDER/NAME.xml (JUnit, of pytest or ctest) counts as the
 tests in it; another one, as one test. Where a unit test's own output tells of
@@ -17,6 +17,8 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+SHOWN_LINES = 25
+ENDINGS = {124: "time limit", 137: "killed"}
 CASE = re.compile(r"^\[\s*(RUN|OK|SKIPPED|FAILED|ERROR)\s*\] (\w+)\s*$", re.M)
 
 
@@ -37,29 +39,49 @@ def reason_of(output, name):
     return " ".join(text.split()) or "no reason given"
 
 
-def count_case(case):
-    """Passed, failed and skipped of one <testcase>, and reasons for skips."""
+def end_of(text):
+    """The last lines of what a failure or a log says."""
+    return text.rstrip().splitlines()[-SHOWN_LINES:]
+
+
+def empty(name):
+    """The record of a stage, or of a file of tests, that did nothing yet."""
+    counts = {"passed": 0, "failed": 0, "skipped": 0}
+    return {"name": name, "reasons": [], "failures": {}, **counts}
+
+
+def count_case(case, record):
+    """Counts one <testcase>: its outcome, or those of the cases in it."""
     name = case.get("name", "?")
-    failed = case.find("failure") is not None or case.find("error") is not None
+    failure = case.find("failure")
+    if failure is None:
+        failure = case.find("error")
     skipped = case.find("skipped")
     output = case.findtext("system-out") or ""
     inner = cases(output) if case.get("status") else {}
     if skipped is not None:
-        return 0, 0, 1, [f"{name}: {skipped.get('message') or 'no reason'}"]
-    if not inner:
-        return int(not failed), int(failed), 0, []
+        record["skipped"] += 1
+        reason = skipped.get("message") or "no reason"
+        record["reasons"].append(f"{name}: {reason}")
+        return
     # A case that began and has no outcome took the program down.
     bad = sum(word in ("FAILED", "RUN") for word in inner.values())
     skips = [skip for skip, word in inner.items() if word == "SKIPPED"]
-    good = len(inner) - bad - len(skips)
-    reasons = [f"{skip}: {reason_of(output, skip)}" for skip in skips]
-    return good, max(bad, int(failed)), len(skips), reasons
+    good = len(inner) - bad - len(skips) if inner else int(failure is None)
+    bad = max(bad, int(failure is not None))
+    record["passed"] += good
+    record["failed"] += bad
+    record["skipped"] += len(skips)
+    for skip in skips:
+        record["reasons"].append(f"{skip}: {reason_of(output, skip)}")
+    if bad:
+        text = "" if failure is None else failure.text or ""
+        record["failures"][name] = end_of(text or output)
 
 
 def count_stage(folder, name, status):
-    """The record of one stage: counts, and reasons for skips."""
-    record = {"name": name, "passed": 0, "failed": 0, "skipped": 0}
-    record["reasons"] = []
+    """The record of one stage."""
+    record = empty(name)
     results = folder / f"{name}.xml"
     if results.is_file():
         try:
@@ -68,15 +90,16 @@ def count_stage(folder, name, status):
             status = status or 1
         else:
             for case in tree.iter("testcase"):
-                passed, failed, skipped, reasons = count_case(case)
-                record["passed"] += passed
-                record["failed"] += failed
-                record["skipped"] += skipped
-                record["reasons"] += reasons
+                count_case(case, record)
     elif status == 0:
         record["passed"] = 1
     if status != 0 and record["failed"] == 0:
         record["failed"] = 1
+        log = folder / f"{name}.log"
+        text = log.read_text("utf-8", "replace") if log.is_file() else ""
+        record["failures"][ENDINGS.get(status, f"exit status {status}")] = (
+            end_of(text)
+        )
     return record
 
 
@@ -91,19 +114,26 @@ def note(folder, record):
         stages.write(json.dumps(record) + "\n")
 
 
-def stage(folder, name, status):
+def tell_failures(record):
+    for name, lines in record["failures"].items():
+        print(f"FAILED {record['name']}: {name}")
+        for text in lines:
+            print(f"    {text}")
+
+
+def stage(folder, name, status, seconds):
     record = count_stage(folder, name, int(status))
     note(folder, record)
-    why = {"0": "", "124": " (time limit)", "137": " (killed)"}
-    ending = why.get(status, f" (exit status {status})")
-    print(f"--- {name}: {line(record)}{ending}")
+    print(f"--- {name}: {line(record)} ({seconds} s)")
+    tell_failures(record)
 
 
 def skip(folder, name, reason):
-    record = {"name": name, "passed": 0, "failed": 0, "skipped": 1}
+    record = empty(name)
+    record["skipped"] = 1
     record["reasons"] = [reason]
     note(folder, record)
-    print(f"\n=== {name}\n--- SKIPPED: {reason}")
+    print(f"--- {name}: SKIPPED: {reason}")
 
 
 def total(folder):
@@ -119,28 +149,24 @@ def total(folder):
     for record in records:
         for reason in record["reasons"]:
             print(f"SKIPPED {record['name']}: {reason}")
+    for record in records:
+        tell_failures(record)
     print(line(total))
     return 1 if total["failed"] or not total["passed"] else 0
 
 
 def guest(results, kernel):
     """Prints the counts of each test file, and why what was skipped was."""
-    files, reasons = {}, []
+    files = {}
     for case in ElementTree.parse(results).iter("testcase"):
         name = case.get("classname", "").rpartition(".")[2] or "collection"
-        record = files.setdefault(
-            name, {"passed": 0, "failed": 0, "skipped": 0}
-        )
-        passed, failed, skipped, why = count_case(case)
-        record["passed"] += passed
-        record["failed"] += failed
-        record["skipped"] += skipped
-        reasons += why
+        count_case(case, files.setdefault(name, empty(name)))
     print(f"ran in {kernel}:")
     for name, record in files.items():
         print(f"  {name:24} {line(record)}")
-    for reason in reasons:
-        print(f"  SKIPPED {reason}")
+    for record in files.values():
+        for reason in record["reasons"]:
+            print(f"  SKIPPED {reason}")
 
 
 def main(verb, path, *arguments):
