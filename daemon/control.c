@@ -31,6 +31,28 @@ static bool is_full(const struct aw_control *control,
     return control->client_count >= limit;
 }
 
+/* For who comes to a full house: of those who may do no more, the one that has
+ * been silent for longest goes, half a request or not. */
+static bool make_room(struct aw_control *control, enum aw_control_right right)
+    AW_ON(main)
+{
+    struct aw_control_client *idle = NULL;
+    double since_s = aw_span_clock_s() - AW_CONTROL_IDLE_S;
+
+    for (struct aw_control_client *client = control->clients; client;
+         client = client->next)
+        if (client->right <= right && aw_control_client_is_quiet(client) &&
+            client->moved_s < since_s) {
+            idle = client;
+            since_s = client->moved_s;
+        }
+    if (!idle)
+        return false;
+    aw_control_client_doom(idle, "all places are taken, and it is silent");
+    aw_control_client_free(idle);
+    return true;
+}
+
 /* One line that is lost if it cannot be had at once. */
 static void turn_away(int fd, const char *code, const char *text)
 {
@@ -57,7 +79,7 @@ static void admit(struct aw_control *control, int fd) AW_ON(main)
                   "admin_group of this awaitd");
         return;
     }
-    if (is_full(control, right)) {
+    if (is_full(control, right) && !make_room(control, right)) {
         control->dropped_clients++;
         turn_away(fd, "busy", "there are too many clients");
         return;
@@ -108,7 +130,7 @@ static void judge(struct aw_control_client *client, double now_s)
     if (client->out_length > 0 && quiet_s > AW_CONTROL_STUCK_S)
         aw_control_client_doom(client, "%zu bytes wait, and it does not read",
                                client->out_length);
-    else if (client->out_length == 0 && !client->stream &&
+    else if (aw_control_client_is_quiet(client) &&
              quiet_s > AW_CONTROL_SILENT_S)
         aw_control_client_doom(client, "it has been silent for %.0f s",
                                AW_CONTROL_SILENT_S);

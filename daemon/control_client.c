@@ -19,14 +19,22 @@ bool aw_control_client_has_room(const struct aw_control_client *client)
     return !client->doomed && client->out_length < AW_CONTROL_ROOM;
 }
 
-struct aw_control_client *aw_control_find(const struct aw_control *control,
-                                          uint64_t number)
+bool aw_control_client_is_quiet(const struct aw_control_client *client)
+{
+    return client->out_length == 0 && client->awaited == 0 && !client->stream;
+}
+
+struct aw_control_client *aw_control_awaited(const struct aw_control *control,
+                                             uint64_t number)
 {
     struct aw_control_client *client = control->clients;
 
     while (client && client->number != number)
         client = client->next;
-    return client && !client->doomed ? client : NULL;
+    if (!client || client->doomed)
+        return NULL;
+    client->awaited--;
+    return client;
 }
 
 void aw_control_client_doom(struct aw_control_client *client,
@@ -171,7 +179,7 @@ static void take_requests(struct aw_control_client *client) AW_ON(main)
         ev_feed_event(loop, &client->reading, EV_CUSTOM);
     if (client->in_length == sizeof(client->in) && find_request(client) < 0)
         refuse_length(client);
-    if (client->hung_up && client->out_length == 0 && !client->stream &&
+    if (client->hung_up && aw_control_client_is_quiet(client) &&
         find_request(client) < 0)
         aw_control_client_doom(client, NULL);
     if (!aw_control_client_has_room(client) || client->hung_up)

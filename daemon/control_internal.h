@@ -23,6 +23,7 @@
 #define AW_CONTROL_DUMPS_MAX   16u
 #define AW_CONTROL_STUCK_S     5.0  /* nothing read for so long: dropped */
 #define AW_CONTROL_SILENT_S    60.0 /* no request for so long: dropped */
+#define AW_CONTROL_IDLE_S      5.0  /* the same, where all places are taken */
 
 enum aw_control_right {
     AW_CONTROL_NOTHING,
@@ -51,6 +52,7 @@ struct aw_control_client {
     bool hung_up;   /* no more requests: its answers are still sent */
     bool doomed;
     char delimiter; /* of its last request: '\n' or '\0' */
+    size_t awaited; /* of its requests, those that others are at work on */
     size_t in_length, out_start, out_length, out_capacity;
     char *out;
     const struct aw_control_stream *stream; /* NULL: none */
@@ -92,6 +94,9 @@ struct aw_control_client *aw_control_client_new(struct aw_control *control,
                                                 int fd) AW_ON(main);
 void aw_control_client_free(struct aw_control_client *client) AW_ON(main);
 
+/* Is all answered that it asked, and does it follow nothing? */
+bool aw_control_client_is_quiet(const struct aw_control_client *client);
+
 /* Is there room for more of a stream? */
 bool aw_control_client_has_room(const struct aw_control_client *client);
 
@@ -99,9 +104,10 @@ bool aw_control_client_has_room(const struct aw_control_client *client);
  * the client. */
 void aw_control_client_put(struct aw_control_client *client, json_t *object);
 
-/* The client of that number, or NULL: it has gone. */
-struct aw_control_client *aw_control_find(const struct aw_control *control,
-                                          uint64_t number);
+/* Who is at work on a request comes back with its client's number: that
+ * client, which awaits one less, or NULL: it has gone. */
+struct aw_control_client *aw_control_awaited(const struct aw_control *control,
+                                             uint64_t number);
 
 /* It will be freed soon; says why in the log, unless `reason` is NULL. */
 __attribute__((format(printf, 2, 3))) void

@@ -111,7 +111,7 @@ static void on_reply(void *context, const struct aw_script_reply *reply)
               reply->text);
     if (reply->left > 0)
         return;
-    client = aw_control_find(asking->control, asking->client);
+    client = aw_control_awaited(asking->control, asking->client);
     if (client)
         aw_control_answer(client, asking->id,
                           json_pack("{s:O}", "scripts", asking->replies));
@@ -138,6 +138,7 @@ new_asking(const struct aw_control_request *request)
     asking->next = control->askings;
     control->askings = asking;
     control->asking_count++;
+    request->client->awaited++;
     return asking;
 }
 
@@ -223,7 +224,7 @@ static void on_reconfigured(void *context,
 {
     struct aw_control_asking *asking = context;
     struct aw_control_client *client =
-        aw_control_find(asking->control, asking->client);
+        aw_control_awaited(asking->control, asking->client);
 
     if (client && outcome->result < 0)
         aw_control_refuse(client, asking->id, "bad-configuration", "%s",

@@ -119,7 +119,8 @@ static void refuse(struct aw_control_client *client, json_t *id, int result)
 
 static void tell(struct aw_control *control, const struct order *order)
 {
-    struct aw_control_client *client = aw_control_find(control, order->client);
+    struct aw_control_client *client =
+        aw_control_awaited(control, order->client);
 
     if (!client)
         return;
@@ -155,8 +156,10 @@ static void hand_over(struct aw_control_request *request,
         send->done = on_done;
         send->user = order;
         result = aw_device_send(device, send);
-        if (result == 0)
+        if (result == 0) {
+            request->client->awaited++;
             return;
+        }
         free_order(order);
     } else {
         free(send);

@@ -38,6 +38,27 @@ def test_client_that_ends_its_half_is_answered(control):
     assert client.line() is None
 
 
+def test_client_that_ends_its_half_is_answered_what_takes_longer(control):
+    process = control.start(
+        """
+        import asyncio
+        print("ready", flush=True)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.2)
+            print("stopped", flush=True)
+        """
+    )
+    client = control.connect()
+    client.write(b'{"command": "restart"}\n')
+    client.socket.shutdown(socket.SHUT_WR)
+    process.line("stopped")
+    (reply,) = client.receive()["result"]["scripts"]
+    assert (reply["ok"], reply["generation"]) == (True, 2)
+    assert client.line() is None
+
+
 def test_client_with_half_a_request_holds_up_nobody(control):
     control.start()
     half = control.connect()

@@ -22,6 +22,16 @@ CLOCK = Path(_awaitd.__file__).parent / "tests" / "libshift_clock.so"
 SHIFT = signal.SIGRTMIN + 1
 PLACES = 200
 SILENT = "it has been silent for 60 s"
+LINGERS = """
+    import asyncio, pathlib
+    print("ready", flush=True)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        print("stopping", flush=True)
+        while not pathlib.Path({go_on!r}).exists():
+            await asyncio.sleep(0.01)
+"""
 
 
 @pytest.fixture
@@ -60,11 +70,9 @@ def test_half_open_clients_lose_their_places_after_a_minute(
     watcher = control.connect()
     silent = [half_open(control) for _ in range(PLACES - 2)]
     pass_half_a_minute(control, watcher, process)
-    # Not yet; and the last place is taken.
+    # Not yet.
     assert watcher.get("status")["clients"] == PLACES - 1
     silent.append(half_open(control))
-    late = control.connect()
-    assert late.receive()["error"]["code"] == "busy"
     process.signal(SHIFT)
     for client in silent[:-1]:
         assert client.line() is None
@@ -75,6 +83,48 @@ def test_half_open_clients_lose_their_places_after_a_minute(
     silent[-1].write(b'tus"}\n')
     assert silent[-1].receive()["ok"]
     assert control.connect().get("status")["clients"] == 3
+
+
+def test_who_comes_to_a_full_house_has_the_place_of_the_most_silent(
+    control: Controlled, start: Callable[[], Process]  # noqa: F811
+) -> None:
+    process = start()
+    watcher = control.connect()
+    first, *rest = (half_open(control) for _ in range(PLACES - 2))
+    pass_half_a_minute(control, watcher, process)
+    last = half_open(control)
+    assert control.connect().get("status")["clients"] == PLACES
+    line = process.line("client dropped", stream="stderr")
+    assert line.endswith("all places are taken, and it is silent")
+    assert first.line() is None
+    for client in (*rest, last):
+        client.write(b'tus"}\n')
+        assert client.receive()["ok"]
+    watcher.get("status")
+    # They have all spoken: nobody makes room.
+    late = control.connect()
+    assert late.receive()["error"]["code"] == "busy"
+
+
+def test_client_that_waits_for_an_answer_may_be_silent(
+    control: Controlled,  # noqa: F811
+) -> None:
+    go_on = control.folder / "go on"
+    process = control.start(
+        LINGERS.format(go_on=str(go_on)),
+        config="stop_grace_s: 600\nstop_timeout_s: 900\n",
+        env={"LD_PRELOAD": str(CLOCK)},
+    )
+    watcher, asking = control.connect(), control.connect()
+    silent = half_open(control)
+    asking.write(b'{"command": "restart"}\n')
+    process.line("stopping")
+    pass_half_a_minute(control, watcher, process)
+    process.signal(SHIFT)
+    assert silent.line() is None
+    go_on.touch()
+    (reply,) = asking.receive()["result"]["scripts"]
+    assert (reply["ok"], reply["generation"]) == (True, 2)
 
 
 def test_client_that_follows_something_may_be_silent(
