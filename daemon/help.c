@@ -84,6 +84,7 @@ static const char run_endings[] =
     "in the\n"
     "       kernel or by overflow, or its ledger does not add up\n"
     "   78  a device or a script is configured wrongly\n"
+    "  120  the script succeeded, but the last of its output was lost\n"
     "  130  after Ctrl-C\n"
     "\n"
     "Reloading: SIGHUP reads the configuration again and puts the new version "

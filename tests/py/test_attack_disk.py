@@ -177,6 +177,7 @@ def run_to_full(
     awaitd_binary: Path,
     start_process: Any,
     text: str,
+    status: int = 0,
 ) -> Any:
     """One script, whose output has no room."""
     process = start_process(
@@ -184,7 +185,7 @@ def run_to_full(
         "--stats-json", host.folder / "stats.json", "-d", "bus=virtual:can",
         host.write("script.py", text), env={"PYTHONUNBUFFERED": ""},
     )  # fmt: skip
-    status = process.finish()
+    assert process.finish() == status
     report = json.loads((host.folder / "stats.json").read_text())
     assert report["exact"] is True and report["status"] == status
     return process
@@ -195,7 +196,8 @@ def test_full_disk_for_what_scripts_print_is_their_own_error(
     awaitd_binary: Path,
     start_process: Any,
 ) -> None:
-    """One script, which writes through: it is told, and can go on."""
+    """One script, which writes through: it is told, and can go on. What it
+    could not write Python keeps, and tries at the end once more."""
     process = run_to_full(
         host, awaitd_binary, start_process,
         """
@@ -209,6 +211,26 @@ def test_full_disk_for_what_scripts_print_is_their_own_error(
                 print("told", number, error, file=sys.stderr)
         print("went on", file=sys.stderr)
         """,
+        status=120,
     )  # fmt: skip
     told = [f"told {number} [Errno 28] {FULL}" for number in range(3)]
     assert process.stderr.splitlines()[:4] == [*told, "went on"]
+
+
+def test_full_disk_that_shows_at_the_end_is_an_exit_status(
+    host: Host,  # noqa: F811
+    awaitd_binary: Path,
+    start_process: Any,
+) -> None:
+    """One script, whose output is still in its buffer: as in python3."""
+    process = run_to_full(
+        host, awaitd_binary, start_process, "print('gone')", status=120
+    )
+    assert process.stderr.splitlines()[0] == (
+        f"awaitd: error: script: its last output is lost: {FULL}"
+    )
+    python = start_process(
+        "sh", "-c", 'exec /usr/bin/python3 -c "print()" >/dev/full',
+        env={"PYTHONUNBUFFERED": ""},
+    )  # fmt: skip
+    assert python.finish() == 120

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import io
 import logging
 import os
@@ -185,17 +186,28 @@ def begin() -> None:
     os.register_at_fork(after_in_child=leave_writer)
 
 
-def finish(script: HostedScript) -> None:
-    """A script has ended: nothing of its output may stay in a buffer."""
+def finish(script: HostedScript) -> bool:
+    """A script has ended: nothing of its output may stay in a buffer. Returns
+    whether all of it could be written."""
+    written = True
     for stream in (sys.stdout, sys.stderr):
         try:
             if isinstance(stream, _Buffered):
                 stream.finish(script)
             elif stream is not None:
                 stream.flush()
-        except (OSError, ValueError):
+        except (BrokenPipeError, ValueError):
             # The reader of the pipe is gone, or the script closed it.
             pass
+        except OSError as error:
+            written = False
+            with contextlib.suppress(OSError, ValueError):
+                print(
+                    f"awaitd: error: {script.name}: its last output is lost: "
+                    f"{error.strerror}",
+                    file=sys.stderr,
+                )
+    return written
 
 
 def _give_up_stdout() -> None:

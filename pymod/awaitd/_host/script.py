@@ -31,6 +31,8 @@ from awaitd._state import State
 if TYPE_CHECKING:
     from awaitd._host.loops import Heartbeat
 
+_OUTPUT_LOST = 120  # as Python's own
+
 
 class HostedScript(ScriptInfo):
     """One version of a script, from its thread's start to its end."""
@@ -102,8 +104,8 @@ class HostedScript(ScriptInfo):
             try:
                 if result is None:
                     result = self._run_and_report()
-                self._end(result[0])
-                return *result, self.unchanged, self._failure
+                status = self._end(result[0])
+                return status, result[1], self.unchanged, self._failure
             except KeyboardInterrupt:
                 result = result or self._outcome
 
@@ -219,7 +221,7 @@ class HostedScript(ScriptInfo):
             self._failure = errors.locate(error, self.path)
         self.excepthook(type(error), error, error.__traceback__)
 
-    def _end(self, status: int) -> None:
+    def _end(self, status: int) -> int:
         self.stop.over = True
         if os.getpid() != self._process:
             # A child made by os.fork has come to its end, and is no daemon.
@@ -242,7 +244,7 @@ class HostedScript(ScriptInfo):
         if self._slot.current is self:
             self._slot.save_state()
         release_held(self._slots)
-        output.finish(self)
+        return status if output.finish(self) else status or _OUTPUT_LOST
 
     def forget(self) -> None:
         """The version has ended: nothing keeps its code and data alive."""
