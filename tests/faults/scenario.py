@@ -88,6 +88,13 @@ class Run:
             and "runtime state: preinitialized" in self.stderr
         )
 
+    @property
+    def python_lost_a_wake(self) -> bool:
+        """A script waits for ever, since Python could not call what would have
+        gone on: asyncio tells of it, or who imported, and goes on without. What
+        is left to awaitd is to stop when it is told to."""
+        return self.hung == "stopped" and "MemoryError" in self.stderr
+
     # ---- what is wrong with it ----
 
     def wrongs(self, ours: bool = True) -> list[str]:
@@ -102,7 +109,7 @@ class Run:
         return found + [f"leak {leak}" for leak in self.lines("leak")]
 
     def _end(self, ours: bool):
-        if self.hung:
+        if self.hung and (ours or not self.python_lost_a_wake):
             yield f"hung, {self.hung}"
         elif self.status not in DOCUMENTED:
             yield f"status {self.status}"
