@@ -153,9 +153,12 @@ static void take_request(struct aw_control_client *client, size_t length)
     client->in_length = rest;
 }
 
-/* Where such a request ends nobody knows: it was the last one. */
+/* Where such a request ends nobody knows: it was the last one, and with it ends
+ * what the client follows. */
 static void refuse_length(struct aw_control_client *client)
 {
+    if (client->stream)
+        aw_control_stream_end(client);
     aw_control_refuse(client, NULL, "too-long",
                       "a request has less than %u bytes",
                       AW_CONTROL_REQUEST_MAX);

@@ -141,7 +141,7 @@ void aw_control_stream_begin(struct aw_control_request *request,
                              const struct aw_control_stream *stream,
                              void *data);
 
-/* The stream has ended of itself: the connection may begin another. */
+/* Ends the stream that there is: the connection may begin another. */
 void aw_control_stream_end(struct aw_control_client *client);
 
 /* {"id":…, "event":NAME, …}; uses `fields` up. */

@@ -143,6 +143,13 @@ def test_request_that_is_too_long_is_refused_and_is_the_last(client):
     assert client.line() is None
 
 
+def test_request_that_is_too_long_ends_what_the_client_follows(client):
+    assert client.get("dump", device="bus") == {"follows": True}
+    client.write(b'{"command": "' + b"x" * 16384)
+    assert client.receive()["error"]["code"] == "too-long"
+    assert client.line() is None
+
+
 def test_queues_give_the_ledger_of_each(control):
     control.start(
         """
