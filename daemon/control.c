@@ -31,24 +31,38 @@ static bool is_full(const struct aw_control *control,
     return control->client_count >= limit;
 }
 
+/* What it has said main has only not heard yet. */
+static bool has_spoken(const struct aw_control_client *client)
+{
+    char byte;
+
+    return recv(client->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 /* For who comes to a full house: of those who may do no more, the one that has
- * been silent for longest goes, half a request or not. */
+ * been silent for longest goes, half a request or not. Of a crowd of them the
+ * log tells once a second. */
 static bool make_room(struct aw_control *control, enum aw_control_right right)
     AW_ON(main)
 {
     struct aw_control_client *idle = NULL;
-    double since_s = aw_span_clock_s() - AW_CONTROL_IDLE_S;
+    double now_s = aw_span_clock_s(), since_s = now_s - AW_CONTROL_IDLE_S;
 
     for (struct aw_control_client *client = control->clients; client;
          client = client->next)
-        if (client->right <= right && aw_control_client_is_quiet(client) &&
-            client->moved_s < since_s) {
+        if (client->right <= right && client->moved_s < since_s &&
+            aw_control_client_is_quiet(client) && !has_spoken(client)) {
             idle = client;
             since_s = client->moved_s;
         }
     if (!idle)
         return false;
-    aw_control_client_doom(idle, "all places are taken, and it is silent");
+    if (now_s - control->told_full_s > 1.0) {
+        aw_log(AW_LOG_WARNING, "all %u places for control clients are taken",
+               AW_CONTROL_CLIENTS_MAX);
+        control->told_full_s = now_s;
+    }
+    control->dropped_clients++;
     aw_control_client_free(idle);
     return true;
 }

@@ -69,7 +69,8 @@ struct aw_control {
     int read_gid, admin_gid; /* -1: none */
     ev_io accepting, logging, sent;
     ev_timer sweep;
-    double begun_s; /* span clock */
+    double begun_s;     /* span clock, as the next one */
+    double told_full_s; /* when the log was told of it last */
     struct aw_control_client *clients;
     size_t client_count, dump_count;
     uint64_t next_number, dropped_clients;

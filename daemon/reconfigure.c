@@ -346,8 +346,13 @@ void aw_reconfigure_ask(struct aw_reconfigure *reconfigure,
     AW_ASSERT_ROLE(MAIN);
     while (*end)
         end = &(*end)->next;
-    if (ask) /* else the round is made all the same */
+    if (ask)
         *ask = (struct aw_reconfigure_ask){NULL, done, context};
+    else if (done) /* the round is made all the same */
+        done(context, &(struct aw_reconfigured){
+                          .result = -ENOMEM,
+                          .error = "not enough memory to tell what becomes of "
+                                   "the reload"});
     *end = ask;
     reconfigure->again = true;
     if (reconfigure->started && reconfigure->step == AW_RECONFIGURE_IDLE)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import _awaitd
 import pytest
+from ask_as import ask_as
 from attack import write_until_full
 from control import Client, Controlled, control, wait_until  # noqa: F401
 from hosted import host  # noqa: F401
@@ -94,16 +95,29 @@ def test_who_comes_to_a_full_house_has_the_place_of_the_most_silent(
     pass_half_a_minute(control, watcher, process)
     last = half_open(control)
     assert control.connect().get("status")["clients"] == PLACES
-    line = process.line("client dropped", stream="stderr")
-    assert line.endswith("all places are taken, and it is silent")
+    process.line("all 200 places for control clients", stream="stderr")
     assert first.line() is None
     for client in (*rest, last):
         client.write(b'tus"}\n')
         assert client.receive()["ok"]
-    watcher.get("status")
-    # They have all spoken: nobody makes room.
-    late = control.connect()
-    assert late.receive()["error"]["code"] == "busy"
+    assert watcher.get("status")["dropped_clients"] == 2
+
+
+def test_who_may_only_look_has_no_place_of_who_may_change_things(
+    control: Controlled,  # noqa: F811
+) -> None:
+    process = control.start(
+        config="control: {read_group: 4242}\n", env={"LD_PRELOAD": str(CLOCK)}
+    )
+    status = '{"command": "status"}'
+    watcher = control.connect()
+    for _ in range(PLACES - 2):
+        half_open(control)
+    assert ask_as(control, status, gid=4242) == ["busy"]
+    pass_half_a_minute(control, watcher, process)
+    half_open(control)
+    assert ask_as(control, status, gid=4242) == ["busy"]
+    assert ask_as(control, status, uid=0) == ["yes"]
 
 
 def test_client_that_waits_for_an_answer_may_be_silent(
