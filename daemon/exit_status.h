@@ -13,6 +13,7 @@ enum aw_exit_status {
     AW_EXIT_INTERNAL = 70,     /* awaitd itself */
     AW_EXIT_LOSS = 75,         /* --fail-on-drop: a queue lost a frame */
     AW_EXIT_CONFIG = 78,       /* a device or script is configured wrongly */
+    AW_EXIT_OUTPUT = 120,      /* of one script: its last lines were lost */
     AW_EXIT_INTERRUPTED = 130, /* Ctrl-C */
 };
 

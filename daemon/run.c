@@ -382,7 +382,8 @@ static int settle(struct run *run, int status) AW_ON(main) AW_NO_GIL
         return AW_EXIT_INTERNAL;
     }
     report.dropped_lines = run->dropped_lines;
-    if (status == AW_EXIT_OK && run->arguments->fail_on_drop &&
+    if ((status == AW_EXIT_OK || status == AW_EXIT_OUTPUT) &&
+        run->arguments->fail_on_drop &&
         !(aw_report_lossless(&report) && aw_report_exact(&report) &&
           !run->devices.lossy && !run->devices.inexact))
         status = AW_EXIT_LOSS;

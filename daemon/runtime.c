@@ -56,6 +56,7 @@ struct aw_runtime {
     int stop_signal;      /* SIGTERM, SIGINT, or 0 */
     double interrupted_s; /* when a Ctrl-C was last heeded, or 0 */
     int status;           /* of the forced end, or of the scripts */
+    bool output_lost;     /* Python could not write all that was printed */
     int failure;          /* negative errno: Python did not start */
     bool up;              /* Python is, and each script was started */
     bool abandoned;
@@ -163,6 +164,7 @@ static void host_told(struct aw_runtime *runtime,
         aw_supervisor_event(runtime->supervisor, event);
         break;
     case AW_HOST_FINISHED:
+        runtime->output_lost = event->status == AW_HOST_OUTPUT_LOST;
         ev_break(runtime->loop, EVBREAK_ALL);
         break;
     }
@@ -418,6 +420,8 @@ int aw_runtime_run(struct aw_runtime *runtime,
         runtime->status = aw_supervisor_exit_status(runtime->supervisor);
     if (runtime->status == 0 && runtime->stop_signal == SIGINT)
         runtime->status = AW_EXIT_INTERRUPTED;
+    if (runtime->status == 0 && runtime->output_lost)
+        runtime->status = AW_EXIT_OUTPUT;
     ret_outcome->status = runtime->status;
     ret_outcome->abandoned = runtime->abandoned;
     return 0;

@@ -148,7 +148,8 @@ void *aw_host_bridge_main(void *argument)
         return NULL;
     }
     serve(host);
-    Py_FinalizeEx();
+    /* Its only failure: what was in a stream's buffer was not taken. */
+    finished.status = Py_FinalizeEx() < 0 ? AW_HOST_OUTPUT_LOST : 0;
     aw_host_post(host, &finished);
     return NULL;
 }

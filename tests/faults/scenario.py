@@ -15,7 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 DEADLINE_S = 40  # the script's own deadlines, and a stop after them
 GRACE_S = 15  # from a SIGTERM to the end
-DOCUMENTED = {0, 1, 64, 69, 70, 75, 78}
+DOCUMENTED = {0, 1, 64, 69, 70, 75, 78, 120}
 HOST = "127.0.0.1"
 # Its own loopback. What goes before the program, which it becomes.
 NETWORK = [
@@ -90,10 +90,15 @@ class Run:
 
     @property
     def python_lost_a_wake(self) -> bool:
-        """A script waits for ever, since Python could not call what would have
-        gone on: asyncio tells of it, or who imported, and goes on without. What
-        is left to awaitd is to stop when it is told to."""
-        return self.hung == "stopped" and "MemoryError" in self.stderr
+        """A script waits for ever, since asyncio could not call what would have
+        gone on: it tells of that, and goes on without. What is left to awaitd is
+        to stop when it is told to."""
+        return self.hung == "stopped" and bool(
+            re.search(
+                r"Exception (in callback|ignored in)[^\0]*MemoryError",
+                self.stderr,
+            )
+        )
 
     # ---- what is wrong with it ----
 

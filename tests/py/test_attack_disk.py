@@ -226,11 +226,50 @@ def test_full_disk_that_shows_at_the_end_is_an_exit_status(
     process = run_to_full(
         host, awaitd_binary, start_process, "print('gone')", status=120
     )
-    assert process.stderr.splitlines()[0] == (
-        f"awaitd: error: script: its last output is lost: {FULL}"
-    )
+    assert process.stderr.splitlines()[1] == f"OSError: [Errno 28] {FULL}"
     python = start_process(
         "sh", "-c", 'exec /usr/bin/python3 -c "print()" >/dev/full',
         env={"PYTHONUNBUFFERED": ""},
     )  # fmt: skip
     assert python.finish() == 120
+
+
+def test_full_disk_at_the_end_is_no_failure_of_the_script(
+    host: Host,  # noqa: F811
+    awaitd_binary: Path,
+    start_process: Any,
+) -> None:
+    """What succeeded is not done again because nobody could be told."""
+    ran = host.folder / "ran"
+    text = f"print('gone', file=open({str(ran)!r}, 'a'))\nprint()\n"
+    host.write("script.py", text)
+    config = host.write(
+        "awaitd.yaml",
+        "scripts: [{name: s, path: script.py, restart: on-failure,"
+        " restart_delay_s: 0.01}]\n",
+    )
+    process = start_process(
+        "sh", "-c", 'exec "$@" >/dev/full', "sh",
+        awaitd_binary, "run", "-c", config, env={"PYTHONUNBUFFERED": ""},
+    )  # fmt: skip
+    assert process.finish() == 120
+    assert ran.read_text() == "gone\n"
+
+
+def test_full_disk_in_a_child_is_its_exit_status(
+    host: Host,  # noqa: F811
+    awaitd_binary: Path,
+    start_process: Any,
+) -> None:
+    process = run_to_full(
+        host, awaitd_binary, start_process,
+        """
+        import os, sys
+        if child := os.fork():
+            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            print("child", status, file=sys.stderr)
+        else:
+            print("gone")
+        """,
+    )  # fmt: skip
+    assert process.stderr.splitlines()[0] == "child 120"

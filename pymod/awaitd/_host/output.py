@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import io
 import logging
 import os
@@ -196,17 +195,12 @@ def finish(script: HostedScript) -> bool:
                 stream.finish(script)
             elif stream is not None:
                 stream.flush()
-        except (BrokenPipeError, ValueError):
-            # The reader of the pipe is gone, or the script closed it.
-            pass
-        except OSError as error:
+        except ValueError:
+            pass  # The script closed it.
+        except OSError:
+            # The reader of the pipe is gone, or the disk is full. One script's
+            # stream keeps it, and Python's own end tries again.
             written = False
-            with contextlib.suppress(OSError, ValueError):
-                print(
-                    f"awaitd: error: {script.name}: its last output is lost: "
-                    f"{error.strerror}",
-                    file=sys.stderr,
-                )
     return written
 
 

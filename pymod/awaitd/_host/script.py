@@ -31,7 +31,7 @@ from awaitd._state import State
 if TYPE_CHECKING:
     from awaitd._host.loops import Heartbeat
 
-_OUTPUT_LOST = 120  # as Python's own
+_OUTPUT_LOST = 120  # of a child, as Python's own
 
 
 class HostedScript(ScriptInfo):
@@ -104,8 +104,8 @@ class HostedScript(ScriptInfo):
             try:
                 if result is None:
                     result = self._run_and_report()
-                status = self._end(result[0])
-                return status, result[1], self.unchanged, self._failure
+                self._end(result[0])
+                return *result, self.unchanged, self._failure
             except KeyboardInterrupt:
                 result = result or self._outcome
 
@@ -221,13 +221,13 @@ class HostedScript(ScriptInfo):
             self._failure = errors.locate(error, self.path)
         self.excepthook(type(error), error, error.__traceback__)
 
-    def _end(self, status: int) -> int:
+    def _end(self, status: int) -> None:
         self.stop.over = True
         if os.getpid() != self._process:
             # A child made by os.fork has come to its end, and is no daemon.
             atexit._run_exitfuncs()
-            output.finish(self)
-            os._exit(status)
+            written = output.finish(self)
+            os._exit(status if written else status or _OUTPUT_LOST)
         self._ended = True
         for periodic in list(self._periodic):
             periodic.stop()
@@ -244,7 +244,7 @@ class HostedScript(ScriptInfo):
         if self._slot.current is self:
             self._slot.save_state()
         release_held(self._slots)
-        return status if output.finish(self) else status or _OUTPUT_LOST
+        output.finish(self)
 
     def forget(self) -> None:
         """The version has ended: nothing keeps its code and data alive."""
