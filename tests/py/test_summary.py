@@ -65,6 +65,8 @@ E   assert 1 == 2</failure></testcase></testsuite>""",
         "    at first",
         "    E   assert 1 == 2",
     ]
+    (tmp_path / "one.log").write_text("1 failed\n", encoding="ascii")
+    failure += ["FAILED one: exit status 1", "    1 failed"]
     assert stage(tmp_path, "one", 1) == [
         "--- one: 1 passed, 1 failed, 0 skipped (7 s)",
         *failure,
@@ -72,7 +74,29 @@ E   assert 1 == 2</failure></testcase></testsuite>""",
     done = summary("total", tmp_path)
     assert done.returncode == 1
     last = [*failure, "1 passed, 1 failed, 0 skipped"]
-    assert done.stdout.splitlines()[-4:] == last
+    assert done.stdout.splitlines()[-6:] == last
+
+
+def test_failures_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    case = """<testcase classname="tests.py.{file}" name="test_it">
+        <{kind} message="">{text}</{kind}></testcase>"""
+    cases = "".join(
+        case.format(file=file, kind=kind, text=text)
+        for file, kind, text in [
+            ("test_a", "failure", "its call"),
+            ("test_a", "error", "its end"),
+            ("test_b", "failure", "another"),
+        ]
+    )
+    (tmp_path / "one.xml").write_text(f"<testsuite>{cases}</testsuite>")
+    assert stage(tmp_path, "one", 0)[1:] == [
+        "FAILED one: test_a.test_it",
+        "    its call",
+        "FAILED one: test_a.test_it",
+        "    its end",
+        "FAILED one: test_b.test_it",
+        "    another",
+    ]
 
 
 def test_stage_without_a_failed_test_fails_with_the_end_of_its_log(
@@ -118,7 +142,8 @@ def test_case_that_took_its_program_down_failed(tmp_path: Path) -> None:
         status="fail", failure='<failure message=""/>', end="AddressSanitizer"
     )
     (tmp_path / "unit.xml").write_text(bad, encoding="ascii")
-    shown = stage(tmp_path, "unit", 8)
+    *shown, ending = stage(tmp_path, "unit", 8)
+    assert ending == "FAILED unit: exit status 8"
     assert shown[:2] == [
         "--- unit: 1 passed, 1 failed, 1 skipped (7 s)",
         "FAILED unit: test_ring",

@@ -5,13 +5,14 @@
 # functions that were looked for. A race shows only where the two threads came
 # close, which they do not in each run: it has three.
 judge() {
-    local expected found what functions run
+    local expected found what functions run runs=1
     expected=$(sed -n 's/^# Found as: //p' "tests/sanitize/planted/$1.sed")
-    for run in 1 2 3; do
+    [[ $expected != "data race"* ]] || runs=3
+    for ((run = 1; run <= runs; run++)); do
         under "${@:3}" >"$2" 2>&1 || true
         found=$(cat "$reports"/* 2>/dev/null | tr -s ' \n' ' ' |
             grep -o -E "${expected:?}") && break
-        test "$run" != 3 || {
+        ((run < runs)) || {
             cat "$2" "$reports"/* 2>/dev/null || true
             echo "planted $1: NOT found"
             return 1

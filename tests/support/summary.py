@@ -47,7 +47,7 @@ def end_of(text):
 def empty(name):
     """The record of a stage, or of a file of tests, that did nothing yet."""
     counts = {"passed": 0, "failed": 0, "skipped": 0}
-    return {"name": name, "reasons": [], "failures": {}, **counts}
+    return {"name": name, "reasons": [], "failures": [], **counts}
 
 
 def count_case(case, record):
@@ -76,7 +76,9 @@ def count_case(case, record):
         record["reasons"].append(f"{skip}: {reason_of(output, skip)}")
     if bad:
         text = "" if failure is None else failure.text or ""
-        record["failures"][name] = end_of(text or output)
+        file = (case.get("classname") or name).rpartition(".")[2]
+        full = name if file == name else f"{file}.{name}"
+        record["failures"].append((full, end_of(text or output)))
 
 
 def count_stage(folder, name, status):
@@ -93,13 +95,12 @@ def count_stage(folder, name, status):
                 count_case(case, record)
     elif status == 0:
         record["passed"] = 1
-    if status != 0 and record["failed"] == 0:
-        record["failed"] = 1
+    if status != 0:
+        record["failed"] = max(record["failed"], 1)
         log = folder / f"{name}.log"
         text = log.read_text("utf-8", "replace") if log.is_file() else ""
-        record["failures"][ENDINGS.get(status, f"exit status {status}")] = (
-            end_of(text)
-        )
+        ending = ENDINGS.get(status, f"exit status {status}")
+        record["failures"].append((ending, end_of(text)))
     return record
 
 
@@ -115,7 +116,7 @@ def note(folder, record):
 
 
 def tell_failures(record):
-    for name, lines in record["failures"].items():
+    for name, lines in record["failures"]:
         print(f"FAILED {record['name']}: {name}")
         for text in lines:
             print(f"    {text}")
