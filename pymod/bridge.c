@@ -4,11 +4,14 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "devices/queue/clock.h"
 #include "devices/queue/eventfd.h"
 #include "pymod/coroutine/completion_wait.h"
 #include "pymod/coroutine/inbox.h"
 #include "pymod/queue.h"
 #include "pymod/waiter.h"
+
+#define OWED_NS (int64_t)(10 * AW_NS_PER_MS) /* until it is tried again */
 
 int aw_bridge_init(struct aw_bridge *bridge)
 {
@@ -32,11 +35,49 @@ void aw_bridge_deinit(struct aw_bridge *bridge)
 
 /* ---- serving, with the GIL ---- */
 
+/* 0 also where it is owed. */
+static int resolve_or_owe(struct aw_bridge *bridge, PyObject *waiter)
+{
+    PyObject *owed;
+
+    if (aw_waiter_resolve(waiter, AW_WAKE_THREADSAFE) == 0)
+        return 0;
+    if (!PyErr_ExceptionMatches(PyExc_MemoryError))
+        return -1;
+    PyErr_Clear();
+    owed = bridge->owed;
+    aw_waiter_push(waiter, &owed);
+    bridge->owed = owed;
+    return 0;
+}
+
+int aw_bridge_resolve(struct aw_bridge *bridge, PyObject *waiter)
+{
+    int result = resolve_or_owe(bridge, waiter);
+
+    if (bridge->owed)
+        aw_eventfd_ring(bridge->waker.fd);
+    return result;
+}
+
 void aw_bridge_wake(struct aw_bridge *bridge, PyObject *waiter)
 {
-    if (waiter && aw_waiter_resolve(waiter, AW_WAKE_THREADSAFE) < 0) {
+    if (waiter && resolve_or_owe(bridge, waiter) < 0) {
         PyErr_Clear();
         bridge->closed_loops++;
+    }
+}
+
+/* To those whose wake is owed, or `nobody` is woken any more. */
+static void pay(struct aw_bridge *bridge, bool nobody) AW_WITH_GIL
+{
+    PyObject *owed = bridge->owed, *waiter;
+
+    bridge->owed = NULL;
+    while ((waiter = aw_waiter_pop(&owed))) {
+        if (!nobody)
+            aw_bridge_wake(bridge, waiter);
+        Py_DECREF(waiter);
     }
 }
 
@@ -93,12 +134,15 @@ void aw_bridge_run(struct aw_bridge *bridge)
     while (!atomic_load_explicit(&bridge->stopping, memory_order_acquire)) {
         struct aw_queue *ready;
 
+        int64_t sleep_ns = bridge->owed ? OWED_NS : -1;
+
         Py_BEGIN_ALLOW_THREADS
-        aw_eventfd_wait(bridge->waker.fd, -1);
+        aw_eventfd_wait(bridge->waker.fd, sleep_ns);
         Py_END_ALLOW_THREADS
         /* Taken with the GIL in hand: what became ready while it was waited
          * for is served in the same turn. */
         ready = aw_waker_take(&bridge->waker);
+        pay(bridge, false);
         announce(bridge, ready);
         finish_sends(bridge);
         finish_completions(bridge, aw_inbox_take(bridge->inbox));
@@ -182,6 +226,7 @@ void aw_bridge_shutdown(struct aw_module *module)
         pthread_join(bridge->thread, NULL);
         Py_END_ALLOW_THREADS
     }
+    pay(bridge, true);
     /* Threads that are not ours may complete at any time: from here on they
      * free what they would have handed over. */
     finish_completions(bridge, aw_inbox_close(bridge->inbox));

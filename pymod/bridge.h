@@ -23,8 +23,13 @@ void aw_bridge_run(struct aw_bridge *bridge) AW_WITH_GIL;
  * NULL with an exception if it cannot be. */
 struct aw_bridge *aw_bridge_get(struct aw_module *module) AW_WITH_GIL;
 
-/* Wakes the task that waits on `waiter` (NULL: there is none), from the bridge.
- * Where that fails, its loop was closed meanwhile: this is counted. */
+/* Wakes the task that waits on `waiter`, by call_soon_threadsafe: where there
+ * is no memory for it, as soon as there is. From any thread. 0, or -1 with an
+ * exception, as where its loop was closed meanwhile. */
+int aw_bridge_resolve(struct aw_bridge *bridge, PyObject *waiter) AW_WITH_GIL;
+
+/* The same, from the bridge, of a `waiter` that may be NULL: there is none.
+ * That its loop was closed meanwhile is counted. */
 void aw_bridge_wake(struct aw_bridge *bridge, PyObject *waiter) AW_WITH_GIL;
 
 /* Nothing is handed to Python any more. Outside the daemon: ends the thread,

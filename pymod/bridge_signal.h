@@ -25,7 +25,8 @@ struct aw_bridge {
     aw_bridge_hook *hook; /* NULL outside the daemon */
     void *hook_context;
     uint64_t closed_loops; /* wakes for a loop that was closed meanwhile */
-    pthread_t thread;      /* outside the daemon */
+    void *owed; /* waiters that there was no memory to wake; with the GIL */
+    pthread_t thread; /* outside the daemon */
 };
 
 /* Tells an awaitable, with the GIL, what came of its request, and drops it. */

@@ -109,6 +109,19 @@ static GetObject *first_asleep(const QueueObject *self)
     return waiter;
 }
 
+/* Python's own threads have no bridge where the interpreter is going. */
+static int wake(GetObject *get, enum aw_wake how)
+{
+    struct aw_bridge *bridge = aw_module_of_type(Py_TYPE(get))->bridge;
+    PyObject *waiter = get->wait.waiter;
+
+    if (!waiter)
+        return 0;
+    if (how == AW_WAKE_THREADSAFE && bridge)
+        return aw_bridge_resolve(bridge, waiter);
+    return aw_waiter_resolve(waiter, how);
+}
+
 /* The list is looked at anew for each: scheduling a callback may let the loop's
  * thread run, where those that were woken leave the list and are freed. */
 static int wake_all(QueueObject *self, enum aw_wake how)
@@ -118,8 +131,7 @@ static int wake_all(QueueObject *self, enum aw_wake how)
 
     while (result == 0 && (waiter = first_asleep(self))) {
         waiter->woken = true;
-        if (waiter->wait.waiter)
-            result = aw_waiter_resolve(waiter->wait.waiter, how);
+        result = wake(waiter, how);
     }
     return result;
 }
@@ -129,7 +141,7 @@ static int wake_first(QueueObject *self, enum aw_wake how)
     GetObject *first = self->first;
 
     first->woken = true;
-    return first->wait.waiter ? aw_waiter_resolve(first->wait.waiter, how) : 0;
+    return wake(first, how);
 }
 
 int aw_queue_settle_how(QueueObject *self, enum aw_wake how)

@@ -10,6 +10,8 @@ typedef struct {
     PyObject *others;             /* list of further (callback, context) */
     PyObject *message;            /* of cancel(), or NULL */
     PyObject *sleep; /* trio: the coroutine its task is in, or NULL */
+    PyObject *next;  /* of a list it is in: aw_waiter_push() */
+    bool listed;
     enum waiter_state state;
     char blocking; /* _asyncio_future_blocking */
     PyObject *weak_references;
@@ -63,16 +65,37 @@ static int call_back(WaiterObject *self, PyObject *callback, PyObject *context,
     return run_now(self, callback, context);
 }
 
+/* The first one; it stays where there was no memory to schedule it. */
+static int call_first_back(WaiterObject *self, enum aw_wake how)
+{
+    PyObject *callback = self->callback, *context = self->context;
+    int result;
+
+    if (!callback)
+        return 0;
+    self->callback = self->context = NULL;
+    result = call_back(self, callback, context, how);
+    if (result < 0 && how != AW_WAKE_INLINE && !self->callback &&
+        PyErr_ExceptionMatches(PyExc_MemoryError)) {
+        self->callback = callback;
+        self->context = context;
+        return result;
+    }
+    Py_DECREF(callback);
+    Py_DECREF(context);
+    return result;
+}
+
 /* Each callback once; they may come from several, though a task adds one. */
 static int call_all_back(WaiterObject *self, enum aw_wake how)
 {
-    PyObject *callback = self->callback, *context = self->context;
-    PyObject *others = self->others;
-    int result = 0;
+    PyObject *others;
+    int result = call_first_back(self, how);
 
-    self->callback = self->context = self->others = NULL;
-    if (callback)
-        result = call_back(self, callback, context, how);
+    if (result < 0 && self->callback)
+        return result;
+    others = self->others;
+    self->others = NULL;
     for (Py_ssize_t i = 0; result == 0 && others && i < PyList_GET_SIZE(others);
          i++) {
         PyObject *pair = PyList_GET_ITEM(others, i);
@@ -81,8 +104,6 @@ static int call_all_back(WaiterObject *self, enum aw_wake how)
                            PyTuple_GET_ITEM(pair, 1), how);
     }
     Py_XDECREF(others);
-    Py_XDECREF(callback);
-    Py_XDECREF(context);
     return result;
 }
 
@@ -91,13 +112,35 @@ int aw_waiter_resolve(PyObject *waiter, enum aw_wake how)
     WaiterObject *self = (WaiterObject *)waiter;
     int result;
 
-    if (self->state != WAITER_PENDING)
-        return 0;
-    self->state = WAITER_DONE;
+    if (self->state == WAITER_PENDING)
+        self->state = WAITER_DONE;
     Py_INCREF(self);
     result = call_all_back(self, how);
     Py_DECREF(self);
     return result;
+}
+
+void aw_waiter_push(PyObject *waiter, PyObject **list)
+{
+    WaiterObject *self = (WaiterObject *)waiter;
+
+    if (self->listed)
+        return;
+    self->listed = true;
+    self->next = *list;
+    *list = Py_NewRef(waiter);
+}
+
+PyObject *aw_waiter_pop(PyObject **list)
+{
+    WaiterObject *first = (WaiterObject *)*list;
+
+    if (first) {
+        *list = first->next;
+        first->next = NULL;
+        first->listed = false;
+    }
+    return (PyObject *)first;
 }
 
 static PyObject *raise_cancelled(WaiterObject *self)

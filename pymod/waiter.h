@@ -24,9 +24,18 @@ PyObject *aw_waiter_new(struct aw_module *module, PyObject *loop) AW_WITH_GIL;
 /* The same of the loop that runs on this thread. */
 PyObject *aw_waiter_here(struct aw_module *module) AW_WITH_GIL;
 
-/* Done: its callback runs, if it has one. Nothing happens if it was done
- * before. 0, or -1 with an exception. */
+/* Done: its callback runs, if it has one, once. 0, or -1 with an exception; of
+ * what there was no memory for, the callback stays, and another call tries
+ * again, but for AW_WAKE_INLINE. */
 int aw_waiter_resolve(PyObject *waiter, enum aw_wake how) AW_WITH_GIL;
+
+/* A list of waiters, by links of their own: it needs no memory. Puts one in
+ * front, with a reference of the list's; one that is in a list stays there. */
+void aw_waiter_push(PyObject *waiter, PyObject **list) AW_WITH_GIL;
+
+/* Takes the first one, and gives away the list's reference; NULL: there is
+ * none. */
+PyObject *aw_waiter_pop(PyObject **list) AW_WITH_GIL;
 
 /* One step of awaiting it: PYGEN_NEXT and `*ret_value` to be yielded, with
  * `_asyncio_future_blocking` set as a task wants it; PYGEN_RETURN once done;

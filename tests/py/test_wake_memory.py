@@ -1,0 +1,113 @@
+"""A wake that there is no memory for is not lost: the bridge tries again."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import awaitable_waits as waits
+import pytest
+import rig
+
+import awaitd
+
+pytestmark = pytest.mark.extension
+
+
+class PoorLoop(asyncio.SelectorEventLoop):
+    """Has no memory for the next wakes from other threads."""
+
+    refusals = 0
+
+    def call_soon_threadsafe(self, callback, *arguments, context=None):
+        if self.refusals > 0:
+            self.refusals -= 1
+            raise MemoryError
+        return super().call_soon_threadsafe(
+            callback, *arguments, context=context
+        )
+
+
+def run_poor(main):
+    """Runs main(loop), with a deadline; what went wrong within the loop fails."""
+    loop, wrong = PoorLoop(), []
+    loop.set_exception_handler(lambda loop, context: wrong.append(context))
+    try:
+        result = loop.run_until_complete(asyncio.wait_for(main(loop), 20))
+    finally:
+        loop.close()
+    assert not wrong
+    assert loop.refusals == 0
+    return result
+
+
+def in_a_thread(function, *arguments):
+    thread = threading.Thread(target=function, args=arguments)
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.parametrize("refusals", [1, 3])
+def test_get_is_woken_when_there_is_memory_again(bus, peer, refusals):
+    queue = bus.queue()
+
+    async def main(loop):
+        task = asyncio.create_task(queue.get())
+        await asyncio.sleep(0)
+        loop.refusals = refusals
+        peer.put(queue, 7)
+        return await task
+
+    assert run_poor(main).arbitration_id == 7
+
+
+def test_every_get_of_a_closed_queue_is_woken(bus):
+    queue = bus.queue()
+
+    async def main(loop):
+        tasks = [asyncio.create_task(queue.get()) for _ in range(5)]
+        await asyncio.sleep(0)
+        loop.refusals = 3
+        in_a_thread(queue.close)
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert {type(end) for end in run_poor(main)} == {awaitd.QueueClosed}
+
+
+def test_send_is_woken(bus):
+    async def main(loop):
+        loop.refusals = 2
+        return await bus.send(rig.can(7), confirm=True)
+
+    assert run_poor(main).arbitration_id == 7
+
+
+def test_completion_is_woken():
+    async def main(loop):
+        awaitable, handle = waits.completion()
+        task = asyncio.ensure_future(awaitable)
+        await asyncio.sleep(0)
+        loop.refusals = 2
+        in_a_thread(waits.complete, handle, 7)
+        return await task
+
+    assert run_poor(main) == 7
+
+
+def test_wait_that_is_cancelled_meanwhile_is_cancelled_once(bus, peer):
+    queue = bus.queue()
+
+    async def main(loop):
+        task = asyncio.create_task(queue.get())
+        await asyncio.sleep(0)
+        loop.refusals = 1000
+        peer.put(queue, 7)
+        while loop.refusals == 1000:
+            await asyncio.sleep(0.001)
+        task.cancel()
+        loop.refusals = 0
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return await queue.get()
+
+    assert run_poor(main).arbitration_id == 7
