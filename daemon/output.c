@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,7 @@
 #include "devices/queue/clock.h"
 #include "devices/queue/eventfd.h"
 #include "devices/queue/log.h"
+#include "devices/queue/thread.h"
 
 #define TELL_AGAIN_NS AW_NS_PER_S
 
@@ -336,19 +336,6 @@ static void init_locks(struct aw_output *output)
     pthread_condattr_destroy(&monotonic);
 }
 
-/* A thread inherits its maker's signal mask: the writer takes no signals. */
-static int start_writer(struct aw_output *output)
-{
-    sigset_t all, before;
-    int error;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&output->thread, NULL, writer_main, output);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return -error;
-}
-
 int aw_output_start(struct aw_output **ret_output)
 {
     struct aw_output *output = calloc(1, sizeof(*output));
@@ -361,7 +348,9 @@ int aw_output_start(struct aw_output **ret_output)
     init_locks(output);
     aw_output_names_init(&output->names);
     output->bell = aw_eventfd_new();
-    result = output->bell < 0 ? output->bell : start_writer(output);
+    result = output->bell < 0
+                 ? output->bell
+                 : aw_thread_start(&output->thread, writer_main, output);
     if (result < 0) {
         free_output(output);
         return result;

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -11,6 +10,7 @@
 #include "devices/queue/eventfd.h"
 #include "devices/queue/log.h"
 #include "devices/queue/queue_latency.h"
+#include "devices/queue/thread.h"
 #include "devices/schedule.h"
 
 /* Batches read before the mailbox is looked at again. */
@@ -560,18 +560,6 @@ static void *reader_main(void *argument)
     return NULL;
 }
 
-static int create_thread(struct aw_reader *reader)
-{
-    sigset_t all, before;
-    int result;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    result = pthread_create(&reader->thread, NULL, reader_main, reader);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return -result;
-}
-
 int aw_reader_start(struct aw_reader *reader,
                     const struct aw_device_config *config)
 {
@@ -584,7 +572,7 @@ int aw_reader_start(struct aw_reader *reader,
     reader->batch.slots = calloc(AW_BATCH_FRAMES, reader->batch.slot_bytes);
     if (!reader->batch.slots)
         return -ENOMEM;
-    result = create_thread(reader);
+    result = aw_thread_start(&reader->thread, reader_main, reader);
     if (result == 0)
         aw_schedule_apply(reader->thread, config);
     else

@@ -2,10 +2,10 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 
 #include "devices/queue/clock.h"
 #include "devices/queue/eventfd.h"
+#include "devices/queue/thread.h"
 #include "pymod/coroutine/completion_wait.h"
 #include "pymod/coroutine/inbox.h"
 #include "pymod/queue.h"
@@ -166,25 +166,13 @@ static void *bridge_main(void *argument)
     return NULL;
 }
 
-static int start_thread(struct aw_bridge *bridge)
-{
-    sigset_t all, before;
-    int error;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&bridge->thread, NULL, bridge_main, bridge);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return -error;
-}
-
 static struct aw_bridge *start(void) AW_WITH_GIL
 {
     struct aw_bridge *bridge = PyMem_RawCalloc(1, sizeof(*bridge));
     int result = bridge ? aw_bridge_init(bridge) : -ENOMEM;
 
     if (result == 0) {
-        result = start_thread(bridge);
+        result = aw_thread_start(&bridge->thread, bridge_main, bridge);
         if (result < 0)
             aw_bridge_deinit(bridge);
     }

@@ -2,7 +2,6 @@
  * No Python in this file, nor in anything it calls. */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 
 #include "devices/queue/eventfd.h"
 #include "devices/queue/log.h"
+#include "devices/queue/thread.h"
 #include "pymod/host_state.h"
 
 /* Requests and events that there is always memory for: more than a script that
@@ -491,21 +491,6 @@ static int fill_host(struct aw_host *host, const struct aw_host_config *config)
     return aw_host_bridge_new(host);
 }
 
-/* A thread inherits its maker's signal mask: those of Python's own take no
- * signals. */
-static int start_thread(pthread_t *thread, void *(*entry)(void *),
-                        void *argument)
-{
-    sigset_t all, before;
-    int error;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(thread, NULL, entry, argument);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return -error;
-}
-
 int aw_host_start(const struct aw_host_config *config,
                   struct aw_host **ret_host, struct aw_error *error)
 {
@@ -520,7 +505,7 @@ int aw_host_start(const struct aw_host_config *config,
     pthread_mutex_init(&host->lock, NULL);
     result = fill_host(host, config);
     if (result == 0)
-        result = start_thread(&host->thread, aw_host_bridge_main, host);
+        result = aw_thread_start(&host->thread, aw_host_bridge_main, host);
     if (result < 0) {
         free_host(host);
         return aw_error_set(error, -result, "cannot host Python: %s",
@@ -540,7 +525,7 @@ int aw_host_check_scripts(const struct aw_host_config *config, FILE *to)
 {
     struct aw_host_check check = {.config = config, .to = to};
     pthread_t thread;
-    int result = start_thread(&thread, aw_host_check_main, &check);
+    int result = aw_thread_start(&thread, aw_host_check_main, &check);
 
     if (result < 0) {
         fprintf(to, "cannot host Python: %s\n", strerror(-result));

@@ -82,13 +82,10 @@ class Run:
 
     @property
     def python_gave_up(self) -> bool:
-        """It had no MemoryError yet that it could raise; or its compiler, in
-        which no code but Python's runs, went on with what it had not got: that
-        of 3.11 does, where a unit's scope ends."""
-        if "Fatal Python error" not in self.stderr:
-            return False
-        if re.search(r" in _PyAST_Compile\b", self.stderr):
-            return True
+        """It had no MemoryError yet that it could raise; or it went on with what
+        it had not got, as its compiler does and the start of some modules."""
+        if self.status == -signal.SIGSEGV:
+            return "inject: Python crashed by itself" in self.stderr
         return self.status == -signal.SIGABRT and (
             "Fatal Python error: _PyErr_NoMemory" in self.stderr
             and "runtime state: preinitialized" in self.stderr

@@ -36,7 +36,7 @@ EXTENSIONS = {"pymod/open.c": ["config/config.h"]}
 LEAF_HEADERS = {
     *"assert.h errno.h stdarg.h stdatomic.h stdbool.h stddef.h".split(),
     *"stdint.h stdio.h stdlib.h string.h limits.h time.h".split(),
-    *"pthread.h fcntl.h unistd.h sys/random.h sys/types.h".split(),
+    *"pthread.h signal.h fcntl.h unistd.h sys/random.h sys/types.h".split(),
 }
 
 # Headers that belong to one place: where they may stand.

@@ -82,7 +82,14 @@ static struct fake_thread look_at_reader(struct fake *fake)
     return thread;
 }
 
-static void test_reader_blocks_every_signal(void **state)
+/* A fault of its own, whose signal blocked would end all without a word. */
+static bool is_fault(int number)
+{
+    return number == SIGSEGV || number == SIGBUS || number == SIGFPE ||
+           number == SIGILL || number == SIGABRT;
+}
+
+static void test_reader_blocks_every_signal_but_its_faults(void **state)
 {
     struct fake_thread thread = look_at_reader(*state);
 
@@ -91,8 +98,8 @@ static void test_reader_blocks_every_signal(void **state)
         if (number == SIGKILL || number == SIGSTOP ||
             (number >= 32 && number < SIGRTMIN))
             continue;
-        if (!sigismember(&thread.blocked, number))
-            fail_msg("signal %d is not blocked", number);
+        if (sigismember(&thread.blocked, number) == is_fault(number))
+            fail_msg("signal %d is not as it should be", number);
     }
 }
 
@@ -651,7 +658,7 @@ int main(void)
         TEST_UNOPENED(test_reader_starts_with_the_first_queue_once),
         TEST_UNOPENED(test_reader_starts_when_released_once),
         TEST_UNOPENED(test_reader_never_started_ends_without_reading),
-        TEST_OPEN(test_reader_blocks_every_signal),
+        TEST_OPEN(test_reader_blocks_every_signal_but_its_faults),
         TEST_OPEN(test_reader_leaves_the_opener_its_signals),
         TEST_OPEN(test_reader_has_its_name_and_role),
         TEST_UNOPENED(test_reader_runs_where_cpus_says),
