@@ -50,16 +50,16 @@ static bool make_room(struct aw_control *control, enum aw_control_right right)
 
     for (struct aw_control_client *client = control->clients; client;
          client = client->next)
-        if (client->right <= right && client->moved_s < since_s &&
-            aw_control_client_is_quiet(client) && !has_spoken(client)) {
+        if (!client->doomed && client->right <= right &&
+            client->moved_s < since_s && aw_control_client_is_quiet(client) &&
+            !has_spoken(client)) {
             idle = client;
             since_s = client->moved_s;
         }
     if (!idle)
         return false;
     if (now_s - control->told_full_s > 1.0) {
-        aw_log(AW_LOG_WARNING, "all %u places for control clients are taken",
-               AW_CONTROL_CLIENTS_MAX);
+        aw_log(AW_LOG_WARNING, "all places for control clients are taken");
         control->told_full_s = now_s;
     }
     control->dropped_clients++;

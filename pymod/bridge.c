@@ -35,15 +35,14 @@ void aw_bridge_deinit(struct aw_bridge *bridge)
 
 /* ---- serving, with the GIL ---- */
 
-/* 0 also where it is owed. */
-static int resolve_or_owe(struct aw_bridge *bridge, PyObject *waiter)
+/* What has failed for want of memory is not lost, and no error. Takes the
+ * result of trying it. */
+static int owe(struct aw_bridge *bridge, PyObject *waiter, int result)
 {
     PyObject *owed;
 
-    if (aw_waiter_resolve(waiter, AW_WAKE_THREADSAFE) == 0)
-        return 0;
-    if (!PyErr_ExceptionMatches(PyExc_MemoryError))
-        return -1;
+    if (result == 0 || !PyErr_ExceptionMatches(PyExc_MemoryError))
+        return result;
     PyErr_Clear();
     owed = bridge->owed;
     aw_waiter_push(waiter, &owed);
@@ -51,24 +50,36 @@ static int resolve_or_owe(struct aw_bridge *bridge, PyObject *waiter)
     return 0;
 }
 
-int aw_bridge_resolve(struct aw_bridge *bridge, PyObject *waiter)
+int aw_bridge_resolve(struct aw_bridge *bridge, PyObject *waiter,
+                      enum aw_wake how)
 {
-    int result = resolve_or_owe(bridge, waiter);
+    int result;
 
+    /* Its task may let go of it as soon as the GIL is given up. */
+    Py_INCREF(waiter);
+    result = owe(bridge, waiter, aw_waiter_resolve(waiter, how));
+    Py_DECREF(waiter);
     if (bridge->owed)
         aw_eventfd_ring(bridge->waker.fd);
     return result;
 }
 
-void aw_bridge_wake(struct aw_bridge *bridge, PyObject *waiter)
+static void count_closed(struct aw_bridge *bridge, int result)
 {
-    if (waiter && resolve_or_owe(bridge, waiter) < 0) {
+    if (result < 0) {
         PyErr_Clear();
         bridge->closed_loops++;
     }
 }
 
-/* To those whose wake is owed, or `nobody` is woken any more. */
+void aw_bridge_wake(struct aw_bridge *bridge, PyObject *waiter)
+{
+    if (waiter)
+        count_closed(bridge,
+                     aw_bridge_resolve(bridge, waiter, AW_WAKE_THREADSAFE));
+}
+
+/* To those whose wake is owed; or `nobody` is woken any more. */
 static void pay(struct aw_bridge *bridge, bool nobody) AW_WITH_GIL
 {
     PyObject *owed = bridge->owed, *waiter;
@@ -76,7 +87,7 @@ static void pay(struct aw_bridge *bridge, bool nobody) AW_WITH_GIL
     bridge->owed = NULL;
     while ((waiter = aw_waiter_pop(&owed))) {
         if (!nobody)
-            aw_bridge_wake(bridge, waiter);
+            count_closed(bridge, owe(bridge, waiter, aw_waiter_again(waiter)));
         Py_DECREF(waiter);
     }
 }

@@ -11,6 +11,7 @@
 
 #include "pymod/bridge_signal.h"
 #include "pymod/module.h"
+#include "pymod/waiter.h"
 
 int aw_bridge_init(struct aw_bridge *bridge);
 void aw_bridge_deinit(struct aw_bridge *bridge);
@@ -23,12 +24,13 @@ void aw_bridge_run(struct aw_bridge *bridge) AW_WITH_GIL;
  * NULL with an exception if it cannot be. */
 struct aw_bridge *aw_bridge_get(struct aw_module *module) AW_WITH_GIL;
 
-/* Wakes the task that waits on `waiter`, by call_soon_threadsafe: where there
- * is no memory for it, as soon as there is. From any thread. 0, or -1 with an
- * exception, as where its loop was closed meanwhile. */
-int aw_bridge_resolve(struct aw_bridge *bridge, PyObject *waiter) AW_WITH_GIL;
+/* As aw_waiter_resolve(), but not AW_WAKE_INLINE: where there is no memory for
+ * it, the bridge sees to it as soon as there is. 0, or -1 with an exception, as
+ * where the loop was closed meanwhile. */
+int aw_bridge_resolve(struct aw_bridge *bridge, PyObject *waiter,
+                      enum aw_wake how) AW_WITH_GIL;
 
-/* The same, from the bridge, of a `waiter` that may be NULL: there is none.
+/* Wakes the task that waits on `waiter` (NULL: there is none), from the bridge.
  * That its loop was closed meanwhile is counted. */
 void aw_bridge_wake(struct aw_bridge *bridge, PyObject *waiter) AW_WITH_GIL;
 

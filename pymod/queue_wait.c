@@ -109,7 +109,8 @@ static GetObject *first_asleep(const QueueObject *self)
     return waiter;
 }
 
-/* Python's own threads have no bridge where the interpreter is going. */
+/* There is no bridge where the interpreter is going, nor where all queues are
+ * woken by an fd: there a wake without memory is an error, which is told. */
 static int wake(GetObject *get, enum aw_wake how)
 {
     struct aw_bridge *bridge = aw_module_of_type(Py_TYPE(get))->bridge;
@@ -117,8 +118,8 @@ static int wake(GetObject *get, enum aw_wake how)
 
     if (!waiter)
         return 0;
-    if (how == AW_WAKE_THREADSAFE && bridge)
-        return aw_bridge_resolve(bridge, waiter);
+    if (how != AW_WAKE_INLINE && bridge)
+        return aw_bridge_resolve(bridge, waiter, how);
     return aw_waiter_resolve(waiter, how);
 }
 

@@ -120,6 +120,22 @@ int aw_waiter_resolve(PyObject *waiter, enum aw_wake how)
     return result;
 }
 
+int aw_waiter_again(PyObject *waiter)
+{
+    WaiterObject *self = (WaiterObject *)waiter;
+    PyObject *method, *handle = NULL;
+
+    if (!self->callback)
+        return 0;
+    method = PyObject_GetAttrString(waiter, "_again");
+    if (method)
+        handle = PyObject_CallMethodOneArg(
+            self->loop, module_of(self)->names.call_soon_threadsafe, method);
+    Py_XDECREF(method);
+    Py_XDECREF(handle);
+    return handle ? 0 : -1;
+}
+
 void aw_waiter_push(PyObject *waiter, PyObject **list)
 {
     WaiterObject *self = (WaiterObject *)waiter;
@@ -337,9 +353,23 @@ static PyObject *waiter_cancel(PyObject *object, PyObject *arguments,
     self->state = WAITER_CANCELLED;
     if (message && message != Py_None)
         self->message = Py_NewRef(message);
-    if (call_all_back(self, AW_WAKE_SOON) < 0)
+    if (call_all_back(self, AW_WAKE_SOON) < 0) {
+        /* It stayed: who asks again is heard. */
+        if (self->callback) {
+            self->state = WAITER_PENDING;
+            Py_CLEAR(self->message);
+        }
         return NULL;
+    }
     Py_RETURN_TRUE;
+}
+
+/* On the loop, from the loop: what stayed. */
+static PyObject *waiter_again(PyObject *self, PyObject *Py_UNUSED(unused))
+{
+    if (call_all_back((WaiterObject *)self, AW_WAKE_INLINE) < 0)
+        return NULL;
+    Py_RETURN_NONE;
 }
 
 static PyObject *waiter_done(PyObject *self, PyObject *Py_UNUSED(unused))
@@ -357,6 +387,11 @@ static PyObject *waiter_result(PyObject *object, PyObject *Py_UNUSED(unused))
 {
     WaiterObject *self = (WaiterObject *)object;
 
+    if (self->state != WAITER_PENDING) {
+        /* A task asks when it is woken: that it has been is known now. */
+        Py_CLEAR(self->callback);
+        Py_CLEAR(self->context);
+    }
     if (self->state == WAITER_CANCELLED)
         return raise_cancelled(self);
     if (self->state == WAITER_PENDING) {
@@ -450,6 +485,7 @@ static PyMethodDef waiter_methods[] = {
     {"cancelled", waiter_cancelled, METH_NOARGS, NULL},
     {"result", waiter_result, METH_NOARGS, NULL},
     {"exception", waiter_result, METH_NOARGS, NULL},
+    {"_again", waiter_again, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

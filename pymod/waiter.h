@@ -24,10 +24,15 @@ PyObject *aw_waiter_new(struct aw_module *module, PyObject *loop) AW_WITH_GIL;
 /* The same of the loop that runs on this thread. */
 PyObject *aw_waiter_here(struct aw_module *module) AW_WITH_GIL;
 
-/* Done: its callback runs, if it has one, once. 0, or -1 with an exception; of
- * what there was no memory for, the callback stays, and another call tries
- * again, but for AW_WAKE_INLINE. */
+/* Done: its callback runs, if it has one, once. 0, or -1 with an exception:
+ * where there was no memory for it, the callback stays, but for AW_WAKE_INLINE,
+ * and aw_waiter_again() is to be called. */
 int aw_waiter_resolve(PyObject *waiter, enum aw_wake how) AW_WITH_GIL;
+
+/* Tries it again, from anywhere: has the loop run a callback that stayed,
+ * unless it has come to run meanwhile: who had no memory to ring the loop's
+ * bell may have scheduled it all the same. 0, or -1 with an exception. */
+int aw_waiter_again(PyObject *waiter) AW_WITH_GIL;
 
 /* A list of waiters, by links of their own: it needs no memory. Puts one in
  * front, with a reference of the list's; one that is in a list stays there. */

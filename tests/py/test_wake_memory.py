@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 
 import awaitable_waits as waits
 import pytest
@@ -15,17 +16,29 @@ pytestmark = pytest.mark.extension
 
 
 class PoorLoop(asyncio.SelectorEventLoop):
-    """Has no memory for the next wakes from other threads."""
+    """Has no memory for the next wakes."""
 
-    refusals = 0
+    refusals = 0  # from other threads
+    half_done = False  # they are scheduled all the same
+    refuses_soon = False  # the next one from its own thread
 
     def call_soon_threadsafe(self, callback, *arguments, context=None):
-        if self.refusals > 0:
-            self.refusals -= 1
+        refuses = self.refusals > 0
+        self.refusals -= refuses
+        if refuses and not self.half_done:
             raise MemoryError
-        return super().call_soon_threadsafe(
+        handle = super().call_soon_threadsafe(
             callback, *arguments, context=context
         )
+        if refuses:
+            raise MemoryError
+        return handle
+
+    def call_soon(self, callback, *arguments, context=None):
+        if self.refuses_soon and "wakeup" in repr(callback).lower():
+            self.refuses_soon = False
+            raise MemoryError
+        return super().call_soon(callback, *arguments, context=context)
 
 
 def run_poor(main):
@@ -38,6 +51,7 @@ def run_poor(main):
         loop.close()
     assert not wrong
     assert loop.refusals == 0
+    assert not loop.refuses_soon
     return result
 
 
@@ -59,6 +73,40 @@ def test_get_is_woken_when_there_is_memory_again(bus, peer, refusals):
         return await task
 
     assert run_poor(main).arbitration_id == 7
+
+
+def test_get_is_woken_once_where_it_was_scheduled_all_the_same(bus, peer):
+    queue = bus.queue()
+
+    async def two():
+        return rig.ids([await queue.get(), await queue.get()])
+
+    async def main(loop):
+        task = asyncio.create_task(two())
+        await asyncio.sleep(0)
+        loop.half_done, loop.refusals = True, 1
+        peer.put(queue, 7)
+        # Long enough for the bridge to have tried again before the task's turn.
+        time.sleep(0.1)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        peer.put(queue, 8)
+        return await task
+
+    assert run_poor(main) == [7, 8]
+
+
+def test_get_behind_one_that_leaves_is_woken(bus, peer):
+    queue = bus.queue()
+
+    async def main(loop):
+        tasks = [asyncio.create_task(queue.get()) for _ in range(2)]
+        await asyncio.sleep(0)
+        loop.refuses_soon = True
+        peer.put(queue, 7, 8)
+        return rig.ids(await asyncio.gather(*tasks))
+
+    assert run_poor(main) == [7, 8]
 
 
 def test_every_get_of_a_closed_queue_is_woken(bus):

@@ -161,7 +161,7 @@ def install(writer: Writer | None) -> None:
     """There is a writer of the daemon's, which ``begin`` may make use of."""
     global _writer
     _writer = writer
-    atexit.register(_give_up_stdout)
+    atexit.register(_give_up_streams)
 
 
 def begin() -> None:
@@ -204,13 +204,14 @@ def finish(script: HostedScript) -> bool:
     return written
 
 
-def _give_up_stdout() -> None:
+def _give_up_streams() -> None:
     """A reader that has gone is told of once, where a script printed."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
-    except (OSError, ValueError, AttributeError):
-        pass
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+        except (OSError, ValueError, AttributeError):
+            pass
