@@ -7,6 +7,7 @@ import asyncio
 
 import awaitable_waits as waits
 import pytest
+from poor_loop import run_poor
 
 pytestmark = pytest.mark.extension
 
@@ -89,3 +90,15 @@ def test_completion_awaited_without_memory():
     assert asyncio.run(main()) > 0
     made, _, freed = waits.counts()
     assert made - before[0] == freed - before[2] > 1
+
+
+def test_completion_is_woken_when_there_is_memory_again():
+    async def main(loop):
+        awaitable, handle = waits.completion()
+        task = asyncio.ensure_future(awaitable)
+        await asyncio.sleep(0)
+        loop.refusals = 2
+        waits.complete(handle, 7)
+        return await task
+
+    assert run_poor(main) == 7

@@ -6,53 +6,13 @@ import asyncio
 import threading
 import time
 
-import awaitable_waits as waits
 import pytest
 import rig
+from poor_loop import run_poor
 
 import awaitd
 
 pytestmark = pytest.mark.extension
-
-
-class PoorLoop(asyncio.SelectorEventLoop):
-    """Has no memory for the next wakes."""
-
-    refusals = 0  # from other threads
-    half_done = False  # they are scheduled all the same
-    refuses_soon = False  # the next one from its own thread
-
-    def call_soon_threadsafe(self, callback, *arguments, context=None):
-        refuses = self.refusals > 0
-        self.refusals -= refuses
-        if refuses and not self.half_done:
-            raise MemoryError
-        handle = super().call_soon_threadsafe(
-            callback, *arguments, context=context
-        )
-        if refuses:
-            raise MemoryError
-        return handle
-
-    def call_soon(self, callback, *arguments, context=None):
-        if self.refuses_soon and "wakeup" in repr(callback).lower():
-            self.refuses_soon = False
-            raise MemoryError
-        return super().call_soon(callback, *arguments, context=context)
-
-
-def run_poor(main):
-    """Runs main(loop), with a deadline; what went wrong within the loop fails."""
-    loop, wrong = PoorLoop(), []
-    loop.set_exception_handler(lambda loop, context: wrong.append(context))
-    try:
-        result = loop.run_until_complete(asyncio.wait_for(main(loop), 20))
-    finally:
-        loop.close()
-    assert not wrong
-    assert loop.refusals == 0
-    assert not loop.refuses_soon
-    return result
 
 
 def in_a_thread(function, *arguments):
@@ -128,18 +88,6 @@ def test_send_is_woken(bus):
         return await bus.send(rig.can(7), confirm=True)
 
     assert run_poor(main).arbitration_id == 7
-
-
-def test_completion_is_woken():
-    async def main(loop):
-        awaitable, handle = waits.completion()
-        task = asyncio.ensure_future(awaitable)
-        await asyncio.sleep(0)
-        loop.refusals = 2
-        in_a_thread(waits.complete, handle, 7)
-        return await task
-
-    assert run_poor(main) == 7
 
 
 def test_wait_that_is_cancelled_meanwhile_is_cancelled_once(bus, peer):
