@@ -387,18 +387,16 @@ static PyObject *waiter_result(PyObject *object, PyObject *Py_UNUSED(unused))
 {
     WaiterObject *self = (WaiterObject *)object;
 
-    if (self->state != WAITER_PENDING) {
-        /* A task asks when it is woken: that it has been is known now. */
-        Py_CLEAR(self->callback);
-        Py_CLEAR(self->context);
-    }
-    if (self->state == WAITER_CANCELLED)
-        return raise_cancelled(self);
     if (self->state == WAITER_PENDING) {
         PyErr_SetString(module_of(self)->invalid_state_error,
                         "Result is not set.");
         return NULL;
     }
+    /* A task asks when it is woken: that it has been is known now. */
+    Py_CLEAR(self->callback);
+    Py_CLEAR(self->context);
+    if (self->state == WAITER_CANCELLED)
+        return raise_cancelled(self);
     Py_RETURN_NONE;
 }
 

@@ -5,15 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <unistd.h>
 
+#include "tests/support/stderr_pipe.h"
 #include "tests/support/unit.h"
 
 struct rig {
-    int saved;
-    int reader;
+    struct stderr_pipe pipe;
     char text[4096]; /* what was read last, of awaitd's own */
 };
 
@@ -47,19 +46,11 @@ int __wrap_poll(struct pollfd *places, nfds_t count, int timeout_ms)
 static int begin(void **state)
 {
     static struct rig rig;
-    int ends[2];
 
-    if (pipe2(ends, O_CLOEXEC) < 0)
+    if (stderr_pipe_begin(&rig.pipe) < 0)
         return -1;
-    fcntl(ends[0], F_SETFL, O_NONBLOCK);
-    rig.saved = dup(STDERR_FILENO);
-    rig.reader = ends[0];
-    dup2(ends[1], STDERR_FILENO);
-    close(ends[1]);
-    signal(SIGPIPE, SIG_IGN);
+    fcntl(rig.pipe.reader, F_SETFL, O_NONBLOCK);
     fills_up = false;
-    /* A line that waits would wait for ever. */
-    alarm(30);
     *state = &rig;
     return 0;
 }
@@ -68,10 +59,7 @@ static int end(void **state)
 {
     struct rig *rig = *state;
 
-    alarm(0);
-    dup2(rig->saved, STDERR_FILENO);
-    close(rig->saved);
-    close(rig->reader);
+    stderr_pipe_end(&rig->pipe);
     return 0;
 }
 
@@ -82,7 +70,7 @@ static const char *read_all(struct rig *rig)
     size_t length = 0;
     ssize_t count;
 
-    while ((count = read(rig->reader, piece, sizeof(piece))) > 0)
+    while ((count = read(rig->pipe.reader, piece, sizeof(piece))) > 0)
         for (ssize_t i = 0; i < count; i++)
             if (piece[i] != 'x' && piece[i] != '\0')
                 rig->text[length++] = piece[i];
@@ -116,9 +104,8 @@ static void test_log_pipe_without_a_reader_is_survived(void **state)
 {
     struct rig *rig = *state;
 
-    close(rig->reader);
+    stderr_pipe_leave(&rig->pipe);
     aw_log(AW_LOG_ERROR, "nobody reads this");
-    rig->reader = dup(STDERR_FILENO);
 }
 
 #define LOG_TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)

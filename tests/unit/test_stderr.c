@@ -4,48 +4,28 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <unistd.h>
 
+#include "tests/support/stderr_pipe.h"
 #include "tests/support/unit.h"
-
-struct rig {
-    int saved;
-    int reader;
-};
 
 static int begin(void **state)
 {
-    static struct rig rig;
-    int ends[2];
+    static struct stderr_pipe rig;
 
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return -1;
-    rig.saved = dup(STDERR_FILENO);
-    rig.reader = ends[0];
-    dup2(ends[1], STDERR_FILENO);
-    close(ends[1]);
-    signal(SIGPIPE, SIG_IGN);
-    /* A write that waits would wait for ever. */
-    alarm(30);
     *state = &rig;
-    return 0;
+    return stderr_pipe_begin(&rig);
 }
 
 static int end(void **state)
 {
-    struct rig *rig = *state;
-
-    alarm(0);
-    dup2(rig->saved, STDERR_FILENO);
-    close(rig->saved);
-    close(rig->reader);
+    stderr_pipe_end(*state);
     return 0;
 }
 
 static void test_stderr_takes_a_piece_at_a_time(void **state)
 {
-    struct rig *rig = *state;
+    struct stderr_pipe *rig = *state;
     static char text[PIPE_BUF + 1] = "x";
     char read_back[PIPE_BUF + 1];
     int fd = aw_stderr_enter();
@@ -73,13 +53,12 @@ static void test_stderr_that_is_full_takes_nothing(void **state)
 
 static void test_stderr_without_a_reader_is_an_error(void **state)
 {
-    struct rig *rig = *state;
+    struct stderr_pipe *rig = *state;
     int fd = aw_stderr_enter();
 
-    close(rig->reader);
+    stderr_pipe_leave(rig);
     assert_int_equal(aw_stderr_write(fd, "x", 1, 0), -EPIPE);
     aw_stderr_leave(fd);
-    rig->reader = dup(STDERR_FILENO);
 }
 
 #define STDERR_TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
