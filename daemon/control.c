@@ -19,6 +19,7 @@
 /* Connections taken in before other watchers have their turn. */
 #define ACCEPTS_AT_ONCE 16
 #define SWEEP_S         1.0
+#define TELL_AGAIN_S    1.0
 
 /* ---- coming in ---- */
 
@@ -58,7 +59,7 @@ static bool make_room(struct aw_control *control, enum aw_control_right right)
         }
     if (!idle)
         return false;
-    if (now_s - control->told_full_s > 1.0) {
+    if (now_s - control->told_full_s > TELL_AGAIN_S) {
         aw_log(AW_LOG_WARNING, "all places for control clients are taken");
         control->told_full_s = now_s;
     }

@@ -164,7 +164,7 @@ static void host_told(struct aw_runtime *runtime,
         aw_supervisor_event(runtime->supervisor, event);
         break;
     case AW_HOST_FINISHED:
-        runtime->output_lost = event->status == AW_HOST_OUTPUT_LOST;
+        runtime->output_lost = event->status != 0;
         ev_break(runtime->loop, EVBREAK_ALL);
         break;
     }

@@ -143,9 +143,8 @@ void aw_bridge_run(struct aw_bridge *bridge)
 {
     /* Acquire: partner of aw_bridge_stop(). */
     while (!atomic_load_explicit(&bridge->stopping, memory_order_acquire)) {
-        struct aw_queue *ready;
-
         int64_t sleep_ns = bridge->owed ? OWED_NS : -1;
+        struct aw_queue *ready;
 
         Py_BEGIN_ALLOW_THREADS
         aw_eventfd_wait(bridge->waker.fd, sleep_ns);

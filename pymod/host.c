@@ -149,7 +149,7 @@ void *aw_host_bridge_main(void *argument)
     }
     serve(host);
     /* Its only failure: what was in a stream's buffer was not taken. */
-    finished.status = Py_FinalizeEx() < 0 ? AW_HOST_OUTPUT_LOST : 0;
+    finished.status = Py_FinalizeEx();
     aw_host_post(host, &finished);
     return NULL;
 }

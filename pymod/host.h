@@ -79,10 +79,6 @@ struct aw_host_config {
     double executor_timeout_s;
 };
 
-/* The `status` of AW_HOST_FINISHED, as Python's own, if it could not write all
- * that was printed; else 0. */
-#define AW_HOST_OUTPUT_LOST 120
-
 enum aw_host_event_kind {
     AW_HOST_STARTED,       /* Python is up and every script thread runs */
     AW_HOST_FAILED,        /* Python could not be initialised; see `text` */
@@ -98,7 +94,8 @@ struct aw_host_event {
     enum aw_host_event_kind kind;
     size_t script;       /* index into aw_host_config.scripts */
     uint64_t generation; /* of that script */
-    int status;          /* the script's exit status, 0..255; or of FINISHED */
+    int status;          /* the script's exit status, 0..255; of FINISHED:
+                          * not 0 if not all that was printed was taken */
     bool unchanged;      /* AW_HOST_RELOAD_CHANGED: nothing has */
     bool cancelled;      /* it ended by the cancellation that was asked for */
     uint64_t device;     /* the number that the daemon has given it */

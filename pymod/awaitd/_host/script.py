@@ -227,7 +227,7 @@ class HostedScript(ScriptInfo):
             # A child made by os.fork has come to its end, and is no daemon.
             atexit._run_exitfuncs()
             written = output.finish(self)
-            os._exit(status if written else status or _OUTPUT_LOST)
+            os._exit(status or (0 if written else _OUTPUT_LOST))
         self._ended = True
         for periodic in list(self._periodic):
             periodic.stop()
