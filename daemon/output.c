@@ -32,6 +32,7 @@ struct aw_output {
      * sees the line or the other one sees that it sleeps. */
     atomic_bool asleep;
     atomic_bool finish;    /* release by main, acquire by the writer */
+    atomic_bool give_up;   /* by main: no other line; relaxed, a flag alone */
     atomic_bool over;      /* release by the writer, acquire by main */
     atomic_bool broken[3]; /* its reader is gone; relaxed, a flag alone */
     /* Lines that came, and those that went, whatever became of them. The second
@@ -228,19 +229,17 @@ static int name(void *context, size_t script, const char *wanted)
     return aw_output_names_set(&output->names, script, wanted);
 }
 
-uint64_t aw_output_lost(struct aw_output *output, bool stuck)
+uint64_t aw_output_unwritten(struct aw_output *output)
 {
     uint64_t gone = atomic_load_explicit(&output->gone, memory_order_acquire);
-    uint64_t sum = aw_output_names_dropped(&output->names);
 
-    if (stuck)
-        sum += atomic_load_explicit(&output->come, memory_order_relaxed) - gone;
-    return sum;
+    return atomic_load_explicit(&output->come, memory_order_relaxed) - gone +
+           aw_output_names_dropped(&output->names);
 }
 
 static uint64_t untold(struct aw_output *output)
 {
-    return aw_output_lost(output, false) - output->told;
+    return aw_output_names_dropped(&output->names) - output->told;
 }
 
 /* Once in TELL_AGAIN_NS, or at the end: or else it would be a flood itself. */
@@ -279,6 +278,11 @@ static void wait_for_more(struct aw_output *output)
     aw_eventfd_clear(output->bell);
 }
 
+static bool gives_up(const struct aw_output *output)
+{
+    return atomic_load_explicit(&output->give_up, memory_order_relaxed);
+}
+
 static void *writer_main(void *context)
 {
     struct aw_output *output = context;
@@ -288,11 +292,14 @@ static void *writer_main(void *context)
         bool finish =
             atomic_load_explicit(&output->finish, memory_order_acquire);
 
-        while (aw_output_ring_take(&output->ring, &output->line)) {
+        while (!gives_up(output) &&
+               aw_output_ring_take(&output->ring, &output->line)) {
             write_line(output, &output->line);
             atomic_fetch_add_explicit(&output->gone, 1, memory_order_release);
             tell_dropped(output, false);
         }
+        if (gives_up(output))
+            break;
         tell_dropped(output, finish);
         if (finish)
             break;
@@ -371,22 +378,35 @@ struct aw_host_output aw_output_for_host(struct aw_output *output)
     };
 }
 
+static bool join(struct aw_output *output, double timeout_s)
+{
+    struct timespec until = deadline_in(timeout_s);
+
+    if (pthread_clockjoin_np(output->thread, NULL, CLOCK_MONOTONIC, &until) !=
+        0)
+        return false;
+    /* Acquire: with writer_main()'s release. Joining has ordered it all, but
+     * ThreadSanitizer does not know of this way to join. */
+    (void)atomic_load_explicit(&output->over, memory_order_acquire);
+    return true;
+}
+
 bool aw_output_stop(struct aw_output *output, double timeout_s)
 {
-    struct timespec until;
-
     if (!output)
         return false;
     /* Release: with the writer's acquire. */
     atomic_store_explicit(&output->finish, true, memory_order_release);
     aw_eventfd_ring(output->bell);
-    until = deadline_in(timeout_s);
-    if (pthread_clockjoin_np(output->thread, NULL, CLOCK_MONOTONIC, &until) !=
-        0)
+    if (!join(output, timeout_s))
         return true;
-    /* Acquire: with writer_main()'s release. Joining has ordered it all, but
-     * ThreadSanitizer does not know of this way to join. */
-    (void)atomic_load_explicit(&output->over, memory_order_acquire);
     free_output(output);
     return false;
+}
+
+void aw_output_give_up(struct aw_output *output, double timeout_s)
+{
+    atomic_store_explicit(&output->give_up, true, memory_order_relaxed);
+    aw_eventfd_ring(output->bell);
+    (void)join(output, timeout_s);
 }

@@ -27,13 +27,18 @@ int aw_output_start(struct aw_output **ret_output);
 /* The functions that take the lines of scripts, for aw_host_config.output. */
 struct aw_host_output aw_output_for_host(struct aw_output *output);
 
-/* Lines that were not written, of all scripts; `stuck`: with those that wait to
- * be. Any thread. */
-uint64_t aw_output_lost(struct aw_output *output, bool stuck);
+/* Lines that were not written, of all scripts: dropped, or waiting to be. Any
+ * thread. */
+uint64_t aw_output_unwritten(struct aw_output *output);
 
 /* Waits until all is written, but no longer than `timeout_s`. Frees the output,
  * unless the writer still stands, since nobody reads: then it is left behind,
  * and true is returned. No script may run any more. Accepts NULL. */
 bool aw_output_stop(struct aw_output *output, double timeout_s);
+
+/* No line is begun any more: the count of those that were not written stands,
+ * unless the writer's own one takes longer than `timeout_s`. The output is left
+ * behind, and is not to be stopped. */
+void aw_output_give_up(struct aw_output *output, double timeout_s);
 
 #endif

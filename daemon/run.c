@@ -26,7 +26,9 @@
 #include "devices/device_config.h"
 #include "devices/queue/log.h"
 
-#define OUTPUT_TIMEOUT_S 1.0 /* for the last lines of scripts */
+/* For the last lines of scripts: as long as one in each goes out, so many. */
+#define OUTPUT_TIMEOUT_S 1.0
+#define OUTPUT_TIMEOUTS  10
 
 struct run {
     const struct aw_arguments *arguments;
@@ -396,19 +398,40 @@ static int settle(struct run *run, int status) AW_ON(main) AW_NO_GIL
     return status;
 }
 
+/* Whether all was written; somebody may read it slowly. */
+static bool drain_output(const struct run *run)
+{
+    const struct aw_host_output *host = &run->runtime_config.host.output;
+    uint64_t left = aw_output_unwritten(run->output), before;
+    int again = OUTPUT_TIMEOUTS;
+
+    do {
+        if (host->drain(host->context, OUTPUT_TIMEOUT_S))
+            return true;
+        before = left;
+        left = aw_output_unwritten(run->output);
+    } while (left < before && --again > 0);
+    return false;
+}
+
 /* What scripts have printed comes before the ledger, which ends all. True if
  * nobody reads it. Scripts that were abandoned may print on: then the writer
  * stays, and only gets the time to write what is there. */
 static bool stop_output(struct run *run, bool abandoned)
 {
     struct aw_output *output = run->output;
-    const struct aw_host_output *host = &run->runtime_config.host.output;
-    bool stuck = output && !host->drain(host->context, OUTPUT_TIMEOUT_S);
+    bool stuck;
 
-    if (output)
-        run->dropped_lines = aw_output_lost(output, stuck);
+    if (!output)
+        return false;
+    stuck = !drain_output(run);
     if (stuck)
-        aw_log(AW_LOG_WARNING, "%llu lines of output lost: nobody reads them",
+        aw_output_give_up(output, OUTPUT_TIMEOUT_S);
+    run->dropped_lines = aw_output_unwritten(output);
+    if (stuck)
+        aw_log(AW_LOG_WARNING,
+               "%llu lines of output lost: "
+               "nobody reads them, or too slowly",
                (unsigned long long)run->dropped_lines);
     if (stuck || abandoned)
         return stuck;

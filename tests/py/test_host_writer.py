@@ -131,6 +131,20 @@ def test_last_lines_are_written_before_the_end(host):
     assert [it for it in lines if it.startswith("one")][-1] == "one: 4999"
 
 
+def test_last_lines_wait_for_a_slow_reader(host, unread):
+    process = unread(
+        one="for n in range(5000): print(n, 'x' * 80)\n", two=IDLE
+    )
+    read = b""
+    while piece := os.read(process.stdout.fileno(), 1 << 15):
+        read += piece
+        time.sleep(0.4)  # 5 s in all
+    numbers = [int(line.split()[1]) for line in read.splitlines()]
+    assert numbers == list(range(5000))
+    assert process.stderr.read() == ""
+    assert process.wait(DEADLINE_S) == 0
+
+
 def test_output_that_does_not_block_loses_nothing(host, awaitd_binary):
     """Whoever shares a terminal or a pipe may have made it so for all."""
     count = 3000  # three times what a pipe holds, and less than the ring

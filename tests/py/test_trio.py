@@ -241,7 +241,7 @@ def test_send_is_awaited(bus, q):
     async def main():
         for number in range(3):
             await bus.send(rig.can(number))
-        return ids(await q.get_many(3))
+        return ids([await q.get() for _ in range(3)])
 
     assert run(main) == [0, 1, 2]
 

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import statistics
 import subprocess
 import time
 from collections import Counter
@@ -233,7 +234,9 @@ class Daemon:
     def gauge(self) -> Gauge:
         """Between two looks that find it quiet and the same. Of several times,
         that with the fewest descriptors: those of a version that has ended go
-        with it when Python looks for what nobody refers to."""
+        with it when Python looks for what nobody refers to. And the number of
+        threads that there mostly were: the thread of a blocker that has ended
+        may sleep for a moment yet."""
         found: list[Gauge] = []
         until = time.monotonic() + GAUGE_S
         for client in self._sleepers:
@@ -263,8 +266,11 @@ class Daemon:
 
         wait_until(measured)
         best = min(found, key=lambda gauge: sum(gauge.descriptors.values()))
-        memory_kib = min(gauge.memory_kib for gauge in found)
-        return replace(best, memory_kib=memory_kib)
+        return replace(
+            best,
+            memory_kib=min(gauge.memory_kib for gauge in found),
+            threads=statistics.mode(gauge.threads for gauge in found),
+        )
 
     def _descriptors(self, folder: Path) -> dict[str, int]:
         kinds = Counter()
