@@ -128,15 +128,15 @@ test_heartbeats_add_up_and_the_older_turn_is_the_present(void **state)
 
 static void test_heartbeat_probe_waits_until_it_is_due(void **state)
 {
-    struct aw_heartbeat heartbeat = {.stall_ns = 400 * AW_NS_PER_MS};
+    struct aw_heartbeat heartbeat = {.stall_ns = 4000 * AW_NS_PER_S};
     uint64_t before_ns = aw_clock_monotonic_ns();
     struct aw_turns turns = {0};
 
     (void)state;
     aw_heartbeat_own(&heartbeat);
-    assert_true(aw_heartbeat_probe(&heartbeat) == 0.1);
+    assert_true(aw_heartbeat_probe(&heartbeat) == 1000);
     aw_heartbeat_add(&heartbeat, 7, &turns);
-    assert_true(turns.began_ns >= before_ns + 100 * AW_NS_PER_MS);
+    assert_true(turns.began_ns >= before_ns + 1000 * AW_NS_PER_S);
     /* Not due: no turn has ended. */
     assert_true(aw_heartbeat_asleep(&heartbeat));
     aw_heartbeat_add(&heartbeat, 7, &turns);
