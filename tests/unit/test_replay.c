@@ -106,17 +106,20 @@ static void test_replay_drive_example_is_whole(void **state)
 static void test_replay_real_time_waits_for_each_frame(void **state)
 {
     struct rig *rig = *state;
-    uint64_t first_ns, third_ns;
+    uint64_t due_ns[AW_BATCH_FRAMES];
+    unsigned count = 0;
 
     write_log(rig, three);
     begin(rig, NULL);
-    first_ns = next(rig)->monotonic_ns;
-    assert_false(is_readable(rig, 0));
-    next(rig);
-    third_ns = next(rig)->monotonic_ns;
-    assert_int_equal(third_ns - first_ns, 20 * AW_NS_PER_MS);
-    assert_true(aw_clock_monotonic_ns() >= third_ns);
-    assert_true(rig->batch.ended);
+    do {
+        assert_int_equal(read_batch(rig, AW_BATCH_FRAMES - count), 0);
+        for (uint32_t i = 0; i < rig->batch.count; i++) {
+            due_ns[count] = aw_batch_at(&rig->batch, i)->monotonic_ns;
+            assert_true(due_ns[count++] <= aw_clock_monotonic_ns());
+        }
+    } while (!rig->batch.ended);
+    assert_int_equal(count, 3);
+    assert_int_equal(due_ns[2] - due_ns[0], 20 * AW_NS_PER_MS);
 }
 
 static void test_replay_factor_scales_the_waits(void **state)
@@ -219,7 +222,7 @@ static void test_replay_loop_of_one_frame_does_not_spin(void **state)
     struct rig *rig = *state;
 
     write_log(rig, "(1700000000.000000) can0 101#01\n");
-    begin(rig, SETTINGS("loop=yes"));
+    begin(rig, SETTINGS("loop=yes", "speed=0.001"));
     next(rig);
     assert_false(rig->batch.ended);
     assert_false(is_readable(rig, 0));
