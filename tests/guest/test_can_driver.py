@@ -22,7 +22,7 @@ def test_driver_in_c(program):
         [build / "tests" / "unit" / program],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
     )
     print(run.stdout, run.stderr)
     assert run.returncode == 0, run.stdout + run.stderr

@@ -20,7 +20,7 @@
 #include "devices/drivers.h"
 #include "devices/queue/clock.h"
 
-#define DEADLINE_MS 5000
+#define DEADLINE_MS 20000
 #define OPTIONS_MAX 16
 
 /* Three frames of two channels, 10 ms apart. */

@@ -22,7 +22,7 @@
 #include "devices/drivers.h"
 #include "devices/options.h"
 
-#define DEADLINE_MS 5000
+#define DEADLINE_MS 20000
 #define OPTIONS_MAX 24
 
 struct fixture {
