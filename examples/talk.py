@@ -24,9 +24,10 @@ async def ask(number: int) -> CanFrame:
             await bus.send(request)
             try:
                 reply: CanFrame = await answers.get(timeout=0.2)
-                return reply
             except TimeoutError:
                 continue
+            if reply.data[2] == number:  # no late one, to another question
+                return reply
 
 
 async def main() -> None:

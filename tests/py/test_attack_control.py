@@ -23,15 +23,15 @@ pytestmark = pytest.mark.daemon
 
 SEED = int(os.environ.get("AWAITD_SEED", random.SystemRandom().randrange(2**31)))
 REQUESTS = 10_000
-# What may come on top by an attack: the rings of two queues are touched to
-# their full depth in time (2 x 16,384 slots would be 2 MiB of CAN frames), and
-# malloc keeps what it once had. A request that leaked its 16 KiB buffer, or its
-# JSON, 10,000 times over would be 160 MiB.
+# What may come on top by an attack, beside the rings, which are touched to their
+# full depth in time (the longer a test takes the more, up to 10 MiB): malloc
+# keeps what it once had. A request that leaked its 16 KiB buffer, or its JSON,
+# 10,000 times over would be 160 MiB.
 GROWTH_KIB = 8 * 1024
 # Enough of them that the smallest buffer of each client, 4 KiB, would be 10 MiB.
 LONG_LINES = 3000
-# As above, and what the server allows one client to leave unread: 64 KiB and
-# one answer, twice that in malloc's hands; with 64 of them.
+# As above, with the rings, and what the server allows one client to leave unread:
+# 64 KiB and one answer, twice that in malloc's hands; with 64 of them.
 UNREAD_CLIENTS = 64
 UNREAD_KIB = GROWTH_KIB + UNREAD_CLIENTS * 512
 
@@ -148,12 +148,12 @@ def test_10000_malformed_requests_are_each_refused(target):
     client = target.connect()
     for _ in range(REQUESTS // 10):  # then malloc has what it needs
         refuse_one(client, next(lines))
-    before_kib = memory_kib(target.pid)
+    before_kib = memory_kib(target.pid, "RssAnon")
     for number in range(REQUESTS // 10, REQUESTS):
         refuse_one(client, next(lines))
         if number % 500 == 0:
             assert target.watcher.get("status")["exact"]
-    assert memory_kib(target.pid) - before_kib < GROWTH_KIB
+    assert memory_kib(target.pid, "RssAnon") - before_kib < GROWTH_KIB
     target.go_on()
     target.stop()
 
@@ -162,7 +162,7 @@ def test_3000_lines_of_a_megabyte_end_their_connections_with_a_reason(target):
     target.start()
     for number in range(LONG_LINES):
         if number == LONG_LINES // 10:  # malloc has what it needs
-            before_kib = memory_kib(target.pid)
+            before_kib = memory_kib(target.pid, "RssAnon")
             descriptors = descriptor_count(target.pid)
         client = target.connect()
         try:
@@ -173,7 +173,7 @@ def test_3000_lines_of_a_megabyte_end_their_connections_with_a_reason(target):
         assert client.line() is None
         client.close()
         wait_until(lambda: target.watcher.get("status")["clients"] == 1)
-    assert memory_kib(target.pid) - before_kib < GROWTH_KIB
+    assert memory_kib(target.pid, "RssAnon") - before_kib < GROWTH_KIB
     assert descriptor_count(target.pid) == descriptors
     target.go_on()
     target.stop()

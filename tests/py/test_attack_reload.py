@@ -20,11 +20,18 @@ OTHER = """
 """
 
 
+def edit(target, number: object, ready: str = "ready") -> None:
+    """In one step: the daemon may read it at any moment."""
+    text = OTHER.format(number).replace('"ready"', f'"{ready}"')
+    path = target.control.host.write("other.new", text)
+    path.rename(path.with_suffix(".py"))
+
+
 def test_1000_hangups_under_traffic_are_few_reloads_and_lose_nothing(target):
     target.start(
         scripts={"other": OTHER.format(1)}, keys="reload_settle_s: 0.1\n"
     )
-    target.control.host.write("other.py", OTHER.format(2))
+    edit(target, 2)
     for _ in range(1000):
         target.process.signal(signal.SIGHUP)
     target.process.line("other: ready 2")
@@ -48,11 +55,10 @@ def test_hangups_and_changes_at_once_end_with_the_last_version(target):
         scripts={"other": OTHER.format(0)}, keys="reload_settle_s: 0.1\n"
     )
     for number in range(1, 200):
-        target.control.host.write("other.py", OTHER.format(number))
+        edit(target, number)
         for _ in range(5):
             target.process.signal(signal.SIGHUP)
-    text = OTHER.format("last").replace('"ready"', '"the last is ready"')
-    target.control.host.write("other.py", text)
+    edit(target, "last", ready="the last is ready")
     target.process.signal(signal.SIGHUP)
     target.process.line("other: the last is ready")
     target.go_on()

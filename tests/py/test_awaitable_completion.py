@@ -306,7 +306,7 @@ def test_no_reference_is_left(run):
             for it in gc.get_objects()
         )
 
-    run(main(2))
     before = waits_alive()
     run(main(50))
-    assert waits_alive() == before
+    # The bridge may still be in the call that has woken the last task.
+    rig.until(lambda: waits_alive() <= before)

@@ -189,7 +189,7 @@ def test_dump_says_how_it_ended(control, awaitd_binary, start_process):
 
 
 def test_log_prints_lines_with_time_and_level(control, awaitctl):
-    control.start(BUSY, devices=ECHO)
+    control.start(BUSY, devices=ECHO, config="stall_ms: 0\n")
     (line,) = awaitctl("log").stdout.splitlines()
     assert "warning: script: queue fast of device bus loses frames" in line
     (line,) = awaitctl("log", "--json").stdout.splitlines()
@@ -384,14 +384,18 @@ def test_top_tells_the_latency_of_the_last_round(control, awaitctl):
 def test_top_shows_latency_and_stalls(control, awaitctl):
     control.start(WAITS, devices=ECHO, config="stall_ms: 100\n")
     client = control.connect()
-    wait_until(
-        lambda: client.get("scripts")["scripts"][0]["turns"]["stalls"] > 0
-    )
+
+    def turns() -> dict:
+        return client.get("scripts")["scripts"][0]["turns"]
+
+    wait_until(lambda: not turns()["now_s"])  # its last turn is over
+    stalls = turns()["stalls"]
+    assert stalls >= 1  # a busy machine may make more of them
     text = awaitctl("top", "-n", "1").stdout
     _, _, queues, scripts = text.strip().split("\n\n")
     (queue,), (script,) = table(queues), table(scripts)
     assert queue["p50"].endswith("s") and queue["max"].endswith("s")
-    assert (script["stalls"], script["state"]) == ("1", "running")
+    assert (script["stalls"], script["state"]) == (str(stalls), "running")
     assert script["longest"].endswith("s")
 
 

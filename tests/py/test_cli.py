@@ -648,17 +648,19 @@ def test_finally_may_await_before_the_end(start, write):
     assert process.finish()[0] == 0
 
 
-def stubborn_config(write, script: str) -> Path:
+def stubborn_config(
+    write, script: str, grace_s: float = 0.2, timeout_s: float = 0.6
+) -> Path:
     write("stubborn.py", script)
     return write(
         "bench.yaml",
-        """\
-        stop_grace_s: 0.2
-        stop_timeout_s: 0.6
+        f"""\
+        stop_grace_s: {grace_s}
+        stop_timeout_s: {timeout_s}
         devices:
-          - {name: bus, driver: virtual}
+          - {{name: bus, driver: virtual}}
         scripts:
-          - {path: stubborn.py}
+          - {{path: stubborn.py}}
         """,
     )
 
@@ -697,6 +699,7 @@ def test_second_cancel_ends_a_script_deaf_to_the_first(start, write):
             pass
         await asyncio.Event().wait()
         """,
+        timeout_s=600,
     )
     process = start("run", "-c", config)
     process.wait_for(b"ready")
@@ -729,8 +732,8 @@ def test_blocked_script_is_abandoned_with_its_stack(start, write):
 
 
 def test_third_ctrl_c_does_not_wait_for_the_deadline(start, write):
-    script = write(
-        "script.py",
+    config = stubborn_config(
+        write,
         """
         import asyncio
         print("ready", flush=True)
@@ -742,14 +745,29 @@ def test_third_ctrl_c_does_not_wait_for_the_deadline(start, write):
                 print(said, flush=True)
         await asyncio.Event().wait()
         """,
+        grace_s=600,
+        timeout_s=600,
     )
-    began = time.monotonic()
-    process = start("run", script)
+    process = start("run", "-c", config)
     for said in (b"ready", b"first", b"second"):
         process.wait_for(said)
         process.signal(signal.SIGINT)
     assert process.finish()[0] == 1
-    assert time.monotonic() - began < 4.5  # stop_grace_s alone would be 5
+
+
+def interrupt_twice(start, script: Path) -> Process:
+    """By two signals that are close enough to be one Ctrl-C: within half the
+    time for that. A machine that is too busy for it is given another try."""
+    for _ in range(20):
+        process = start("run", script)
+        process.wait_for(b"ready")
+        began = time.monotonic()
+        process.signal(signal.SIGINT)
+        process.wait_for(b"first")
+        process.signal(signal.SIGINT)
+        if time.monotonic() - began < 0.25:
+            return process
+    pytest.fail("this machine is too slow to interrupt it twice")
 
 
 def test_ctrl_c_passed_on_by_a_wrapper_counts_once(start, write):
@@ -766,11 +784,7 @@ def test_ctrl_c_passed_on_by_a_wrapper_counts_once(start, write):
             print("brakes on", flush=True)
         """,
     )
-    process = start("run", script)
-    process.wait_for(b"ready")
-    process.signal(signal.SIGINT)
-    process.wait_for(b"first")
-    process.signal(signal.SIGINT)
+    process = interrupt_twice(start, script)
     process.wait_for(b"brakes on")
     status, errors = process.finish()
     assert status == 130

@@ -119,6 +119,7 @@ def test_dump_does_not_begin_a_replay(control):
 
 def test_dump_that_is_not_read_does_not_hold_up_a_replay(control):
     count = 40_000
+    os.mkfifo(control.folder / "go")
     process = control.start(
         f"""
         from awaitd.devices import drive
@@ -134,7 +135,6 @@ def test_dump_that_is_not_read_does_not_hold_up_a_replay(control):
         devices=(write_log(control, count),),
         ready=None,
     )
-    os.mkfifo(control.folder / "go")
     process.line("ready")
     control.connect().get("dump", device="drive")
     (_, queue) = control.connect().get("queues")["queues"]
@@ -236,7 +236,8 @@ def test_log_that_is_followed_goes_on(control):
         print("ready", flush=True)
         import asyncio
         await asyncio.Event().wait()
-        """
+        """,
+        config="stall_ms: 0\n",
     )
     follower, sender = control.connect(), control.connect()
     follower.get("log", follow=True, id=5)

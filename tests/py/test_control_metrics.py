@@ -246,7 +246,7 @@ def turns_of(client) -> dict:
 
 
 def test_metrics_tell_of_scripts(control):
-    control.start(WAIT, devices=ECHO, config="stall_ms: 100\n")
+    control.start(WAIT, devices=ECHO, config="stall_ms: 60000\n")
     text = control.connect().get("metrics")["text"]
     found = samples(prometheus.text_string_to_metric_families(text))
     script = {"script": "script"}

@@ -105,7 +105,11 @@ def test_key_given_twice_is_refused(client):
 @settings(
     max_examples=200,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    # Too slow: a machine that does something else meanwhile.
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.too_slow,
+    ],
 )
 @given(
     st.one_of(

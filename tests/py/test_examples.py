@@ -24,6 +24,11 @@ LOG = EXAMPLES / "drive.log"
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 REPLAY = ("-d", f"CANbus=replay:{LOG},speed=max")
 DEADLINE_S = 40.0
+# What a machine that is too busy adds to what the documents show.
+LATE = re.compile(
+    r"^awaitd: warning: script \w+: (its loop is blocked|Stack \(|  File ).*\n",
+    re.MULTILINE,
+)
 
 
 @pytest.fixture
@@ -224,7 +229,7 @@ def test_commands_of_the_documents_work(awaitd_binary, commands, output):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     if output is not None:
-        assert done.stdout + done.stderr == output
+        assert done.stdout + LATE.sub("", done.stderr) == output
 
 
 @pytest.mark.parametrize(

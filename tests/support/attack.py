@@ -61,10 +61,10 @@ TAKER = """
 """
 
 
-def memory_kib(pid: int) -> int:
-    """What of a process is in memory."""
+def memory_kib(pid: int, kind: str = "VmRSS") -> int:
+    """What of a process is in memory; RssAnon is that without the rings."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(f"{kind}:"):
             return int(line.split()[1])
     raise AssertionError("the process has no memory")
 
@@ -127,7 +127,7 @@ class Target:
         scripts: dict[str, str] | None = None,
         keys: str = "",
         more: str = "",
-        deadline_s: float = 40.0,
+        deadline_s: float = 120.0,
         **options: Any,
     ) -> None:
         """With sender and taker, and further scripts, which print "ready" once
@@ -202,6 +202,21 @@ class Target:
         assert isinstance(found, dict)
         return found
 
+    def stop_sender(self) -> int:
+        """How many frames it has submitted; none is under way any more."""
+        self.watcher.get("stop", script="sender")
+        self.process.line("sender: {")
+        submitted = self.printed("sender")["submitted"]
+        assert isinstance(submitted, int)
+
+        def settled() -> bool:
+            # The last one may not have reached the reader when the script ends.
+            send = self.bus_send()
+            return (send["submitted"], send["pending"]) == (submitted, 0)
+
+        wait_until(settled)
+        return submitted
+
     def stop(self, status: int = 0) -> dict[str, dict[str, Any]]:
         """Ends it, and holds every count against every other. Returns the
         devices of --stats-json by name."""
@@ -211,7 +226,7 @@ class Target:
             script["reloading"]
             for script in self.watcher.get("scripts")["scripts"]
         ))  # fmt: skip
-        self.watcher.get("stop", script="sender")
+        submitted = self.stop_sender()
         sent = {"bus": self.bus_send()["sent"], "net": datagrams}
         wait_until(lambda: self.delivered() == sent)
         self.process.signal(signal.SIGTERM)
@@ -222,7 +237,6 @@ class Target:
         devices = {device["name"]: device for device in report["devices"]}
         taken = self.printed("taker")
         assert taken["gaps"] == 0
-        submitted = self.printed("sender")["submitted"]
         assert devices["bus"]["send"]["submitted"] == submitted
         for name, count in sent.items():
             (queue,) = [

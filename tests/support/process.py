@@ -131,9 +131,19 @@ class Process:
         self._join()
 
     def _join(self) -> None:
-        # A grandchild may keep the pipes open: it is not waited for.
+        # A grandchild may keep the pipes open: it is not waited for. What
+        # still comes is, however slowly it is read.
         for reader in self._readers:
-            reader.join(2.0)
+            for _ in range(10):
+                before = self._count()
+                reader.join(2.0)
+                if not reader.is_alive() or self._count() == before:
+                    break
+
+    def _count(self) -> int:
+        """The lines so far."""
+        with self._changed:
+            return sum(map(len, self._lines.values()))
 
     def _report(self, what: str) -> str:
         out = "".join(self._lines["stdout"][-40:])
