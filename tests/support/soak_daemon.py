@@ -276,7 +276,7 @@ class Daemon:
                 found.append(now)
             return bool(found) and time.monotonic() > until
 
-        wait_until(measured)
+        wait_until(measured, 60)
         best = min(found, key=lambda gauge: sum(gauge.descriptors.values()))
         return replace(
             best,
