@@ -18,8 +18,15 @@ def make(interface: str) -> None:
 
 
 async def take(queue: Any, interface: str, text: str) -> awaitd.CanFrame:
-    """Sends until the device, which may just be opening, has it."""
-    waiting = asyncio.create_task(queue.get(timeout=DEADLINE_S))
+    """Sends until the device, which may just be opening, has it. What was sent
+    once too often before may come yet."""
+
+    async def next_one() -> awaitd.CanFrame:
+        while str(frame := await queue.get(timeout=DEADLINE_S)) != text:
+            pass
+        return frame
+
+    waiting = asyncio.create_task(next_one())
     while not waiting.done():
         cansend(interface, text)
         await asyncio.wait([waiting], timeout=0.05)

@@ -44,6 +44,17 @@ awaitd: ledger
 """
 
 
+# A crash when all are told to stop, and a traceback whose last line was lost.
+CRASH_AT_THE_END = STDERR.replace(
+    "awaitd: ledger",
+    "awaitd: warning: script crasher ended with status 3\nawaitd: ledger",
+)
+LOST_LINES = STDERR.replace(
+    "echo: ModuleNotFoundError: No module named 'nothing_of_that_name'",
+    "awaitd: warning: 12 lines of output dropped: nobody reads",
+)
+
+
 @pytest.fixture
 def outcome() -> Outcome:
     """Of a soak in which all is well."""
@@ -136,8 +147,17 @@ DOCTORED = {
                 "12 threads"),
     "error line": (set_in("stderr", to=f"awaitd: error: what\n{STDERR}"),
                    "unexpected: awaitd: error: what"),
+    "status of a crash": (set_in("stderr", to=CRASH_AT_THE_END), "exit status 0"),
     "traceback": (set_in("stderr", to=f"keeper: ValueError: no\n{STDERR}"),
                   "keeper, which is well, said"),
+    "traceback beside lost lines": (
+        set_in("stderr", to=f"keeper: ValueError: no\n{LOST_LINES}"),
+        "keeper, which is well, said",
+    ),
+    "piece of a traceback": (
+        set_in("stderr", to=STDERR.replace("echo: ModuleNot", "other: ModuleNot")),
+        "echo, which is well, said: Traceback",
+    ),
     "reload that did not fail": (set_in("failed_reloads", to=2), "1 reloads"),
     "nothing done": (set_in("actions", "link", to=0), "link never happened"),
     "never full": (set_in(*BLOCKED, "dropped", "overflow", to=0), "never was full"),
@@ -147,6 +167,16 @@ DOCTORED = {
 
 
 def test_soak_without_a_flaw_is_passed(outcome):
+    assert judge(outcome) == []
+
+
+def test_crash_when_all_are_told_to_stop_is_passed(outcome):
+    outcome.status, outcome.stderr = 3, CRASH_AT_THE_END
+    assert judge(outcome) == []
+
+
+def test_traceback_of_which_a_line_was_dropped_is_passed(outcome):
+    outcome.stderr = LOST_LINES
     assert judge(outcome) == []
 
 

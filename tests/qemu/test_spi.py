@@ -238,17 +238,21 @@ def test_line_that_stands_high_is_served_when_sampling_begins(sensor):
 
 
 def test_period_samples_and_counts_what_it_had_no_time_for(sensor):
+    sensor.play(1)
+
     async def main() -> None:
         with open_spi(**SAMPLING, period_us=10_000) as imu:
             queue = imu.queue()
-            sensor.play(1)
             frames = await take(queue, 20)
-            assert all(r.number == 0 for r in readings(frames[2:]))
+            assert all(r.number == 0 for r in readings(frames))
             times = [frame.monotonic_ns for frame in frames]
             assert times == sorted(set(times))
+            before = imu.overruns
             sensor.delay(50_000)
-            await take(queue, 3)
-            assert imu.overruns >= 4
+            # Samples from before may still be there: at each of the others
+            # four periods go by.
+            while imu.overruns < before + 4:
+                await queue.get()
             assert imu.late_max_ns > 0
             assert_exact(queue.stats())
 

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 INIT = Path(__file__).resolve().parent.parent / "boot" / "init"
-BOOT_S = 60.0
-DEADLINE_S = 60.0
+BOOT_S = 180.0
+DEADLINE_S = 180.0
 NAMESPACES = ("--pid", "--mount", "--uts", "--ipc", "--net")
 PATH = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
