@@ -210,10 +210,10 @@ def test_timeout_leaves_the_task_uncancelled(run):
 
 
 def test_timeout_begins_at_its_turn(run):
-    """Made long before it is awaited, it has all its time."""
+    """The step before it takes longer than its own time is."""
 
     async def main():
-        awaitable = waits.timeout(answer(), 1, aw=waits.sleep(0.01))
+        awaitable = waits.timeout(answer(), 1, aw=waits.sleep(1.5))
         return await awaitable
 
     assert run(main()) == 42
