@@ -149,9 +149,9 @@ def test_end_without_an_error_keeps_the_backlog_if_always_started_again(
     process = supervised(
         "restart: always, restart_delay_s: 0.3",
         # With main() its variables end, and a queue that nobody has.
-        CRASHES.replace("PENDING", "99").replace('raise ValueError("crashed")', "return").replace(
-            "        q = bus", "        global q\n        q = bus"
-        ),
+        CRASHES.replace("PENDING", "99")
+        .replace('raise ValueError("crashed")', "return")
+        .replace("        q = bus", "        global q\n        q = bus"),
         FEEDS,
         cwd=host.folder,
     )
