@@ -14,7 +14,7 @@
 #define INTERVAL_MAX_S 0.25
 #define INTERVAL_SHARE 4 /* of a stall */
 #define STACK_BYTES    16384
-#define STACK_LOOKS    8 /* a thread that is not scheduled writes later */
+#define STACK_WAIT_S   2 /* a thread that is not scheduled writes later */
 #define NO_SCRIPT      SIZE_MAX
 
 struct watched {
@@ -31,7 +31,7 @@ struct aw_stall_watch {
     size_t script_count;
     size_t asked; /* the script whose stack is awaited, or NO_SCRIPT */
     uint64_t asked_generation;
-    unsigned looks;
+    uint64_t asked_ns;
     size_t length; /* of what has come of it */
     char stack[STACK_BYTES];
 };
@@ -86,7 +86,8 @@ static void take_answer(struct aw_stall_watch *watch, uint64_t now_ns)
         watch->stack + watch->length, STACK_BYTES - watch->length);
 
     watch->length += more;
-    if ((more > 0 || watch->length == 0) && ++watch->looks < STACK_LOOKS)
+    if ((more > 0 || watch->length == 0) &&
+        now_ns - watch->asked_ns < STACK_WAIT_S * AW_NS_PER_S)
         return;
     watch->asked = NO_SCRIPT;
     aw_supervisor_status(watch->config.supervisor, script, &status);
@@ -115,7 +116,7 @@ static void find_stall(struct aw_stall_watch *watch, size_t script,
         return;
     }
     own->told_ns = now_ns;
-    watch->looks = 0;
+    watch->asked_ns = now_ns;
     watch->length = 0;
     if (aw_host_ask_stack(watch->config.host, script, turns->generation)) {
         watch->asked = script;

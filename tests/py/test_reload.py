@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import pytest
 from hosted import host  # noqa: F401
@@ -263,12 +264,12 @@ def test_h35_missing_file_leaves_the_old_version_untouched(under):
 
 
 def test_h35_import_that_hangs_is_given_up_and_the_old_version_goes_on(under):
-    under.start(VERSION.format("one"), top="start_timeout_s: 0.3\n")
+    under.start(VERSION.format("one"), top="start_timeout_s: 1\n")
     under.process.line("version one began")
     under.reload("import threading\nthreading.Event().wait(60)\n")
     said = under.log("reload failed")
     assert "under.py:2: the new version has not come" in said
-    assert "within 0.3 s" in said
+    assert "within 1 s" in said
     under.reload(VERSION.format("three"))
     under.process.line("version three began")
 
@@ -340,6 +341,9 @@ def test_old_version_that_does_not_end_keeps_its_queues(under):
 
 # ---- on save ----
 
+QUIET_S = 0.1  # of daemon/watch.c
+
+
 
 def test_watch_reloads_what_is_saved(under):
     under.start(VERSION.format("one"), VERSION.format("other"), watch=True)
@@ -352,19 +356,31 @@ def test_watch_reloads_what_is_saved(under):
     assert "other0: version other ended stop" in under.process.stdout
 
 
-def test_h37_file_that_is_being_written_is_not_loaded(under):
-    under.start(VERSION.format("one"), watch=True)
-    under.process.line("version one began")
-    text = textwrap.dedent(VERSION.format("two"))
+def write_in_pieces(under, text: str) -> bool:
+    """False if that took so long that the first one may have been loaded."""
+    began = time.monotonic()
     with under.path.open("w") as file:
         file.write(text[:60])
         file.flush()
         # Something else is saved meanwhile, and looked at.
         (under.path.parent / "beside.py").write_text("")
         file.write(text[60:])
-    under.process.line("version two began")
-    under.log("is reloaded")
-    assert "reload failed" not in under.process.stderr
+    return time.monotonic() - began < QUIET_S
+
+
+def test_h37_file_that_is_being_written_is_not_loaded(under):
+    under.start(VERSION.format("one"), watch=True)
+    under.process.line("version one began")
+    for number in range(20):
+        failed = under.process.stderr.count("reload failed")
+        text = textwrap.dedent(VERSION.format(number))
+        in_time = write_in_pieces(under, text)
+        under.process.line(f"version {number} began")
+        under.log("is reloaded")
+        if in_time:
+            break
+    assert in_time
+    assert under.process.stderr.count("reload failed") == failed
 
 
 # ---- storms ----

@@ -122,7 +122,7 @@ def test_added_script_is_watched_for_stalls(daemon):  # noqa: F811
     process.line("waits")
     daemon.hang_up(
         "stall_ms: 0\n"
-        "scripts: [{path: one.py}, {path: two.py, stall_ms: 100}]\n"
+        "scripts: [{path: one.py}, {path: two.py, stall_ms: 300}]\n"
     )
     assert "in block_here" in told(daemon, "two")
     process.kill()
@@ -136,7 +136,7 @@ def test_added_script_that_blocks_is_interrupted(daemon):  # noqa: F811
     process.line("waits")
     daemon.hang_up(
         "stall_ms: 0\nscripts:\n  - path: one.py\n"
-        "  - {path: two.py, stall_ms: 100, stall_kill_s: 0.2}\n"
+        "  - {path: two.py, stall_ms: 300, stall_kill_s: 1}\n"
     )
     daemon.log("script two: blocked for")
     daemon.log("script two ended with status 130")
@@ -149,7 +149,7 @@ def test_stall_keys_hold_at_once_and_the_script_is_not_touched(
     daemon.script("one", BLOCKS_LATER)
     process = daemon.start(BUS + "stall_ms: 0\n" + ONE)
     process.line("waits")
-    reload(BUS + "stall_ms: 100\n" + ONE)
+    reload(BUS + "stall_ms: 300\n" + ONE)
     Client(daemon.socket).get("send", device="bus", frame="123#")
     process.line("got")
     told(daemon, "one")

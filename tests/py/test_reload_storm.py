@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import signal
+import threading
+import time
 
 import pytest
 from hosted import host  # noqa: F401
+from process import Process
 
 pytestmark = pytest.mark.daemon
 
@@ -93,6 +96,14 @@ MONITOR = """
 """
 
 
+def until_said(process: Process, *texts: str) -> None:
+    """Whatever else is said, and in whatever order."""
+    pause = threading.Event()
+    while not all(text in process.stdout for text in texts):
+        assert time.monotonic() < process.deadline, process.stdout[-2000:]
+        pause.wait(0.05)
+
+
 def test_200_reloads_under_8000_frames_a_second(host, run_daemon):  # noqa: F811
     stop = host.folder / "stop"
     host.write("traffic.py", TRAFFIC.format(stop=stop))
@@ -121,12 +132,11 @@ def test_200_reloads_under_8000_frames_a_second(host, run_daemon):  # noqa: F811
     assert under.exists()
     stop.touch()
     assert process.line("complete") == "under: complete True"
+    until_said(process, f"monitor: seen {RELOADS}\n")
     process.signal(signal.SIGTERM)
     assert process.finish() == 0
     for wrong in WRONG:
         assert wrong not in process.stdout
-    # The last one is stopped together with the monitor.
-    assert f"monitor: seen {RELOADS}\n" in process.stdout
     ledger = process.stderr.split("awaitd: ledger\n")[1]
     (line,) = [line for line in ledger.splitlines() if " q " in line]
     assert "exact" in line and "overflow" not in line and "closed" not in line
@@ -238,9 +248,9 @@ def test_thread_left_behind_sends_nothing_after_the_next_version(
         process.signal(signal.SIGHUP)
         process.line(f"sees {number}")
         process.line(f"generation {number}", stream="stderr")
+    # The end waits for no thread that is a daemon.
+    until_said(process, *(f"refused {number}\n" for number in range(1, 21)))
     process.signal(signal.SIGTERM)
     assert process.finish() == 0
     for wrong in ("interleaved", "blind"):
         assert wrong not in process.stdout
-    for number in range(1, 21):
-        assert f"refused {number}\n" in process.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 
 import pytest
@@ -12,8 +13,13 @@ from reloading import under  # noqa: F401
 
 pytestmark = pytest.mark.daemon
 
-SOON = "stall_ms: 100\n"
-KILL = SOON + "stall_kill_s: 0.4\n"
+# Not at once: what was interrupted has as long to end, on a busy machine, too.
+SOON = "stall_ms: 300\n"
+KILL = SOON + "stall_kill_s: 1\n"
+# Where none is to be told: threads of such a machine may not be scheduled for
+# half a second, amid a turn. What must not count as a turn lasts for longer.
+LATE = "stall_ms: 2000\n"
+LONG_S = 2.5
 
 
 def told(process) -> str:
@@ -74,8 +80,11 @@ def test_h15_blocked_loop_is_named_with_its_stack(host, line):
 def test_stall_of_one_script_is_not_told_of_the_other(host):
     process = host.start(
         one=blocked_by("sum(range(10**12))"),
+        # Nobody makes it hand over Python's lock amid a turn, which `one` then
+        # would keep from it.
         two="""
-        import asyncio
+        import asyncio, sys
+        sys.setswitchinterval(3600)
         while True:
             await asyncio.sleep(0.001)
         """,
@@ -101,20 +110,20 @@ def test_idle_and_busy_loops_are_no_stall(host):
         """
         import asyncio, time
         async def turn():
-            end = time.monotonic() + 1.2
+            end = time.monotonic() + LONG_S
             while time.monotonic() < end:
                 await asyncio.sleep(0)
-        await asyncio.sleep(1.2)
+        await asyncio.sleep(LONG_S)
         await turn()
-        """,
-        settings="stall_ms: 1000\n",
+        """.replace("LONG_S", str(LONG_S)),
+        settings=LATE,
     )
     assert process.stderr == ""
 
 
 def test_no_loop_is_no_stall(host):
     process = host.run(
-        "import time\ntime.sleep(0.5)\n", settings=SOON
+        "import time\ntime.sleep(1)\n", settings=SOON
     )
     assert process.stderr == ""
 
@@ -124,10 +133,10 @@ def test_thread_that_blocks_beside_the_loop_is_no_stall(host):
         """
         import asyncio, time
         async def nap():
-            time.sleep(0.5)
+            time.sleep(LONG_S)
         await asyncio.to_thread(asyncio.run, nap())
-        """,
-        settings=SOON,
+        """.replace("LONG_S", str(LONG_S)),
+        settings=LATE,
     )
     assert process.stderr == ""
 
@@ -146,7 +155,7 @@ def test_second_stall_in_short_order_is_only_counted(host):
         import asyncio, time
         for number in range(3):
             await asyncio.sleep(0.01)
-            time.sleep(0.5)
+            time.sleep(0.7)
         """,
         settings=SOON,
     )
@@ -176,7 +185,7 @@ def test_h11_busy_loop_is_interrupted_and_the_other_script_goes_on(host):
 def test_loop_that_cannot_be_freed_ends_the_process(host, name):
     process = host.start(blocked_by(BLOCKING[name]), settings=KILL)
     assert process.finish() == 1
-    assert "blocked for 0." in process.stderr
+    assert re.search(r"blocked for \d+\.\d s: interr", process.stderr)
     assert "cannot be freed" in process.stderr
     assert "in block_here" in process.stderr
 
@@ -224,12 +233,12 @@ def test_h27_loop_of_uvloop_that_blocks_in_its_first_turn_is_named(host):
 def test_h27_idle_and_busy_loops_of_uvloop_are_no_stall(host):
     process = host.run(
         on_uvloop(
-            "    await asyncio.sleep(1.2)\n"
-            "    end = time.monotonic() + 1.2\n"
+            f"    await asyncio.sleep({LONG_S})\n"
+            f"    end = time.monotonic() + {LONG_S}\n"
             "    while time.monotonic() < end:\n"
             "        await asyncio.sleep(0)"
         ),
-        settings="stall_ms: 1000\n",
+        settings=LATE,
     )
     assert process.stderr == ""
 
@@ -279,8 +288,8 @@ def blocks(name: str, block: str) -> str:
 def test_script_that_was_interrupted_is_started_again(under):
     under.start(
         blocks("it", "while awaitd.script.start_reason == 'start': pass"),
-        keys=", restart: on-failure, restart_delay_s: 0.01, stall_ms: 100, "
-        "stall_kill_s: 0.3",
+        keys=", restart: on-failure, restart_delay_s: 0.01, stall_ms: 300, "
+        "stall_kill_s: 1",
     )
     under.process.line("began start")
     assert "interrupted" in under.log("blocked for")
@@ -292,7 +301,7 @@ def test_script_that_was_interrupted_is_started_again(under):
 
 def test_version_that_waits_at_its_gate_is_no_stall(under):
     """The old one takes its time to end, with its loop awake."""
-    under.start("""
+    under.start(f"""
         import asyncio
         from awaitd.devices import bus
         q = bus.queue(name="q")
@@ -300,8 +309,8 @@ def test_version_that_waits_at_its_gate_is_no_stall(under):
         try:
             await asyncio.Event().wait()
         finally:
-            await asyncio.sleep(1)
-    """, keys=", stall_ms: 100")
+            await asyncio.sleep({LONG_S})
+    """, keys=", stall_ms: 2000")
     under.process.line("ready")
     under.reload("""
         import asyncio
@@ -325,7 +334,7 @@ def test_new_version_that_blocks_before_its_gate_is_told_with_its_stack(under):
         print("ready", flush=True)
         while True:
             await old_turns()
-    """, keys=", stall_ms: 100", top="start_timeout_s: 1\n")
+    """, keys=", stall_ms: 1000", top="start_timeout_s: 3\n")
     under.process.line("ready")
     under.reload("""
         import asyncio, time
@@ -351,8 +360,8 @@ def test_discarded_version_that_blocks_hides_no_stall_and_ends_nothing(under):
         while not pathlib.Path({str(go)!r}).exists():
             await asyncio.sleep(0.01)
         old_blocks()
-    """, keys=", stall_ms: 100, stall_kill_s: 0.3",
-        top="start_timeout_s: 0.5\n")
+    """, keys=", stall_ms: 300, stall_kill_s: 1",
+        top="start_timeout_s: 1.5\n")
     under.process.line("ready")
     under.reload("import time\nimport asyncio\ntime.sleep(60)\nawait asyncio.sleep(0)\n")
     under.log("its loop is blocked")
@@ -368,13 +377,13 @@ def test_stalls_are_counted_over_the_versions_of_a_script(control):
     text = """
         import asyncio, time
         await asyncio.sleep(0)
-        time.sleep(0.2)
+        time.sleep(0.5)
         await asyncio.sleep(0)
         print("ready", flush=True)
         await asyncio.Event().wait()
     """
     process = control.start(
-        text, config="reload_settle_s: 0.1\nstall_ms: 150\n"
+        text, config="reload_settle_s: 0.1\nstall_ms: 400\n"
     )
     client = control.connect()
     counts = []
@@ -382,7 +391,7 @@ def test_stalls_are_counted_over_the_versions_of_a_script(control):
         (script,) = client.get("scripts")["scripts"]
         turns = script["turns"]
         counts.append(turns["stalls"])
-        assert turns["longest_ns"] >= 0.2e9
+        assert turns["longest_ns"] >= 0.5e9
         assert sum(count for _, count in turns["buckets"]) == turns["count"]
         client.get("reload", script="script")
         process.line("ready")
@@ -395,7 +404,7 @@ def test_turn_that_never_ended_ends_with_its_script(host):
         import asyncio
         asyncio._set_running_loop(asyncio.new_event_loop())
         """,
-        two="import asyncio\nawait asyncio.sleep(1.5)\n",
-        settings=KILL,
+        two=f"import asyncio\nawait asyncio.sleep({LONG_S})\n",
+        settings="stall_ms: 1000\nstall_kill_s: 1.5\n",
     )
     assert process.stderr == ""

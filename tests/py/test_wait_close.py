@@ -324,7 +324,7 @@ def test_lost_device_wakes_every_waiter(run, damaged_log, wakeup, wait):
     async def main():
         with open_damaged(damaged_log) as device:
             # Being full, the first holds the log up until it is drained.
-            full = device.queue(depth=4, wakeup=wakeup)
+            full = device.queue(depth=64, wakeup=wakeup)
             queue = device.queue(
                 filters=[{"can_id": 1, "can_mask": 0x7FF}], wakeup=wakeup
             )

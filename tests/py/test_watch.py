@@ -29,13 +29,23 @@ def folder(host) -> Path:  # noqa: F811
 
 def watched(process: Process) -> list[int]:
     """The inodes that its inotify listens to."""
+    folder = Path(f"/proc/{process.popen.pid}")
+    (fd,) = (fd.name for fd in (folder / "fd").iterdir()
+             if target(fd) == "anon_inode:inotify")
     found = []
-    for path in Path(f"/proc/{process.popen.pid}/fdinfo").iterdir():
-        for line in path.read_text().splitlines():
-            if line.startswith("inotify "):
-                fields = dict(it.split(":") for it in line.split()[1:])
-                found.append(int(fields["ino"], 16))
+    for line in (folder / "fdinfo" / fd).read_text().splitlines():
+        if line.startswith("inotify "):
+            fields = dict(it.split(":") for it in line.split()[1:])
+            found.append(int(fields["ino"], 16))
     return found
+
+
+def target(fd: Path) -> str:
+    """Or "", if the daemon has closed it by now."""
+    try:
+        return os.readlink(fd)
+    except FileNotFoundError:
+        return ""
 
 
 def inodes(*paths: Path) -> list[int]:

@@ -111,15 +111,23 @@ def _watched(base: type[Any]) -> type[Any]:
         def __init__(self) -> None:
             super().__init__()
             self.woken = threading.Event()
-            self.wakes = 0
+            self._wakes = 0
+            # Who is woken may run before the bridge comes to count the wake.
+            self._counting = threading.RLock()
             self._doorbells = select.poll()
             self._watched: set[int] = set()
 
         def call_soon_threadsafe(self, *arguments: Any, **options: Any) -> Any:
-            handle = super().call_soon_threadsafe(*arguments, **options)
-            self.wakes += 1
-            self.woken.set()
-            return handle
+            with self._counting:
+                handle = super().call_soon_threadsafe(*arguments, **options)
+                self._wakes += 1
+                self.woken.set()
+                return handle
+
+        @property
+        def wakes(self) -> int:
+            with self._counting:
+                return self._wakes
 
         def add_reader(self, fd: int, *arguments: Any) -> None:
             super().add_reader(fd, *arguments)

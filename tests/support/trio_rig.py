@@ -4,6 +4,7 @@ to give up a wait."""
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import pytest
 import rig
@@ -32,11 +33,20 @@ class Wakes:
 
     def __init__(self) -> None:
         self._woken = threading.Event()
-        self.count = 0
+        self._count = 0
+        # Who is woken may run before the bridge comes to count the wake.
+        self._counting = threading.RLock()
 
-    def note(self) -> None:
-        self.count += 1
-        self._woken.set()
+    def note(self, wake: Callable[[], None]) -> None:
+        with self._counting:
+            wake()
+            self._count += 1
+            self._woken.set()
+
+    @property
+    def count(self) -> int:
+        with self._counting:
+            return self._count
 
     def hold(self) -> None:
         """Keep the run from turning until a wake is scheduled on it."""
@@ -50,8 +60,7 @@ def wakes(monkeypatch) -> Wakes:
     plain = _trio.TrioLoop.call_soon_threadsafe
 
     def noted(self, *arguments, **options):
-        plain(self, *arguments, **options)
-        wakes.note()
+        wakes.note(lambda: plain(self, *arguments, **options))
 
     monkeypatch.setattr(_trio.TrioLoop, "call_soon_threadsafe", noted)
     return wakes
