@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import pytest
-from hosted import host  # noqa: F401
+from hosted import NO_STALLS, host  # noqa: F401
 
 from awaitd._host import stop as stop_module
 
@@ -551,7 +551,7 @@ def test_h29_stuck_executor_does_not_hold_the_end(host):
         asyncio.run(main())
         """,
         grace_s=0.5,
-        timeout_s=5.0,  # a fifth of it is left to end in
+        timeout_s=5.0,
     )
     stop(process)
     began = time.monotonic()
@@ -710,7 +710,8 @@ def test_h32_pending_tasks_at_the_stop_are_cancelled_in_order(host):
                 finally:
                     print("main")
         asyncio.run(main())
-        """
+        """,
+        settings=NO_STALLS,
     )
     stop(process)
     assert process.finish() == 0
