@@ -25,7 +25,8 @@ def gappy(bus, wakeup):
 def lossy(gappy, peer):
     """Frames 0 to 3, three lost, then 7 and 8."""
     peer.send(gappy.device, *rig.cans(range(DEPTH + 3)))
-    rig.until(lambda: gappy.stats().dropped_overflow == 3)
+    rig.looked_at(gappy, DEPTH + 3)
+    assert gappy.stats().dropped_overflow == 3
     frames = [gappy.get_nowait() for _ in range(DEPTH)]
     assert rig.ids(frames) == [0, 1, 2, 3]
     peer.put(gappy, 7, 8)
@@ -124,7 +125,8 @@ def test_gap_meets_a_clear_and_the_next_is_given(gappy, peer, lossy):
 def test_gap_is_not_given_unless_asked_for(bus, peer):
     queue = bus.queue(depth=1)
     peer.send(bus, *rig.cans(range(3)))
-    rig.until(lambda: queue.stats().dropped_overflow == 2)
+    rig.looked_at(queue, 3)
+    assert queue.stats().dropped_overflow == 2
     assert queue.get_nowait().arbitration_id == 0
     peer.put(queue, 5)
     frame = queue.get_nowait()
@@ -134,7 +136,7 @@ def test_gap_is_not_given_unless_asked_for(bus, peer):
 def test_gap_of_drop_oldest_counts_what_was_thrown_away(bus, peer):
     queue = bus.queue(depth=DEPTH, overflow="drop-oldest", gaps=True)
     peer.send(bus, *rig.cans(range(10)))
-    rig.until(lambda: queue.stats().received == 10)
+    rig.looked_at(queue, 10)
     gap = queue.get_nowait()
     frames = [queue.get_nowait() for _ in range(DEPTH)]
     assert (gap.lost, gap.cause, gap.seq) == (6, "overflow", 6)

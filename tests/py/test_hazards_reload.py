@@ -208,20 +208,37 @@ def test_h38_recursion_without_a_limit_is_its_scripts_error_under_one(host):
     if os.environ.get("AWAITD_SANITIZER") == "thread":
         pytest.skip("ThreadSanitizer ends where it has no memory for itself: "
                     "a script's MemoryError is NOT tested with it")
+    # Whoever else wants memory meanwhile may get none: so the other one takes
+    # none, from before the recursion until its last frame has been freed.
+    host.write(
+        "both.py",
+        "import threading\nbegin, over = threading.Event(), threading.Event()\n",
+    )
     process = host.run(
         one="""
-        import resource, sys
+        import both, resource, sys
         with open("/proc/self/statm") as file:
             most = int(file.read().split()[0]) * 4096 + (100 << 20)
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
         sys.setrecursionlimit(10**8)
         def deeper():
             deeper()
-        deeper()
+        class Last:
+            def __del__(self):
+                both.over.set()
+        def first(last):
+            deeper()
+        both.begin.wait()
+        first(Last())
         """,
-        two="import time\ntime.sleep(0.5)\nprint('still here')\n",
+        two="""
+        import both
+        both.begin.set()
+        if both.over.wait(100):
+            print("still here")
+        """,
         status=1,
-        deadline_s=60,
+        deadline_s=120,
     )
     assert re.search("one: (MemoryError|SystemError)", process.stderr)
     assert process.stdout == "two: still here\n"

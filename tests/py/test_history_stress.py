@@ -31,7 +31,7 @@ import awaitd
 pytestmark = [pytest.mark.extension, rig.on_every_loop]
 
 SECONDS = float(os.environ.get("AWAITD_HISTORY_S", 15)) / 6
-EPISODE_S = 20.0
+EPISODE_S = 60.0
 FRAMES = 3000
 KEYS = 8
 POLICIES = ["drop-newest", "drop-oldest", "latest", "block"]
@@ -387,13 +387,14 @@ class Episode:
             if self.source.sent < until:
                 continue
             if cut:
-                self.source.device.close()
-                return
+                break
             if close_one:
                 queue, log = self.dice.choice(self.pairs[1:])
                 queue.close()
                 log.closed_early = True
                 close_one = False
+        if cut:  # though the source may have ended since the last look
+            self.source.device.close()
 
     async def settle(self) -> None:
         """All that was sent has been read, and then the device ends."""

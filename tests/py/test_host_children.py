@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hosted import host  # noqa: F401
+from hosted import NO_STALLS, host  # noqa: F401
 
 pytestmark = pytest.mark.daemon
 
@@ -120,7 +120,8 @@ def test_h19_forked_child_is_told_that_awaitd_is_not_there(host):
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         await bus.send(awaitd.CanFrame(arbitration_id=1))
         print(q.stats())
-        """
+        """,
+        settings=NO_STALLS,
     )
     assert process.stdout.startswith("42\n")
     assert process.stderr == ""

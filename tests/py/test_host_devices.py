@@ -6,7 +6,7 @@ import json
 import signal
 
 import pytest
-from hosted import host  # noqa: F401
+from hosted import NO_STALLS, host  # noqa: F401
 
 pytestmark = pytest.mark.daemon
 
@@ -168,7 +168,8 @@ def test_thread_with_its_own_loop_ends_by_the_closed_queue(host):
             await asyncio.Event().wait()
         finally:
             print("main", flush=True)
-        """
+        """,
+        settings=NO_STALLS,
     )
     process.line("ready")
     process.signal(signal.SIGTERM)
@@ -228,7 +229,8 @@ def test_h01_frames_for_closed_loops_are_swallowed(host):
             asyncio.run(one_turn())
         sender.join()
         print("ok")
-        """
+        """,
+        settings=NO_STALLS,
     )
     assert process.stdout == "ok\n"
     assert process.stderr == ""
@@ -250,7 +252,8 @@ def test_h02_readers_that_still_fill_do_not_hinder_the_end(host):
         await asyncio.sleep(0.1)
         print("ready", flush=True)
         await asyncio.gather(*tasks)
-        """
+        """,
+        settings=NO_STALLS,
     )
     process.line("ready")
     process.signal(signal.SIGTERM)

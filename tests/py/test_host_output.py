@@ -7,7 +7,7 @@ import signal
 import subprocess
 
 import pytest
-from hosted import host  # noqa: F401
+from hosted import NO_STALLS, host  # noqa: F401
 
 pytestmark = pytest.mark.daemon
 
@@ -46,7 +46,7 @@ def of_script(process, name="one") -> list[str]:
 )
 def test_h16_system_exit_is_the_scripts_status(host, line, status, said):
     text = f"import asyncio, sys, threading\n{line}\n"
-    process = host.run(text, status=status)
+    process = host.run(text, status=status, settings=NO_STALLS)
     assert process.stderr == said
 
 
@@ -103,6 +103,7 @@ def test_traceback_begins_with_the_script(host):
         await fail()
         """,
         status=1,
+        settings=NO_STALLS,
     )
     assert process.stderr.splitlines() == [
         "Traceback (most recent call last):",

@@ -170,10 +170,11 @@ JOURNAL = f"""
     os.kill(daemon.pid, 15)
     count = 0
     while how != "gone":
+        ended = daemon.poll() is not None  # before the look: nothing follows
         try:
             count += journal.recv(1 << 16).startswith(b"MESSAGE=")
         except TimeoutError:
-            if daemon.poll() is not None:
+            if ended:
                 break
     print(json.dumps([daemon.wait({DEADLINE_S}), count]))
     """

@@ -27,7 +27,7 @@ def put(bus, newest, peer):
     def put(*frames):
         received = newest.stats().received + len(frames)
         peer.send(bus, *frames)
-        rig.until(lambda: newest.stats().received == received)
+        rig.looked_at(newest, received)
 
     return put
 
@@ -126,7 +126,7 @@ def test_datagrams_are_kept_by_sender(peer):
         queue = net.queue(overflow="latest", depth=8)
         for number, sender in enumerate((one, two, one)):
             sender.sendto(bytes([number]), ("127.0.0.1", port))
-            rig.until(lambda: queue.stats().received == number + 1)  # noqa: B023
+            rig.looked_at(queue, number + 1)
         expected = {one.getsockname(): 2, two.getsockname(): 1}
         assert values(queue.snapshot()) == expected
         assert queue.peek(one.getsockname()).data == b"\x02"
@@ -138,7 +138,7 @@ def test_bytes_have_the_device_as_their_key(peer):
     with awaitd.open(options) as device:
         queue = device.queue(overflow="latest")
         peer.send(device, awaitd.Frame(b"\x01"), awaitd.Frame(b"\x02"))
-        rig.until(lambda: queue.stats().received == 2)
+        rig.looked_at(queue, 2)
         assert values(queue.snapshot()) == {"raw": 2}
         assert queue.peek("raw").data == b"\x02"
         with pytest.raises(ValueError, match="its name"):

@@ -184,6 +184,7 @@ async def put(bus, *queues, count=8):
     for queue, enough in zip(queues, received):
         while queue.stats().received < enough:
             await asyncio.sleep(0)
+        queue.stats()  # see rig.looked_at()
 
 
 async def given_up_in_the_middle(awaitable):
@@ -429,7 +430,7 @@ def test_work_leaves_nothing_behind(bus, q, work):
     assert rig.exact(q.stats())
 
 
-def test_types_are_not_leaked_by_their_instances(bus, q, peer, run):
+def test_types_are_not_leaked_by_their_instances(bus, q):
     """A heap type is kept by each of its objects, and by no dead one."""
     types = [awaitd.Queue, awaitd.CanFrame, awaitd.CanDevice]
     types += [type(q.get()), awaitd.QueueStats, awaitd.Batch, awaitd.Gap]
@@ -447,7 +448,8 @@ def test_types_are_not_leaked_by_their_instances(bus, q, peer, run):
             gc.collect()
             counts.append([sys.getrefcount(type_) for type_ in types])
 
-    run(main())
+    with asyncio.Runner() as runner:  # it takes its time
+        runner.run(main())
     before, after = counts
     assert all(now - then < 20 for now, then in zip(after, before)), counts
 

@@ -287,13 +287,13 @@ def test_interleaved_leases_give_back_in_order(run, q, peer):
 def test_lease_holds_under_every_policy(run, bus, peer, overflow):
     queue = bus.queue(depth=4, overflow=overflow)
     peer.send(bus, *rig.cans([1, 2, 3, 4]))
-    rig.until(lambda: queue.stats().received == 4)
+    rig.looked_at(queue, 4)
 
     async def main():
         with pytest.raises(Mine):
             async with queue.lease(2) as frames:
                 peer.send(bus, *rig.cans([1, 2, 3, 4] * 3))
-                rig.until(lambda: queue.stats().received == 16)
+                rig.looked_at(queue, 16)
                 assert ids(frames) == [1, 2]
                 raise Mine
         return ids(await queue.get_many(2))

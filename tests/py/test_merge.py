@@ -154,7 +154,7 @@ def test_frame_that_was_looked_at_is_held_under_drop_oldest(run, bus, q, peer):
         task = asyncio.create_task(anext(awaitd.merge(oldest, q, wait=60)))
         await asyncio.sleep(0)
         peer.send(bus, *rig.cans(range(1, 11)))
-        rig.until(lambda: oldest.stats().received == 11)
+        rig.looked_at(oldest, 11)
         task.cancel()
         return ids([oldest.get_nowait() for _ in range(oldest.qsize())])
 
@@ -179,7 +179,7 @@ def test_closed_stream_leaves_its_queues(run, two, peer):
 def test_gaps_keep_their_place(run, bus, peer):
     queue = bus.queue(depth=1, gaps=True, overflow="drop-oldest")
     peer.send(bus, *rig.cans([1, 2, 3]))
-    rig.until(lambda: queue.stats().received == 3)
+    rig.looked_at(queue, 3)
 
     async def main():
         stream = awaitd.merge(queue)

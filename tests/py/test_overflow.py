@@ -15,10 +15,6 @@ pytestmark = pytest.mark.extension
 DEPTH = 4
 
 
-def offered(queue, count: int) -> None:
-    rig.until(lambda: queue.stats().received == count)
-
-
 def taken(queue) -> list[int]:
     return ids(queue.get_nowait() for _ in range(queue.qsize()))
 
@@ -26,7 +22,7 @@ def taken(queue) -> list[int]:
 def test_drop_newest_keeps_the_oldest(bus, peer):
     queue = bus.queue(depth=DEPTH)
     peer.send(bus, *rig.cans(range(10)))
-    offered(queue, 10)
+    rig.looked_at(queue, 10)
     assert taken(queue) == [0, 1, 2, 3]
     stats = queue.stats()
     assert (stats.dropped_overflow, stats.delivered) == (6, DEPTH)
@@ -35,7 +31,7 @@ def test_drop_newest_keeps_the_oldest(bus, peer):
 def test_drop_oldest_keeps_the_newest(bus, peer):
     queue = bus.queue(depth=DEPTH, overflow="drop-oldest")
     peer.send(bus, *rig.cans(range(10)))
-    offered(queue, 10)
+    rig.looked_at(queue, 10)
     assert (queue.overflow, queue.qsize()) == ("drop-oldest", DEPTH)
     assert taken(queue) == [6, 7, 8, 9]
     stats = queue.stats()
@@ -46,7 +42,7 @@ def test_drop_oldest_keeps_the_newest(bus, peer):
 def test_drop_oldest_tells_what_it_dropped(bus, peer):
     queue = bus.queue(depth=DEPTH, overflow="drop-oldest")
     peer.send(bus, *rig.cans(range(6)))
-    offered(queue, 6)
+    rig.looked_at(queue, 6)
     first = queue.get_nowait()
     assert (first.arbitration_id, first.lost_before) == (2, 2)
     assert first.lost_cause == "overflow"

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from process import Process
 
+# Where stderr is compared: a slow machine's turns would be told of there.
+NO_STALLS = "stall_ms: 0\n"
+
 
 def put(path: Path, text: str = "") -> Path:
     """Write a file, and make its folders."""

@@ -18,7 +18,7 @@ import pytest
 
 import awaitd
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -56,6 +56,14 @@ def exact(stats: awaitd.QueueStats) -> bool:
         and stats.received
         == stats.filtered + stats.delivered + stats.dropped + stats.pending
     )
+
+
+def looked_at(queue: awaitd.Queue[Any], received: int) -> None:
+    """Wait until so many frames have been received or lost, and those that the
+    queue kept can be taken. Its ledger is published ahead of them: but stats()
+    is answered by the reader, so that another one comes behind both."""
+    until(lambda: queue.stats().received == received)
+    queue.stats()
 
 
 def drain(queue: awaitd.Queue[Any], received: int) -> list[Any]:
