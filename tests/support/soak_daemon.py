@@ -22,12 +22,14 @@ from soak_plan import ASKED, SCRIPTS, Action
 from soak_traffic import SERVICE, Sender, wire_seen
 
 HERE = Path(__file__).resolve().parent.parent / "soak" / "scripts"
-STOP_S = 40
+STOP_S = 90
 GAUGE_S = 5
 TURNS = 3  # of a loop: what a script has from its beginning is there
 QUEUES = 12
 CONFIG = """\
 stall_ms: 0
+stop_grace_s: 30
+stop_timeout_s: 60
 environment: [SOAK_SINK={sink}, SOAK_SEED={seed}]
 devices:
   - {{name: bus, driver: virtual}}
