@@ -7,14 +7,19 @@ import contextlib
 import signal
 import socket
 import subprocess
+import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from hosted import NO_STALLS, host  # noqa: F401
 
 from awaitd._host import stop as stop_module
+from awaitd._host.gate import Discarded, Gate
 
 pytestmark = pytest.mark.daemon
+
+DEADLINE_S = 20.0
 
 BOTH = pytest.mark.parametrize(
     "number, status",
@@ -879,6 +884,63 @@ def test_request_between_the_look_and_the_loops_end_interrupts(monkeypatch):
         assert interrupted == [7]
     finally:
         loop.close()
+
+
+def test_request_while_a_runner_is_closed_comes_behind_it(monkeypatch):
+    """Between two of the loop's runs, as it does that."""
+    asked = stop_module.Stop()
+    asked.thread = 7
+    interrupted: list[int] = []
+    monkeypatch.setattr(stop_module._awaitd, "_interrupt", interrupted.append)
+    with pytest.raises(KeyboardInterrupt), asked.closing():
+        assert asked.ask(signal.SIGTERM, False) is False
+        assert interrupted == []
+        asked.ask(signal.SIGTERM, True)  # it does not get on
+        assert interrupted == [7]
+        asked.give_up()
+
+
+def test_who_comes_to_a_gate_that_is_just_refused_is_told_once():
+    """By the interruption, behind which it comes to the gate."""
+    gate = Gate(lambda: None)
+    elsewhere = SimpleNamespace(stop=SimpleNamespace(is_here=lambda: False))
+    told: list[str] = []
+
+    def come() -> None:
+        try:
+            gate.wait(elsewhere)
+        except Discarded:
+            told.append("discarded")
+
+    def interrupt() -> None:
+        thread.start()
+        thread.join(0.1)
+        told.append("interrupted")
+
+    thread = threading.Thread(target=come)
+    gate.refuse(interrupt)
+    thread.join(DEADLINE_S)
+    assert told == ["interrupted", "discarded"]
+
+
+def test_who_waits_at_a_gate_that_is_refused_is_not_interrupted():
+    come = threading.Event()
+    gate = Gate(come.set)
+    elsewhere = SimpleNamespace(stop=SimpleNamespace(is_here=lambda: False))
+    told: list[BaseException] = []
+
+    def wait() -> None:
+        try:
+            gate.wait(elsewhere)
+        except BaseException as error:
+            told.append(error)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    assert come.wait(DEADLINE_S)
+    gate.refuse(lambda: told.append(KeyboardInterrupt()))
+    thread.join(DEADLINE_S)
+    assert [type(error) for error in told] == [Discarded]
 
 
 def test_request_as_a_loop_stops_leaves_it_fit_to_clean_up():

@@ -32,6 +32,8 @@ class Gate:
         self.failed = False
         self._tell = tell
         self._told = False
+        # Who comes while it is refused comes behind the interruption.
+        self._lock = threading.Lock()
         self._verdict = threading.Event()
         self._refused = False
 
@@ -42,8 +44,9 @@ class Gate:
                 f"script {script.name}: another version has taken the place of "
                 "this one, which has ended but for a thread that it left behind"
             )
-        if not self._told:
-            self._told = True
+        with self._lock:
+            first, self._told = not self._told, True
+        if first:
             self._tell()
         # To wait here is no stall of its loop.
         awake = script.stop.is_here() and script.asleep()
@@ -57,8 +60,12 @@ class Gate:
         """Let whoever waits here pass."""
         self._verdict.set()
 
-    def refuse(self) -> bool:
-        """Let nobody pass; false if nobody has come yet."""
-        self._refused = True
-        self._verdict.set()
-        return self._told
+    def refuse(self, interrupt: Callable[[], object]) -> None:
+        """Let nobody pass; if nobody has come yet, interrupt what is done
+        instead. It is told by one of the two, never by both: the second would
+        hit what it cleans up."""
+        with self._lock:
+            self._refused = True
+            self._verdict.set()
+            if not self._told:
+                interrupt()

@@ -293,8 +293,8 @@ class HostedScript(ScriptInfo):
     def discard(self) -> None:
         """It never goes on. On the bridge."""
         self.stopping = "stop"
-        if self._gate is not None and not self._gate.refuse():
-            self.stop.give_up()
+        if self._gate is not None:
+            self._gate.refuse(self.stop.give_up)
 
     def shut(self) -> None:
         """Another version is in its place."""

@@ -79,13 +79,13 @@ class Stop:
         self._asked += 1
         run = self._run
         if run is None:
-            self._interrupt()
+            self._interrupt(again)
             return False
         heard = run.heard >= self._asked - 1
         if again and not heard and now_s - self._first_s > _STUCK_AFTER_S:
             # Whatever it does, it is not looking at its loop.
             self.stuck = True
-            self._interrupt()
+            self._interrupt(again)
         try:
             run.loop.call_soon_threadsafe(
                 self._answer, self._asked, signum, again
@@ -96,12 +96,15 @@ class Stop:
                 raise
         return True
 
-    def _interrupt(self) -> None:
+    def _interrupt(self, again: bool = False) -> None:
         # Python switches threads at calls, returns and backward jumps only: no
         # script ends between the look at `over` and the interruption.
-        if not self.over and self.thread and not self._held:
-            self._answered = self._asked
-            _awaitd._interrupt(self.thread)
+        if self.over or not self.thread or self._held:
+            return
+        if self._closing and self._run is None and not again:
+            return  # the runner would be half closed; see closing()
+        self._answered = self._asked
+        _awaitd._interrupt(self.thread)
 
     def give_up(self) -> None:
         """Interrupt what it does, whether it has a loop or not."""
