@@ -19,7 +19,7 @@
 #define STATUS_S     2.0
 #define STATUS_BYTES 200
 #define STOP_MARGIN_S                                                          \
-    10. /* Python's end, what is left to be sent, the ledger */
+    20. /* Python's end, what is left to be sent or written, the ledger */
 
 /* What the manager was last told, in the order of a life. */
 enum told { TOLD_NOTHING, TOLD_READY, TOLD_RELOADING, TOLD_STOPPING };
@@ -279,7 +279,10 @@ static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
 
     (void)loop;
     (void)events;
-    if (service->pulse && aw_pulse_look(service->pulse))
+    /* While it stops, the manager's own limit holds: a ping would set its
+     * watchdog going again, and nobody pings behind the main loop. */
+    if (service->pulse && service->told != TOLD_STOPPING &&
+        aw_pulse_look(service->pulse))
         (void)aw_notify_send(service->fd, "WATCHDOG=1");
     if (service->was_ready)
         tell_status(service);

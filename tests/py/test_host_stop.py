@@ -900,21 +900,53 @@ def test_request_while_a_runner_is_closed_comes_behind_it(monkeypatch):
         asked.give_up()
 
 
+def test_request_while_a_runner_fails_to_close_is_not_lost(monkeypatch):
+    asked = stop_module.Stop()
+    asked.thread = 7
+    monkeypatch.setattr(stop_module._awaitd, "_interrupt", lambda thread: None)
+    with pytest.raises(KeyboardInterrupt), asked.closing():
+        asked.ask(signal.SIGTERM, False)
+        raise RuntimeError
+
+
+def test_version_given_up_as_it_starts_a_thread_is_interrupted_behind_that():
+    asked = stop_module.Stop()
+    asked.thread = threading.get_ident()
+    loop = asyncio.new_event_loop()
+    try:
+        assert asked.loop_starts(loop) is True
+        started = False
+        with pytest.raises(KeyboardInterrupt), asked.held():
+            asked.give_up()
+            started = True
+        assert started
+    finally:
+        loop.close()
+
+
+# The script at its gate, on its own thread.
+ITSELF = SimpleNamespace(
+    stop=SimpleNamespace(is_here=lambda: True), asleep=lambda: False
+)
+
+
 def test_who_comes_to_a_gate_that_is_just_refused_is_told_once():
     """By the interruption, behind which it comes to the gate."""
     gate = Gate(lambda: None)
-    elsewhere = SimpleNamespace(stop=SimpleNamespace(is_here=lambda: False))
     told: list[str] = []
+    began = threading.Event()
 
     def come() -> None:
+        began.set()
         try:
-            gate.wait(elsewhere)
+            gate.wait(ITSELF)
         except Discarded:
             told.append("discarded")
 
     def interrupt() -> None:
         thread.start()
-        thread.join(0.1)
+        assert began.wait(DEADLINE_S)
+        thread.join(0.5)
         told.append("interrupted")
 
     thread = threading.Thread(target=come)
@@ -926,12 +958,11 @@ def test_who_comes_to_a_gate_that_is_just_refused_is_told_once():
 def test_who_waits_at_a_gate_that_is_refused_is_not_interrupted():
     come = threading.Event()
     gate = Gate(come.set)
-    elsewhere = SimpleNamespace(stop=SimpleNamespace(is_here=lambda: False))
     told: list[BaseException] = []
 
     def wait() -> None:
         try:
-            gate.wait(elsewhere)
+            gate.wait(ITSELF)
         except BaseException as error:
             told.append(error)
 

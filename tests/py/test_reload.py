@@ -479,6 +479,87 @@ print(sys.modules.get("awaitd") is awaitd, "textwrap" in sys.modules)
     assert done.stdout == "True False\n", done.stderr
 
 
+# ---- a version that is not wanted ----
+
+SLOW_TO_END = """
+    import asyncio, pathlib
+    print("ready", flush=True)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        print("ending", flush=True)
+        while not pathlib.Path({go!r}).exists():
+            await asyncio.sleep(0.01)
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        """
+    import asyncio
+    print("new", flush=True)
+    try:
+        await asyncio.sleep(1000)
+    finally:
+        await asyncio.sleep(0.05)
+        print("cleaned", flush=True)
+    """,
+        """
+    import asyncio
+    async def main():
+        await asyncio.sleep(1000)
+    print("new", flush=True)
+    try:
+        asyncio.run(main())
+    finally:
+        print("cleaned", flush=True)
+    """,
+    ],
+    ids=["top-level", "asyncio.run"],
+)
+def test_version_that_is_not_wanted_cleans_up_in_silence(under, text):
+    """It is held at its gate as the daemon ends, or about to come there."""
+    go = under.path.parent / "go"
+    under.start(SLOW_TO_END.format(go=str(go)))
+    under.process.line("ready")
+    under.reload(text)
+    under.process.line("new")
+    under.process.line("ending")
+    under.process.signal(signal.SIGTERM)
+    under.process.line("cleaned")
+    go.touch()
+    assert under.process.finish() == 0
+    for noise in ("never", "destroyed", "Traceback"):
+        assert noise not in under.process.stderr
+
+
+def test_version_held_by_another_of_its_threads_is_interrupted(under):
+    go = under.path.parent / "go"
+    under.start(SLOW_TO_END.format(go=str(go)))
+    under.process.line("ready")
+    under.reload("""
+        import awaitd, threading, time
+        def work():
+            awaitd.script.state
+            print("passed", flush=True)
+        threading.Thread(target=work).start()
+        try:
+            while True:
+                time.sleep(0.01)
+        except KeyboardInterrupt:
+            print("interrupted", flush=True)
+            raise
+    """)
+    under.process.line("ending")  # as the new one is ready, by its thread
+    under.process.signal(signal.SIGTERM)
+    under.process.line("interrupted")
+    go.touch()
+    assert under.process.finish() == 0
+    assert "passed" not in under.process.stdout
+    assert "Traceback" not in under.process.stderr
+
+
 # ---- state ----
 
 

@@ -93,7 +93,7 @@ def test_stop_is_told_with_the_time_that_it_may_take(manager: Manager) -> None:
     message = manager.hear_of("STOPPING")
     assert message["STOPPING"] == "1"
     # stop_timeout_s, 10, and as much for what comes after.
-    assert int(message["EXTEND_TIMEOUT_USEC"]) == 20_000_000
+    assert int(message["EXTEND_TIMEOUT_USEC"]) == 30_000_000
     assert process.finish() == 0
 
 

@@ -266,14 +266,15 @@ class HostedScript(ScriptInfo):
 
     def begins_loop(self) -> None:
         """A loop begins to run."""
-        if self._gate is not None and not self._gate.late:
-            self._gate.wait(self)
+        gate = self._gate
+        if gate is not None and not gate.late and not self.stop.closes():
+            gate.wait(self)
 
     def _end_turn(self) -> None:
         """A loop's first turn is done: hold it there, but not one whose work
         has failed in that turn, nor one that cleans up after it."""
         gate = self._gate
-        if gate is None or gate.failed:
+        if gate is None or gate.failed or self.stop.closes():
             return
         gate.failed = self.stop.has_ended()
         if not gate.failed:

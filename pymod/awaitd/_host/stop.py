@@ -62,6 +62,7 @@ class Stop:
         self._answered = 0  # the last one that had its effect
         self._closing = False
         self._held = False
+        self._given_up = False
         self._followed = False  # what comes as a loop stops is heeded behind it
         self._run: Run | None = None
         self._handlers: dict[int, _Handler] = {}
@@ -101,6 +102,8 @@ class Stop:
         # script ends between the look at `over` and the interruption.
         if self.over or not self.thread or self._held:
             return
+        if self._answered >= self._asked:
+            return  # it was heeded just now
         if self._closing and self._run is None and not again:
             return  # the runner would be half closed; see closing()
         self._answered = self._asked
@@ -108,6 +111,7 @@ class Stop:
 
     def give_up(self) -> None:
         """Interrupt what it does, whether it has a loop or not."""
+        self._given_up = True
         self._asked += 1
         self._interrupt()
 
@@ -157,7 +161,9 @@ class Stop:
             yield
         finally:
             self._held = False
-        if self._run is None:
+        # Of a loop that runs, the loop heeds it; but nothing tells the loop
+        # that it was given up.
+        if self._run is None or self._given_up:
             self._catch_up()
 
     def _cancel_main(self, run: Run) -> None:
@@ -211,7 +217,11 @@ class Stop:
             yield
         finally:
             self._closing = False
-        self._catch_up()
+            self._catch_up()
+
+    def closes(self) -> bool:
+        """What is run now only cleans up."""
+        return self._closing
 
     def loop_starts(self, loop: asyncio.AbstractEventLoop) -> bool:
         """A loop begins to run here; true if it was not known before.
