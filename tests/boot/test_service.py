@@ -309,16 +309,18 @@ def test_stop_of_a_stubborn_script_ends_by_its_deadline(
 def test_stop_that_takes_longer_than_the_unit_allows_is_waited_for(
     service: Service,
 ) -> None:
+    """And longer than the watchdog's time, which nobody feeds meanwhile."""
     service.configure(
-        """
+        f"""
         import asyncio, pathlib
         try:
             print("ready", flush=True)
             await asyncio.Event().wait()
         finally:
-            await asyncio.sleep(3)
+            await asyncio.sleep({2 * WATCHDOG_S})
             pathlib.Path("finished").touch()
-        """
+        """,
+        more="stop_grace_s: 20\nstop_timeout_s: 20",
     )
     service.quick("TimeoutStopSec=1")
     service.start()
