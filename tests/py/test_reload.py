@@ -560,6 +560,21 @@ def test_version_held_by_another_of_its_threads_is_interrupted(under):
     assert "Traceback" not in under.process.stderr
 
 
+def test_module_that_another_script_is_just_importing_stays(tmp_path):
+    (tmp_path / "own.py").write_text(
+        "from awaitd._host import modules\n"
+        "import sys, beside\n"
+        f"print(sorted(modules.purge([{str(tmp_path)!r}])))\n"
+    )
+    (tmp_path / "beside.py").write_text("")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import own"
+    done = subprocess.run(
+        [sys.executable, "-c", code + "; print(own is sys.modules['own'])"],
+        capture_output=True, text=True, timeout=20,
+    )  # fmt: skip
+    assert done.stdout == "['beside']\nTrue\n", done.stderr
+
+
 # ---- state ----
 
 

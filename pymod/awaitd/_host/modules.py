@@ -72,10 +72,14 @@ def are_newer(folders: Collection[str], loaded_ns: int) -> bool:
 def purge(folders: Collection[str]) -> dict[str, types.ModuleType]:
     """Have what was imported from these folders imported anew: what it was.
 
-    A module in C stays, as it cannot be loaded twice, and is warned of.
+    A module in C stays, as it cannot be loaded twice, and is warned of. So does
+    one that a thread is just importing, which would fail: it is new.
     """
     found = {}
     for name, module in _own(folders):
+        spec = module.__dict__.get("__spec__")
+        if getattr(spec, "_initializing", False):
+            continue
         if str(module.__file__).endswith(_EXTENSIONS):
             print(
                 f"awaitd: warning: {module.__file__} is a module in C: it "
