@@ -24,6 +24,6 @@ def test_demo_sends_the_drive_through_vcan(start_process, pytestconfig):
     process.line("the car")
     assert process.finish() == 0, process.stderr
     row = ledger_row(process, "bus")
-    assert int(row[5]) > 300, process.stderr
+    assert int(row[5]) > 600, process.stderr
     assert row[6:] == ["0", "0", "exact"]
     assert socket.if_nameindex() == before

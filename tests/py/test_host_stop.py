@@ -7,6 +7,7 @@ import contextlib
 import signal
 import socket
 import subprocess
+import textwrap
 import threading
 import time
 from types import SimpleNamespace
@@ -498,19 +499,12 @@ STUCK = {
         """
     + UNTIL_STUCK,
     "h13-sleep": """
-        async def stuck_here():
-            said = False
-            while True:
-                # As in UNTIL_STUCK, within a loop.
-                try:
-                    if not said:
-                        said = True
-                        print("ready", flush=True)
-                    time.sleep(3600)
-                except KeyboardInterrupt:
-                    pass
-        asyncio.run(stuck_here())
-        """,
+        def stuck_here():
+            time.sleep(3600)
+        async def main():
+        """
+    + textwrap.indent(UNTIL_STUCK, "    ")
+    + "asyncio.run(main())\n",
     "h13-lock": """
         lock = threading.Lock()
         lock.acquire()

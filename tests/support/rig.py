@@ -112,30 +112,47 @@ class Peer:
         self._loop.close()
 
 
+class Wakes:
+    """Tells when and how often something was scheduled from outside."""
+
+    def __init__(self) -> None:
+        self.woken = threading.Event()
+        self._count = 0
+        # Who is woken may run before the bridge comes to count the wake.
+        self._counting = threading.RLock()
+
+    def note(self, wake: Callable[[], Any]) -> Any:
+        """What `wake`, which schedules it, returns."""
+        with self._counting:
+            result = wake()
+            self._count += 1
+            self.woken.set()
+            return result
+
+    @property
+    def count(self) -> int:
+        with self._counting:
+            return self._count
+
+
 def _watched(base: type[Any]) -> type[Any]:
     class Watched(base):
         """Tells when and how often something was scheduled from outside."""
 
         def __init__(self) -> None:
             super().__init__()
-            self.woken = threading.Event()
-            self._wakes = 0
-            # Who is woken may run before the bridge comes to count the wake.
-            self._counting = threading.RLock()
+            self._noted = Wakes()
+            self.woken = self._noted.woken
             self._doorbells = select.poll()
             self._watched: set[int] = set()
 
         def call_soon_threadsafe(self, *arguments: Any, **options: Any) -> Any:
-            with self._counting:
-                handle = super().call_soon_threadsafe(*arguments, **options)
-                self._wakes += 1
-                self.woken.set()
-                return handle
+            plain = super().call_soon_threadsafe
+            return self._noted.note(lambda: plain(*arguments, **options))
 
         @property
         def wakes(self) -> int:
-            with self._counting:
-                return self._wakes
+            return self._noted.count
 
         def add_reader(self, fd: int, *arguments: Any) -> None:
             super().add_reader(fd, *arguments)

@@ -3,9 +3,6 @@ to give up a wait."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-
 import pytest
 import rig
 
@@ -28,30 +25,13 @@ def run(main, *arguments, **options):
     return trio.run(bounded, **options)
 
 
-class Wakes:
-    """Tells when and how often a run was woken from outside."""
-
-    def __init__(self) -> None:
-        self._woken = threading.Event()
-        self._count = 0
-        # Who is woken may run before the bridge comes to count the wake.
-        self._counting = threading.RLock()
-
-    def note(self, wake: Callable[[], None]) -> None:
-        with self._counting:
-            wake()
-            self._count += 1
-            self._woken.set()
-
-    @property
-    def count(self) -> int:
-        with self._counting:
-            return self._count
+class Wakes(rig.Wakes):
+    """Of a run of trio's."""
 
     def hold(self) -> None:
         """Keep the run from turning until a wake is scheduled on it."""
-        assert self._woken.wait(rig.DEADLINE_S), "no wake came"
-        self._woken.clear()
+        assert self.woken.wait(rig.DEADLINE_S), "no wake came"
+        self.woken.clear()
 
 
 @pytest.fixture
