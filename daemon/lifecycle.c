@@ -150,8 +150,9 @@ static bool is_wanted(const struct aw_supervised *script, int status)
     return script->policy.restart == AW_RESTART_ALWAYS;
 }
 
-void aw_supervised_apply_policy(struct aw_supervised *script,
-                                const struct aw_host_event *event)
+static void apply_policy(struct aw_supervised *script,
+                         const struct aw_host_event *event)
+    AW_ON(main) AW_NO_GIL
 {
     if (!is_wanted(script, event->status)) {
         aw_supervised_close(script, event->status);
@@ -210,9 +211,20 @@ static void note_end(struct aw_supervised *script,
     ev_timer_stop(loop, &script->deadline);
 }
 
+void aw_supervised_count_end(struct aw_supervised *script,
+                             const struct aw_host_event *event)
+{
+    aw_reload_go_on(script);
+    if (script->phase == AW_RELOAD_PREPARING)
+        script->died = *event;
+    else
+        apply_policy(script, event);
+}
+
 void aw_supervised_ended(struct aw_supervised *script,
                          const struct aw_host_event *event)
 {
+    struct aw_waiting *waiting = NULL;
     bool asked = script->stopping;
 
     note_end(script, event);
@@ -224,14 +236,17 @@ void aw_supervised_ended(struct aw_supervised *script,
     } else if (script->phase == AW_RELOAD_PREPARING) {
         script->died = *event;
     } else if (script->phase == AW_RELOAD_SETTLING && event->status != 0 &&
-               !asked && script->reverts) {
+               script->reverts) {
         aw_reload_revert(script, event);
     } else {
         if (script->phase == AW_RELOAD_SETTLING)
-            aw_reload_settled(script);
-        if (asked)
+            waiting = aw_reload_settle(script);
+        if (asked) {
             stopped(script, event);
-        else if (!script->alive && script->phase == AW_RELOAD_NONE)
-            aw_supervised_apply_policy(script, event);
+            aw_reload_go_on(script);
+        } else {
+            aw_supervised_count_end(script, event);
+        }
+        aw_replies_answer(&waiting, script, 0, "");
     }
 }

@@ -17,18 +17,19 @@
 
 #define STACK_MOMENT_S 0.1 /* for a thread to write where it stands */
 
-/* After a reload, whatever came of it: one for all who asked meanwhile. */
-static void go_on(struct aw_supervised *script) AW_ON(main) AW_NO_GIL
+/* Nobody is answered before all is as it is to be: whoever is may ask for the
+ * next thing at once. */
+
+void aw_reload_go_on(struct aw_supervised *script)
 {
     bool anyway;
 
-    script->phase = AW_RELOAD_NONE;
-    if (!script->again || script->supervisor->ending || script->stopping)
+    if (!script->again || script->phase != AW_RELOAD_NONE || script->stopping ||
+        script->supervisor->ending)
         return;
     anyway = script->again_anyway;
     script->again = script->again_anyway = false;
-    script->reloads = script->next_reloads;
-    script->next_reloads = NULL;
+    script->reloads = aw_waiting_take(&script->next_reloads);
     aw_reload_begin(script, anyway);
 }
 
@@ -72,11 +73,12 @@ void aw_reload_admit(struct aw_supervised *script)
                         supervisor->config->reload_settle_s);
 }
 
-void aw_reload_settled(struct aw_supervised *script)
+struct aw_waiting *aw_reload_settle(struct aw_supervised *script)
 {
     struct aw_supervisor *supervisor = script->supervisor;
 
     ev_timer_stop(supervisor->loop, &script->patience);
+    script->phase = AW_RELOAD_NONE;
     script->reload_count++;
     script->reload_failed = false;
     script->last_error[0] = '\0';
@@ -86,13 +88,20 @@ void aw_reload_settled(struct aw_supervised *script)
                             script->generation);
     aw_log(AW_LOG_INFO, "script %s is reloaded: generation %llu", script->name,
            (unsigned long long)script->generation);
-    aw_replies_answer(&script->reloads, script, 0, "");
-    go_on(script);
+    return aw_waiting_take(&script->reloads);
 }
 
-/* Tells everybody that the reload has failed, and why. */
-static void fail(struct aw_supervised *script, int result, const char *text)
-    AW_ON(main) AW_NO_GIL
+void aw_reload_settled(struct aw_supervised *script)
+{
+    struct aw_waiting *waiting = aw_reload_settle(script);
+
+    aw_reload_go_on(script);
+    aw_replies_answer(&waiting, script, 0, "");
+}
+
+/* The reload has failed, and why. */
+static void note_failure(struct aw_supervised *script, int result,
+                         const char *text)
 {
     script->failed_reload_count++;
     /* One that was overtaken says nothing of the file. */
@@ -100,22 +109,25 @@ static void fail(struct aw_supervised *script, int result, const char *text)
         script->reload_failed = true;
     snprintf(script->last_error, sizeof(script->last_error), "%s", text);
     aw_log(AW_LOG_WARNING, "script %s: reload failed: %s", script->name, text);
-    aw_replies_answer(&script->reloads, script, result, text);
 }
 
-/* The old one goes on, if it still does: else its end counts now. */
-static void resume_old(struct aw_supervised *script) AW_ON(main) AW_NO_GIL
+/* The old one goes on, if it still does: else its end counts now. Whoever
+ * waited is told. */
+static void resume_old(struct aw_supervised *script, int result,
+                       const char *text) AW_ON(main) AW_NO_GIL
 {
+    struct aw_waiting *waiting = aw_waiting_take(&script->reloads);
     struct aw_host_event died = script->died;
 
     script->phase = AW_RELOAD_NONE;
     script->died.generation = 0;
-    if (died.generation != 0 && !script->alive) {
-        aw_supervised_apply_policy(script, &died);
-    } else if (script->state == AW_SCRIPT_BACKING_OFF) {
+    if (script->state == AW_SCRIPT_BACKING_OFF)
         aw_supervised_after(script, &script->backoff, script->delay_s);
-    }
-    go_on(script);
+    if (died.generation != 0)
+        aw_supervised_count_end(script, &died);
+    else
+        aw_reload_go_on(script);
+    aw_replies_answer(&waiting, script, result, text);
     aw_supervisor_check_idle(script->supervisor);
 }
 
@@ -128,14 +140,13 @@ void aw_reload_failed(struct aw_supervised *script,
     script->candidate = 0;
     if (event->unchanged) {
         script->reload_failed = false;
-        aw_replies_answer(&script->reloads, script, 0, "unchanged");
-        resume_old(script);
+        resume_old(script, 0, "unchanged");
         return;
     }
     snprintf(text, sizeof(text), "%s",
              event->text[0] ? event->text : "the new version has ended");
-    fail(script, -EINVAL, text);
-    resume_old(script);
+    note_failure(script, -EINVAL, text);
+    resume_old(script, -EINVAL, text);
 }
 
 void aw_reload_give_up(struct aw_supervised *script, int result,
@@ -146,9 +157,8 @@ void aw_reload_give_up(struct aw_supervised *script, int result,
     ev_timer_stop(supervisor->loop, &script->patience);
     aw_host_discard(supervisor->host, script->index, script->candidate);
     script->candidate = 0;
-    /* In this phase, so that who is answered and asks again waits for it. */
-    fail(script, result, text);
     script->phase = AW_RELOAD_NONE;
+    note_failure(script, result, text);
 }
 
 /* Where the new version stands, as FILE:LINE, or else its name: its thread was
@@ -183,18 +193,21 @@ void aw_reload_impatient(struct aw_supervised *script)
              "await within %g s",
              place, supervisor->config->start_timeout_s);
     aw_reload_give_up(script, -ETIMEDOUT, text);
-    resume_old(script);
+    resume_old(script, -ETIMEDOUT, text);
 }
 
 void aw_reload_revert(struct aw_supervised *script,
                       const struct aw_host_event *event)
 {
+    struct aw_waiting *waiting = aw_waiting_take(&script->reloads);
     char text[AW_SCRIPT_ERROR_BYTES];
 
     ev_timer_stop(script->supervisor->loop, &script->patience);
+    script->phase = AW_RELOAD_NONE;
     aw_supervised_start(script, AW_HOST_REVERT);
     snprintf(text, sizeof(text), "%.420s (the version before runs again)",
              event->text);
-    fail(script, -EINVAL, text);
-    go_on(script);
+    note_failure(script, -EINVAL, text);
+    aw_reload_go_on(script);
+    aw_replies_answer(&waiting, script, -EINVAL, text);
 }

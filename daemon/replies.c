@@ -49,14 +49,20 @@ void aw_ask_wait(struct aw_ask *ask, struct aw_waiting **list)
     *list = waiting;
 }
 
+struct aw_waiting *aw_waiting_take(struct aw_waiting **list)
+{
+    struct aw_waiting *taken = *list;
+
+    *list = NULL;
+    return taken;
+}
+
 void aw_replies_answer(struct aw_waiting **list,
                        const struct aw_supervised *script, int result,
                        const char *text)
 {
-    /* Whoever is answered may ask again at once. */
-    struct aw_waiting *waiting = *list;
+    struct aw_waiting *waiting = aw_waiting_take(list);
 
-    *list = NULL;
     while (waiting) {
         struct aw_waiting *next = waiting->next;
 

@@ -175,14 +175,6 @@ struct overtaken {
     int result; /* of the reload */
 };
 
-static struct aw_waiting *take(struct aw_waiting **list)
-{
-    struct aw_waiting *taken = *list;
-
-    *list = NULL;
-    return taken;
-}
-
 /* A restart or a stop overtakes a reload, and `others`. Queues that its new
  * version has not called for yet are for the one that follows, if one does. */
 static struct overtaken overtake(struct aw_supervised *script,
@@ -190,9 +182,9 @@ static struct overtaken overtake(struct aw_supervised *script,
     AW_ON(main) AW_NO_GIL
 {
     struct overtaken overtaken = {
-        .reloads = take(&script->reloads),
-        .next_reloads = take(&script->next_reloads),
-        .others = take(others),
+        .reloads = aw_waiting_take(&script->reloads),
+        .next_reloads = aw_waiting_take(&script->next_reloads),
+        .others = aw_waiting_take(others),
     };
 
     if (script->phase == AW_RELOAD_SETTLING) {
@@ -375,6 +367,7 @@ static void on_deadline(struct ev_loop *loop, ev_timer *timer, int events)
     AW_ON(main) AW_NO_GIL
 {
     struct aw_supervised *script = timer->data;
+    struct aw_waiting *reloads = NULL, *next_reloads, *restarts, *stops;
     char text[200];
 
     (void)loop;
@@ -385,12 +378,18 @@ static void on_deadline(struct ev_loop *loop, ev_timer *timer, int events)
     aw_log(AW_LOG_WARNING, "script %s has not stopped: here is where it stands",
            script->name);
     aw_host_dump_stacks(script->supervisor->host);
-    if (script->phase == AW_RELOAD_YIELDING)
+    if (script->phase == AW_RELOAD_YIELDING) {
+        reloads = aw_waiting_take(&script->reloads);
         aw_reload_give_up(script, -ETIMEDOUT, text);
+    }
     script->again = script->again_anyway = false;
-    aw_replies_answer(&script->next_reloads, script, -ETIMEDOUT, text);
-    aw_replies_answer(&script->restarts, script, -ETIMEDOUT, text);
-    aw_replies_answer(&script->stops, script, -ETIMEDOUT, text);
+    next_reloads = aw_waiting_take(&script->next_reloads);
+    restarts = aw_waiting_take(&script->restarts);
+    stops = aw_waiting_take(&script->stops);
+    aw_replies_answer(&reloads, script, -ETIMEDOUT, text);
+    aw_replies_answer(&next_reloads, script, -ETIMEDOUT, text);
+    aw_replies_answer(&restarts, script, -ETIMEDOUT, text);
+    aw_replies_answer(&stops, script, -ETIMEDOUT, text);
 }
 
 /* A new version takes too long, or has lasted long enough; or a version that

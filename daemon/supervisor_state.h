@@ -124,9 +124,11 @@ void aw_supervised_start_again(struct aw_supervised *script)
 void aw_supervised_ask_end(struct aw_supervised *script, enum aw_host_why why)
     AW_ON(main) AW_NO_GIL;
 
-/* The current version has ended, and nobody asked for that. */
-void aw_supervised_apply_policy(struct aw_supervised *script,
-                                const struct aw_host_event *event)
+/* The current version has ended, and nobody asked for that: its policy says
+ * what follows, unless a reload was asked for meanwhile and comes to something.
+ */
+void aw_supervised_count_end(struct aw_supervised *script,
+                             const struct aw_host_event *event)
     AW_ON(main) AW_NO_GIL;
 
 /* The current version has ended. */
@@ -160,11 +162,18 @@ void aw_reload_failed(struct aw_supervised *script,
 void aw_reload_revert(struct aw_supervised *script,
                       const struct aw_host_event *event) AW_ON(main) AW_NO_GIL;
 
-/* The new version has lasted. */
+/* The new version has lasted, or come to its own end. Returns who waits for the
+ * answer; aw_reload_settled() goes on and answers. */
+struct aw_waiting *aw_reload_settle(struct aw_supervised *script)
+    AW_ON(main) AW_NO_GIL;
 void aw_reload_settled(struct aw_supervised *script) AW_ON(main) AW_NO_GIL;
 
-/* Gives up a reload that has not come to its new version yet, with this
- * answer. */
+/* After a reload, whatever came of it: one for all who asked meanwhile, once
+ * the script is not asked to end any more. */
+void aw_reload_go_on(struct aw_supervised *script) AW_ON(main) AW_NO_GIL;
+
+/* Gives up a reload that has not come to its new version yet. Answers nobody:
+ * whoever calls it does, with the same. */
 void aw_reload_give_up(struct aw_supervised *script, int result,
                        const char *text) AW_ON(main) AW_NO_GIL;
 
@@ -184,7 +193,11 @@ void aw_ask_wait(struct aw_ask *ask, struct aw_waiting **list);
 void aw_ask_answer(struct aw_ask *ask, const struct aw_supervised *script,
                    int result, const char *text) AW_ON(main) AW_NO_GIL;
 
-/* Answers all who wait on a list, and empties it. */
+/* Empties a list, and returns what was on it. */
+struct aw_waiting *aw_waiting_take(struct aw_waiting **list);
+
+/* Answers all who wait on a list, and empties it. They may ask again at once.
+ */
 void aw_replies_answer(struct aw_waiting **list,
                        const struct aw_supervised *script, int result,
                        const char *text) AW_ON(main) AW_NO_GIL;

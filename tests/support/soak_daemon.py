@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import statistics
 import subprocess
 import time
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,10 @@ from soak_traffic import SERVICE, Sender, wire_seen
 
 HERE = Path(__file__).resolve().parent.parent / "soak" / "scripts"
 STOP_S = 90
-GAUGE_S = 5
+GAUGE_S = 10
+GAUGES = 20
+QUIET_S = 60
+CLIENTS = 2  # the watcher and the sender
 TURNS = 3  # of a loop: what a script has from its beginning is there
 QUEUES = 12
 CONFIG = """\
@@ -223,36 +226,36 @@ class Daemon:
 
     # ---- how it is ----
 
-    def _is_quiet(self) -> bool:
-        """No client but the watcher and the sender, no dump, all scripts up."""
-        return self.watcher.get("status")["clients"] == 2 and all(
-            script["state"] == "running"
-            and not script["reloading"]
-            and not script["stopping"]
-            for script in self.scripts()
-        )
-
-    def _is_turning(self) -> bool:
-        """Has the loop of each script turned since its version was first seen
-        here? It is said to run before it has a thread, a loop and queues."""
-        turning = True
+    def _unrest(self) -> list[str]:
+        """Nothing, if there is no client but the watcher and the sender, and
+        all scripts are up and have turned: their loops, since their version was
+        first seen here. One is said to run before it has a thread, a loop and
+        queues."""
+        clients = self.watcher.get("status")["clients"]
+        unrest = [] if clients == CLIENTS else [f"{clients} clients"]
         for script in self.scripts():
             version = script["name"], script["generation"]
             turns = script["turns"]["count"]
             first = self._first_turns.setdefault(version, turns)
-            turning &= turns >= first + TURNS
-        return turning
+            if (
+                script["state"] != "running"
+                or script["reloading"]
+                or script["stopping"]
+                or turns < first + TURNS
+            ):
+                unrest.append(f"{script}, with {turns - first} turns")
+        return unrest
 
     def _generations(self) -> list[int]:
         return [script["generation"] for script in self.scripts()]
 
     def gauge(self) -> Gauge:
-        """Between two looks that find it quiet and the same. Of several times,
-        that with the fewest descriptors: those of a version that has ended go
-        with it when Python looks for what nobody refers to. And the number of
-        threads that there mostly were: the thread of a blocker that has ended
-        may sleep for a moment yet."""
+        """What there mostly was, of many times between two looks that find it
+        quiet and the same: the thread of a blocker that has ended may sleep for
+        a moment yet, a crasher may have closed its loop already, and the keeper
+        collects what nobody refers to once a second."""
         found: list[Gauge] = []
+        unrest: list[str] = []
         until = time.monotonic() + GAUGE_S
         for client in self._sleepers:
             client.close()
@@ -260,7 +263,8 @@ class Daemon:
 
         def measured() -> bool:
             before = self._generations()
-            if not self._is_quiet() or not self._is_turning():
+            unrest[:] = self._unrest()
+            if unrest:
                 return False
             process = Path(f"/proc/{self.process.pid}")
             status = dict(
@@ -273,25 +277,36 @@ class Daemon:
                 int(status["Threads"]),
             )
             # A version that has ended may still be saving its state.
-            saving = any("/.state-" in kind for kind in now.descriptors)
-            if self._is_quiet() and self._generations() == before and not saving:
+            saving = [kind for kind in now.descriptors if "/.state-" in kind]
+            unrest[:] = self._unrest() + saving
+            if self._generations() != before:
+                unrest.append("another version")
+            if not unrest:
                 found.append(now)
-            return bool(found) and time.monotonic() > until
+            return len(found) >= GAUGES and time.monotonic() > until
 
-        wait_until(measured, 60)
-        best = min(found, key=lambda gauge: sum(gauge.descriptors.values()))
-        return replace(
-            best,
-            memory_kib=min(gauge.memory_kib for gauge in found),
-            threads=statistics.mode(gauge.threads for gauge in found),
+        try:
+            wait_until(measured, QUIET_S)
+        except AssertionError as error:
+            raise AssertionError(f"never quiet: {unrest}") from error
+        kinds = {kind for gauge in found for kind in gauge.descriptors}
+        return Gauge(
+            min(gauge.memory_kib for gauge in found),
+            {
+                kind: statistics.mode(
+                    gauge.descriptors.get(kind, 0) for gauge in found
+                )
+                for kind in sorted(kinds)
+            },
+            statistics.mode(gauge.threads for gauge in found),
         )
 
     def _descriptors(self, folder: Path) -> dict[str, int]:
         kinds = Counter()
         for path in folder.iterdir():
             with contextlib.suppress(FileNotFoundError):
-                # Of sockets and pipes without their numbers.
-                kinds[os.readlink(path).partition(":[")[0]] += 1
+                # A socket or pipe without its number.
+                kinds[re.sub(r"\[\d+\]$", "[]", os.readlink(path))] += 1
         return dict(kinds)
 
     def drain(self, came: dict[str, int]) -> None:

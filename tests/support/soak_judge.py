@@ -210,9 +210,8 @@ def _process(outcome: Outcome) -> Iterator[str]:
         yield (f"{outcome.warm.threads} threads after the warm-up,"
                f" {outcome.end.threads} at the end")
     before, after = outcome.warm.descriptors, outcome.end.descriptors
-    # There may be fewer: a loop that has ended keeps its own until Python looks
-    # for what nobody refers to, which may be after the warm-up. So do the two
-    # queues of a crasher that has crashed, which may be just before the end.
+    # The two queues of a crasher that has crashed go when Python looks for what
+    # nobody refers to.
     for kind in sorted(after):
         ended = 2 if kind.startswith("/memfd:crashing") else 0
         if after[kind] > before.get(kind, 0) + ended:

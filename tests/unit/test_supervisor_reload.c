@@ -360,6 +360,42 @@ static void test_reload_asked_meanwhile_shares_the_next(void **state)
     rig_expect_nothing();
 }
 
+static void
+test_reload_ends_while_another_is_asked_for_its_end_counts(void **state)
+{
+    (void)state;
+    aw_role_assume(&aw_role_main);
+    admit();
+    aw_supervisor_reload_changed(rig.supervisor, 0, rig_replied, NULL);
+    rig_ended(2, 0, "");
+    rig_assert_answer(0, 0, "");
+    rig_expect(CALL_START, 3, AW_HOST_RELOAD_CHANGED);
+    assert_int_equal(rig.idle, 0); /* there is one to come */
+    rig_event((struct aw_host_event){
+        .kind = AW_HOST_SCRIPT_ENDED, .generation = 3, .unchanged = true});
+    rig_assert_answer(1, 0, "unchanged");
+    assert_int_equal(rig_status(0).state, AW_SCRIPT_STOPPED);
+    assert_true(rig.idle > 0);
+}
+
+static void
+test_reload_new_one_dies_at_its_hold_the_next_is_served(void **state)
+{
+    (void)state;
+    hold();
+    ask();
+    rig_ended(2, 1, "a.py:9: KeyError");
+    rig_assert_answer(0, -EINVAL, "KeyError");
+    rig_expect_nothing(); /* the old one is on its way to its end */
+    rig_cancelled(1);
+    rig_expect(CALL_START, 3, AW_HOST_RESTART);
+    rig_expect(CALL_START, 4, AW_HOST_RELOAD);
+    rig_held(4);
+    rig_cancelled(3);
+    fake_loop_advance(2.1);
+    rig_assert_answer(1, 0, "");
+}
+
 static void test_reload_overtaken_by_a_restart_is_discarded(void **state)
 {
     (void)state;
@@ -507,6 +543,8 @@ int main(void)
         TEST(test_reload_good_end_soon_is_no_error),
         TEST(test_reload_with_nothing_before_it_does_not_revert),
         TEST(test_reload_asked_meanwhile_shares_the_next),
+        TEST(test_reload_ends_while_another_is_asked_for_its_end_counts),
+        TEST(test_reload_new_one_dies_at_its_hold_the_next_is_served),
         TEST(test_reload_overtaken_by_a_restart_is_discarded),
         TEST(test_reload_asked_by_who_was_overtaken_is_the_restart),
         TEST(test_reload_asked_by_who_was_overtaken_by_a_stop_is_refused),

@@ -1,7 +1,9 @@
 """Well: takes every frame of every device, and holds each against the last one,
-across versions."""
+across versions. What nobody refers to any more, such as the loop of a version that
+was thrown away, goes at once: Python would look for it by and by."""
 
 import asyncio
+import gc
 
 import awaitd
 from awaitd.devices import bus, drive, net, wire
@@ -23,8 +25,15 @@ async def keep(name, queue):
         state[name] = [taken, following, gaps]
 
 
+async def collect():
+    while True:
+        await asyncio.sleep(1)
+        gc.collect()
+
+
 async def main():
     async with asyncio.TaskGroup() as group:
+        group.create_task(collect())
         for name, queue in queues.items():
             group.create_task(keep(name, queue))
 
