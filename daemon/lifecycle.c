@@ -179,10 +179,13 @@ static void stopped(struct aw_supervised *script,
     struct aw_supervisor *supervisor = script->supervisor;
 
     if (script->why == AW_HOST_WHY_STOP) {
+        /* Who is answered may do so too, of what begins meanwhile. */
+        bool leaving = script->leaving;
+
         script->held_off = !supervisor->ending;
         aw_supervised_close(script, event->cancelled ? 0 : event->status);
         aw_replies_answer(&script->stops, script, 0, "");
-        if (script->leaving)
+        if (leaving)
             aw_supervised_vacate(script);
         return;
     }

@@ -105,6 +105,7 @@ void aw_supervised_vacate(struct aw_supervised *script)
 {
     uint64_t newest = script->newest;
 
+    aw_supervised_stop_timers(script);
     aw_host_remove(script->supervisor->host, script->index);
     free(script->name);
     free(script->path);
@@ -182,12 +183,8 @@ int aw_supervisor_new(const struct aw_supervisor_config *config,
 static void free_script(struct aw_supervised *script) AW_ON(main) AW_NO_GIL
 {
     static const char text[] = "the daemon has ended";
-    struct ev_loop *loop = script->supervisor->loop;
 
-    ev_timer_stop(loop, &script->backoff);
-    ev_timer_stop(loop, &script->grace);
-    ev_timer_stop(loop, &script->deadline);
-    ev_timer_stop(loop, &script->patience);
+    aw_supervised_stop_timers(script);
     aw_replies_answer(&script->reloads, script, -ECANCELED, text);
     aw_replies_answer(&script->next_reloads, script, -ECANCELED, text);
     aw_replies_answer(&script->restarts, script, -ECANCELED, text);

@@ -416,16 +416,12 @@ static void end_one(struct aw_supervised *script) AW_ON(main) AW_NO_GIL
 {
     static const char text[] = "the daemon is stopping";
     struct aw_supervisor *supervisor = script->supervisor;
-    struct ev_loop *loop = supervisor->loop;
 
     if (script->candidate != 0)
         aw_host_discard(supervisor->host, script->index, script->candidate);
     script->candidate = 0;
     script->phase = AW_RELOAD_NONE;
-    ev_timer_stop(loop, &script->backoff);
-    ev_timer_stop(loop, &script->grace);
-    ev_timer_stop(loop, &script->deadline);
-    ev_timer_stop(loop, &script->patience);
+    aw_supervised_stop_timers(script);
     aw_replies_answer(&script->reloads, script, -ECANCELED, text);
     aw_replies_answer(&script->next_reloads, script, -ECANCELED, text);
     aw_replies_answer(&script->restarts, script, -ECANCELED, text);
@@ -475,4 +471,14 @@ void aw_supervised_init_timers(struct aw_supervised *script)
     script->grace.data = script;
     script->deadline.data = script;
     script->patience.data = script;
+}
+
+void aw_supervised_stop_timers(struct aw_supervised *script)
+{
+    struct ev_loop *loop = script->supervisor->loop;
+
+    ev_timer_stop(loop, &script->backoff);
+    ev_timer_stop(loop, &script->grace);
+    ev_timer_stop(loop, &script->deadline);
+    ev_timer_stop(loop, &script->patience);
 }

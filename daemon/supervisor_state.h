@@ -103,6 +103,9 @@ void aw_supervised_vacate(struct aw_supervised *script) AW_ON(main) AW_NO_GIL;
 /* For a script that is new. */
 void aw_supervised_init_timers(struct aw_supervised *script);
 
+/* Before its memory is used for anything else. */
+void aw_supervised_stop_timers(struct aw_supervised *script);
+
 /* It is to end, and what was under way is not to go on. */
 void aw_supervised_stop(struct aw_supervised *script, struct aw_ask *ask)
     AW_ON(main) AW_NO_GIL;

@@ -64,9 +64,11 @@ static ev_timer *first_due(double end_s)
 {
     ev_timer *first = NULL;
 
-    for (size_t i = 0; i < timer_count; i++)
+    for (size_t i = 0; i < timer_count; i++) {
+        assert_int_equal(timers[i]->active, 1); /* libev would spin */
         if (timers[i]->at <= end_s && (!first || timers[i]->at < first->at))
             first = timers[i];
+    }
     return first;
 }
 

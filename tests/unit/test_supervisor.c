@@ -321,6 +321,19 @@ static void test_supervisor_removed_does_not_end_is_kept(void **state)
     rig_expect(CALL_REMOVE, 0, 0);
 }
 
+static void test_supervisor_removed_while_it_waits_leaves_no_timer(void **state)
+{
+    (void)state;
+    rig_begin(2, on_failure);
+    fail_and_wait(1, 0.5);
+    rig_ended(2, 1, ""); /* sooner than reload_settle_s */
+    aw_supervisor_remove(rig.supervisor, 0, rig_replied, NULL);
+    rig_assert_answer(0, 0, "");
+    rig.taken = rig.call_count;
+    fake_loop_advance(10);
+    rig_expect_nothing();
+}
+
 static void test_supervisor_configure_another_policy_holds(void **state)
 {
     const struct aw_host_script script = {.name = "a", .path = "a.py"};
@@ -385,6 +398,7 @@ int main(void)
         TEST(test_supervisor_add_starts_it),
         TEST(test_supervisor_removed_place_is_taken_again),
         TEST(test_supervisor_removed_does_not_end_is_kept),
+        TEST(test_supervisor_removed_while_it_waits_leaves_no_timer),
         TEST(test_supervisor_configure_another_policy_holds),
         TEST(test_supervisor_parked_waits_for_its_restart),
         TEST(test_supervisor_parked_while_it_waits_stays),

@@ -17,6 +17,7 @@ struct version {
 
 static struct {
     unsigned number;
+    struct aw_supervision policy;
     struct version versions[VERSIONS]; /* by generation */
     uint64_t newest;
     unsigned asked, answered;
@@ -155,33 +156,52 @@ static void ask(void)
         aw_supervisor_reload,         aw_supervisor_reload,
         aw_supervisor_reload_changed, aw_supervisor_reload_changed,
         aw_supervisor_restart,        aw_supervisor_stop,
-        aw_supervisor_park,
+        aw_supervisor_park,           aw_supervisor_remove,
     };
 
+    if (!aw_supervisor_has(rig.supervisor, 0))
+        return;
     walk.asked++;
-    requests[throw(7)](rig.supervisor, 0, replied, NULL);
+    requests[throw(8)](rig.supervisor, 0, replied, NULL);
+}
+
+/* The script comes into the configuration again. */
+static void add(void) AW_ON(main) AW_NO_GIL
+{
+    const struct aw_host_script script = {.name = "a", .path = "a.py"};
+
+    if (!rig_status(0).name)
+        assert_int_equal(
+            aw_supervisor_add(rig.supervisor, &script, &walk.policy, 1), 0);
 }
 
 /* ---- what has to hold ---- */
 
-static void check(void)
+static void check_state(const struct aw_script_status *status)
 {
-    struct aw_script_status status = rig_status(0);
-    bool current;
+    bool current = is_current(version(status->generation));
 
-    obey();
-    current = status.generation <= walk.newest &&
-              is_current(version(status.generation));
-    if (status.state == AW_SCRIPT_RUNNING && !status.reloading)
+    if (status->state == AW_SCRIPT_RUNNING && !status->reloading)
         assert_true(current);
-    if (status.state == AW_SCRIPT_BACKING_OFF && !status.reloading)
-        assert_true(status.wait_s > 0);
-    if (status.state != AW_SCRIPT_RUNNING)
+    if (status->state == AW_SCRIPT_BACKING_OFF && !status->reloading)
+        assert_true(status->wait_s > 0);
+    if (status->state != AW_SCRIPT_RUNNING)
         assert_false(current);
     /* Else whoever was answered may have asked for more. */
     if (rig.idle != walk.idle && !walk.nests)
-        assert_false(current || status.reloading ||
-                     status.state == AW_SCRIPT_BACKING_OFF);
+        assert_false(current || status->reloading ||
+                     status->state == AW_SCRIPT_BACKING_OFF);
+}
+
+static void check(void)
+{
+    struct aw_script_status status = rig_status(0);
+
+    obey();
+    if (status.name)
+        check_state(&status);
+    else /* it was removed */
+        assert_int_equal(current_count(), 0);
     walk.idle = rig.idle;
     /* Held for nothing. */
     for (uint64_t i = 1; !status.reloading && i <= walk.newest; i++)
@@ -235,11 +255,16 @@ static void finish(void) AW_ON(main) AW_NO_GIL
 
 static void step(void) AW_ON(main) AW_NO_GIL
 {
-    switch (throw(4)) {
+    switch (throw(8)) {
     case 0:
-        ask();
+        add();
         break;
     case 1:
+    case 2:
+        ask();
+        break;
+    case 3:
+    case 4:
         fake_loop_advance((double) throw(6) * throw(6) * throw(6) / 10.);
         break;
     default:
@@ -250,17 +275,17 @@ static void step(void) AW_ON(main) AW_NO_GIL
 
 static void one_walk(unsigned number)
 {
-    struct aw_supervision policy = {
-        .delay_s = 0.5, .limit = throw(2) ? 5 : 0, .interval_s = 60};
-
     aw_role_assume(&aw_role_main);
-    policy.restart = (enum aw_restart) throw(3);
     memset(&walk, 0, sizeof(walk));
     walk.number = number;
+    walk.policy = (struct aw_supervision){.restart = (enum aw_restart) throw(3),
+                                          .delay_s = 0.5,
+                                          .limit = throw(2) ? 5 : 0,
+                                          .interval_s = 60};
     walk.nested = throw(3);
     walk.nests = walk.nested > 0;
     walk.newest = 1;
-    rig_begin(1, policy);
+    rig_begin(1, walk.policy);
     *version(1) = (struct version){.alive = true, .admitted = true};
     for (int i = 0; i < STEPS; i++)
         step();
