@@ -540,11 +540,14 @@ def test_version_held_by_another_of_its_threads_is_interrupted(under):
     under.process.line("ready")
     under.reload("""
         import awaitd, threading, time
+        entered = threading.Event()
         def work():
+            entered.wait()
             awaitd.script.state
             print("passed", flush=True)
         threading.Thread(target=work).start()
         try:
+            entered.set()
             while True:
                 time.sleep(0.01)
         except KeyboardInterrupt:
