@@ -49,11 +49,25 @@ void aw_supervised_start(struct aw_supervised *script, enum aw_host_start how)
                          how);
 }
 
-void aw_supervised_start_again(struct aw_supervised *script)
+void aw_supervised_let_inherit(struct aw_supervised *script)
 {
-    aw_supervised_start(script, AW_HOST_RESTART);
+    script->inherits = true;
     aw_supervised_after(script, &script->patience,
                         script->supervisor->config->reload_settle_s);
+}
+
+void aw_supervised_inherited(struct aw_supervised *script)
+{
+    script->inherits = false;
+    aw_host_drop_queues(script->supervisor->host, script->index,
+                        script->generation);
+}
+
+void aw_supervised_start_again(struct aw_supervised *script,
+                               enum aw_host_start how)
+{
+    aw_supervised_start(script, how);
+    aw_supervised_let_inherit(script);
 }
 
 void aw_supervised_ask_end(struct aw_supervised *script, enum aw_host_why why)
@@ -98,8 +112,8 @@ void aw_supervised_close(struct aw_supervised *script, int status)
                status);
     aw_supervised_say(script,
                       status == 0 ? AW_SCRIPT_STOPPED : AW_SCRIPT_FAILED);
-    if (script->newest > 1 || script->policy.restart != AW_RESTART_NO)
-        aw_host_drop_queues(supervisor->host, script->index, 0);
+    script->inherits = false;
+    aw_host_drop_queues(supervisor->host, script->index, 0);
     aw_supervisor_check_idle(supervisor);
 }
 
@@ -150,9 +164,8 @@ static bool is_wanted(const struct aw_supervised *script, int status)
     return script->policy.restart == AW_RESTART_ALWAYS;
 }
 
-static void apply_policy(struct aw_supervised *script,
-                         const struct aw_host_event *event)
-    AW_ON(main) AW_NO_GIL
+void aw_supervised_apply_policy(struct aw_supervised *script,
+                                const struct aw_host_event *event)
 {
     if (!is_wanted(script, event->status)) {
         aw_supervised_close(script, event->status);
@@ -179,14 +192,13 @@ static void stopped(struct aw_supervised *script,
     struct aw_supervisor *supervisor = script->supervisor;
 
     if (script->why == AW_HOST_WHY_STOP) {
-        /* Who is answered may do so too, of what begins meanwhile. */
-        bool leaving = script->leaving;
-
         script->held_off = !supervisor->ending;
         aw_supervised_close(script, event->cancelled ? 0 : event->status);
         aw_replies_answer(&script->stops, script, 0, "");
-        if (leaving)
+        if (script->leaving) {
             aw_supervised_vacate(script);
+            aw_supervisor_check_idle(supervisor);
+        }
         return;
     }
     if (script->parked) {
@@ -195,8 +207,8 @@ static void stopped(struct aw_supervised *script,
         aw_replies_answer(&script->restarts, script, 0, "");
         return;
     }
-    /* For a reload that was given up: somebody wants it to run. */
-    aw_supervised_start_again(script);
+    /* Somebody wants it to run, be it by a reload that was given up. */
+    aw_supervised_start_again(script, AW_HOST_RESTART);
     aw_replies_answer(&script->restarts, script, 0, "");
 }
 
@@ -214,20 +226,9 @@ static void note_end(struct aw_supervised *script,
     ev_timer_stop(loop, &script->deadline);
 }
 
-void aw_supervised_count_end(struct aw_supervised *script,
-                             const struct aw_host_event *event)
-{
-    aw_reload_go_on(script);
-    if (script->phase == AW_RELOAD_PREPARING)
-        script->died = *event;
-    else
-        apply_policy(script, event);
-}
-
 void aw_supervised_ended(struct aw_supervised *script,
                          const struct aw_host_event *event)
 {
-    struct aw_waiting *waiting = NULL;
     bool asked = script->stopping;
 
     note_end(script, event);
@@ -238,18 +239,12 @@ void aw_supervised_ended(struct aw_supervised *script,
         aw_reload_admit(script);
     } else if (script->phase == AW_RELOAD_PREPARING) {
         script->died = *event;
-    } else if (script->phase == AW_RELOAD_SETTLING && event->status != 0 &&
-               script->reverts) {
-        aw_reload_revert(script, event);
+        script->reverts = false;
+    } else if (script->phase == AW_RELOAD_SETTLING) {
+        aw_reload_ended(script, event);
+    } else if (asked) {
+        stopped(script, event);
     } else {
-        if (script->phase == AW_RELOAD_SETTLING)
-            waiting = aw_reload_settle(script);
-        if (asked) {
-            stopped(script, event);
-            aw_reload_go_on(script);
-        } else {
-            aw_supervised_count_end(script, event);
-        }
-        aw_replies_answer(&waiting, script, 0, "");
+        aw_supervised_apply_policy(script, event);
     }
 }

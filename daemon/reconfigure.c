@@ -152,6 +152,8 @@ static void end_round(struct aw_reconfigure *reconfigure, int result)
     reconfigure->step = AW_RECONFIGURE_IDLE;
     if (reconfigure->again)
         begin_round(reconfigure);
+    else if (aw_runtime_is_running(reconfigure->config.runtime))
+        aw_supervisor_check_idle(aw_reconfigure_supervisor(reconfigure));
 }
 
 /* ---- steps 3 and 4 ---- */
@@ -239,10 +241,8 @@ static void go_on_parked(struct aw_reconfigure *reconfigure)
         exchange(reconfigure);
 }
 
-static void one_less(struct aw_reconfigure *reconfigure)
+static void go_on(struct aw_reconfigure *reconfigure) AW_ON(main) AW_NO_GIL
 {
-    if (--reconfigure->left > 0)
-        return;
     switch (reconfigure->step) {
     case AW_RECONFIGURE_IDLE:
         break;
@@ -259,6 +259,22 @@ static void one_less(struct aw_reconfigure *reconfigure)
         end_round(reconfigure, 0);
         break;
     }
+}
+
+static void one_less(struct aw_reconfigure *reconfigure)
+{
+    if (--reconfigure->left == 0)
+        go_on(reconfigure);
+}
+
+static void on_next(struct ev_loop *loop, ev_timer *timer, int events)
+    AW_ON(main) AW_NO_GIL
+{
+    struct aw_reconfigure *reconfigure = timer->data;
+
+    (void)loop;
+    (void)events;
+    go_on(reconfigure);
 }
 
 /* ---- step 1 ---- */
@@ -414,7 +430,11 @@ void aw_reconfigure_replied(void *context, const struct aw_script_reply *reply)
             kept.text = "removed";
         aw_reconfigure_keep(reconfigure, &kept);
     }
-    one_less(reconfigure);
+    /* Not out of an answer: the supervisor is in the middle of something, and
+     * the next step may add and remove scripts. */
+    if (--reconfigure->left == 0)
+        ev_timer_start(aw_runtime_loop(reconfigure->config.runtime),
+                       &reconfigure->next);
 }
 
 static void close_unused(struct aw_reconfigure *reconfigure, uint64_t number)
@@ -483,6 +503,8 @@ int aw_reconfigure_new(const struct aw_reconfigure_config *config,
     if (!reconfigure)
         return -ENOMEM;
     reconfigure->config = *config;
+    ev_timer_init(&reconfigure->next, on_next, 0., 0.);
+    reconfigure->next.data = reconfigure;
     *ret_reconfigure = reconfigure;
     return 0;
 }
@@ -506,6 +528,8 @@ void aw_reconfigure_free(struct aw_reconfigure *reconfigure)
     supervisor = aw_reconfigure_supervisor(reconfigure);
     if (supervisor)
         aw_supervisor_forget(supervisor, reconfigure);
+    ev_timer_stop(aw_runtime_loop(reconfigure->config.runtime),
+                  &reconfigure->next);
     for (size_t i = 0; i < AW_DEVICES_MAX; i++)
         aw_device_unref(reconfigure->opened[i]);
     clean_round(reconfigure);

@@ -3,6 +3,8 @@
 #ifndef AW_RECONFIGURE_STATE_H
 #define AW_RECONFIGURE_STATE_H
 
+#include <ev.h>
+
 #include "config/document.h"
 #include "daemon/reconfigure.h"
 #include "daemon/runtime.h"
@@ -39,7 +41,8 @@ struct aw_reconfigure {
     struct aw_reconfigure_config config;
     bool started; /* the host has begun with the configuration before */
     enum aw_reconfigure_step step;
-    size_t left; /* answers that this step waits for */
+    size_t left;   /* answers that this step waits for */
+    ev_timer next; /* the last has come: from the loop, the next step */
     struct aw_reconfigure_ask *asks, *next_asks;
     bool again;
     uint64_t rounds; /* that have begun */

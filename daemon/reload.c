@@ -7,7 +7,10 @@
  *     one is thrown away.
  *  3. The new one goes on, with the queues the old one has left.
  *  4. An error of the new one within reload_settle_s: the old code is started
- *     again, from memory, with the same queues. */
+ *     again, from memory, with the same queues.
+ *
+ * Nobody is answered before all is as it is to be: whoever is may ask for the
+ * next thing at once. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -16,9 +19,6 @@
 #include "devices/queue/log.h"
 
 #define STACK_MOMENT_S 0.1 /* for a thread to write where it stands */
-
-/* Nobody is answered before all is as it is to be: whoever is may ask for the
- * next thing at once. */
 
 void aw_reload_go_on(struct aw_supervised *script)
 {
@@ -65,7 +65,7 @@ void aw_reload_admit(struct aw_supervised *script)
     script->generation = script->candidate;
     script->candidate = 0;
     script->alive = true;
-    script->held_off = false;
+    script->held_off = script->parked = false;
     script->phase = AW_RELOAD_SETTLING;
     aw_supervised_say(script, AW_SCRIPT_RUNNING);
     aw_host_admit(supervisor->host, script->index, script->generation);
@@ -73,30 +73,13 @@ void aw_reload_admit(struct aw_supervised *script)
                         supervisor->config->reload_settle_s);
 }
 
-struct aw_waiting *aw_reload_settle(struct aw_supervised *script)
+static void note_success(struct aw_supervised *script)
 {
-    struct aw_supervisor *supervisor = script->supervisor;
-
-    ev_timer_stop(supervisor->loop, &script->patience);
-    script->phase = AW_RELOAD_NONE;
     script->reload_count++;
     script->reload_failed = false;
     script->last_error[0] = '\0';
-    /* One that has ended leaves its queues to what comes next. */
-    if (script->alive)
-        aw_host_drop_queues(supervisor->host, script->index,
-                            script->generation);
     aw_log(AW_LOG_INFO, "script %s is reloaded: generation %llu", script->name,
            (unsigned long long)script->generation);
-    return aw_waiting_take(&script->reloads);
-}
-
-void aw_reload_settled(struct aw_supervised *script)
-{
-    struct aw_waiting *waiting = aw_reload_settle(script);
-
-    aw_reload_go_on(script);
-    aw_replies_answer(&waiting, script, 0, "");
 }
 
 /* The reload has failed, and why. */
@@ -111,8 +94,28 @@ static void note_failure(struct aw_supervised *script, int result,
     aw_log(AW_LOG_WARNING, "script %s: reload failed: %s", script->name, text);
 }
 
-/* The old one goes on, if it still does: else its end counts now. Whoever
- * waited is told. */
+/* The old one has ended meanwhile: that counts now, unless somebody wants one
+ * more reload. */
+static void count_end(struct aw_supervised *script,
+                      const struct aw_host_event *event) AW_ON(main) AW_NO_GIL
+{
+    aw_reload_go_on(script);
+    if (script->phase == AW_RELOAD_PREPARING)
+        script->died = *event;
+    else
+        aw_supervised_apply_policy(script, event);
+}
+
+/* It is ending, for a new version that has failed: it is started again behind
+ * that, from the file as it is, which is what others wait for. */
+static void restart_old(struct aw_supervised *script)
+{
+    script->why = AW_HOST_WHY_RESTART;
+    script->again = script->again_anyway = false;
+    aw_waiting_join(&script->restarts, aw_waiting_take(&script->next_reloads));
+}
+
+/* The old one goes on, if it still does. Whoever waited is told. */
 static void resume_old(struct aw_supervised *script, int result,
                        const char *text) AW_ON(main) AW_NO_GIL
 {
@@ -123,8 +126,12 @@ static void resume_old(struct aw_supervised *script, int result,
     script->died.generation = 0;
     if (script->state == AW_SCRIPT_BACKING_OFF)
         aw_supervised_after(script, &script->backoff, script->delay_s);
-    if (died.generation != 0)
-        aw_supervised_count_end(script, &died);
+    if (script->alive && script->inherits)
+        aw_supervised_let_inherit(script);
+    if (script->stopping)
+        restart_old(script);
+    else if (died.generation != 0)
+        count_end(script, &died);
     else
         aw_reload_go_on(script);
     aw_replies_answer(&waiting, script, result, text);
@@ -196,18 +203,41 @@ void aw_reload_impatient(struct aw_supervised *script)
     resume_old(script, -ETIMEDOUT, text);
 }
 
-void aw_reload_revert(struct aw_supervised *script,
-                      const struct aw_host_event *event)
+/* ---- behind the hold ---- */
+
+void aw_reload_settled(struct aw_supervised *script)
 {
     struct aw_waiting *waiting = aw_waiting_take(&script->reloads);
-    char text[AW_SCRIPT_ERROR_BYTES];
+
+    script->phase = AW_RELOAD_NONE;
+    note_success(script);
+    aw_supervised_inherited(script);
+    aw_reload_go_on(script);
+    aw_replies_answer(&waiting, script, 0, "");
+}
+
+void aw_reload_ended(struct aw_supervised *script,
+                     const struct aw_host_event *event)
+{
+    struct aw_waiting *waiting = aw_waiting_take(&script->reloads);
+    int result = event->status == 0 ? 0 : -EINVAL;
+    char text[AW_SCRIPT_ERROR_BYTES] = "";
 
     ev_timer_stop(script->supervisor->loop, &script->patience);
     script->phase = AW_RELOAD_NONE;
-    aw_supervised_start(script, AW_HOST_REVERT);
-    snprintf(text, sizeof(text), "%.420s (the version before runs again)",
-             event->text);
-    note_failure(script, -EINVAL, text);
-    aw_reload_go_on(script);
-    aw_replies_answer(&waiting, script, -EINVAL, text);
+    if (result < 0)
+        snprintf(text, sizeof(text), "%.420s%s",
+                 event->text[0] ? event->text : "the new version has ended",
+                 script->reverts ? " (the version before runs again)" : "");
+    if (result < 0)
+        note_failure(script, result, text);
+    else
+        note_success(script);
+    if (result < 0 && script->reverts) {
+        aw_supervised_start_again(script, AW_HOST_REVERT);
+        aw_reload_go_on(script);
+    } else {
+        count_end(script, event);
+    }
+    aw_replies_answer(&waiting, script, result, text);
 }

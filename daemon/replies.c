@@ -44,9 +44,14 @@ void aw_ask_wait(struct aw_ask *ask, struct aw_waiting **list)
         return;
     waiting = &ask->shares[ask->waiting++];
     *waiting = (struct aw_waiting){NULL, ask};
+    aw_waiting_join(list, waiting);
+}
+
+void aw_waiting_join(struct aw_waiting **list, struct aw_waiting *more)
+{
     while (*list)
         list = &(*list)->next;
-    *list = waiting;
+    *list = more;
 }
 
 struct aw_waiting *aw_waiting_take(struct aw_waiting **list)

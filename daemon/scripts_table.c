@@ -198,6 +198,7 @@ void aw_supervisor_free(struct aw_supervisor *supervisor)
 {
     if (!supervisor)
         return;
+    supervisor->ending = true;
     for (size_t i = 0; i < supervisor->count; i++)
         free_script(supervisor->scripts[i]);
     free(supervisor->scripts);

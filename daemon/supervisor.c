@@ -141,7 +141,8 @@ static void reload(struct aw_supervised *script, struct aw_ask *ask,
         aw_ask_wait(ask, &script->next_reloads);
         script->again = true;
         script->again_anyway |= anyway;
-    } else if (script->stopping && script->why == AW_HOST_WHY_RESTART) {
+    } else if (script->stopping && script->why == AW_HOST_WHY_RESTART &&
+               ev_is_active(&script->deadline)) {
         /* Which is from the file as it is. */
         aw_ask_wait(ask, &script->restarts);
     } else if (script->stopping) {
@@ -175,10 +176,9 @@ struct overtaken {
     int result; /* of the reload */
 };
 
-/* A restart or a stop overtakes a reload, and `others`. Queues that its new
- * version has not called for yet are for the one that follows, if one does. */
+/* A restart or a stop overtakes a reload, and `others`. */
 static struct overtaken overtake(struct aw_supervised *script,
-                                 struct aw_waiting **others, bool is_followed)
+                                 struct aw_waiting **others)
     AW_ON(main) AW_NO_GIL
 {
     struct overtaken overtaken = {
@@ -192,8 +192,6 @@ static struct overtaken overtake(struct aw_supervised *script,
         script->phase = AW_RELOAD_NONE;
         script->reload_count++;
         script->reload_failed = false;
-        if (!is_followed)
-            aw_host_drop_queues(script->supervisor->host, script->index, 0);
     } else if (script->phase != AW_RELOAD_NONE) {
         overtaken.result = -ECANCELED;
         aw_reload_give_up(script, -ECANCELED, OVERTAKEN);
@@ -212,22 +210,22 @@ static void tell_overtaken(const struct aw_supervised *script,
     aw_replies_answer(&overtaken->others, script, -ECANCELED, OVERTAKEN);
 }
 
-/* Has the version that runs end; one that is ending anyway does so for this. */
+/* Has the version that runs end; one that is ending anyway does so for this.
+ * One that was given up is asked anew. */
 static void end_for(struct aw_supervised *script, enum aw_host_why why)
     AW_ON(main) AW_NO_GIL
 {
-    if (script->stopping)
+    if (script->stopping && ev_is_active(&script->deadline))
         script->why = why;
     else
         aw_supervised_ask_end(script, why);
 }
 
-/* `parked`: it is not started again before a reload asks for it. */
+/* `parked`: it is not started again before somebody asks for that. */
 static void restart(struct aw_supervised *script, struct aw_ask *ask,
                     bool parked) AW_ON(main) AW_NO_GIL
 {
-    struct overtaken overtaken =
-        overtake(script, &script->stops, script->alive || !parked);
+    struct overtaken overtaken = overtake(script, &script->stops);
 
     script->parked = parked;
     if (script->alive) {
@@ -240,7 +238,7 @@ static void restart(struct aw_supervised *script, struct aw_ask *ask,
         script->held_off = true;
         aw_supervised_say(script, AW_SCRIPT_STOPPED);
     } else {
-        aw_supervised_start_again(script);
+        aw_supervised_start_again(script, AW_HOST_RESTART);
     }
     tell_overtaken(script, &overtaken);
     aw_ask_answer(ask, script, 0, "");
@@ -259,7 +257,7 @@ static void park_one(struct aw_supervised *script, struct aw_ask *ask)
 
 void aw_supervised_stop(struct aw_supervised *script, struct aw_ask *ask)
 {
-    struct overtaken overtaken = overtake(script, &script->restarts, false);
+    struct overtaken overtaken = overtake(script, &script->restarts);
 
     if (script->alive) {
         aw_ask_wait(ask, &script->stops);
@@ -347,7 +345,7 @@ static void on_backoff(struct ev_loop *loop, ev_timer *timer, int events)
     (void)loop;
     (void)events;
     script->restart_count++;
-    aw_supervised_start_again(script);
+    aw_supervised_start_again(script, AW_HOST_RESTART);
 }
 
 static void on_grace(struct ev_loop *loop, ev_timer *timer, int events)
@@ -406,8 +404,7 @@ static void on_patience(struct ev_loop *loop, ev_timer *timer, int events)
     else if (script->phase == AW_RELOAD_SETTLING)
         aw_reload_settled(script);
     else if (script->alive)
-        aw_host_drop_queues(script->supervisor->host, script->index,
-                            script->generation);
+        aw_supervised_inherited(script);
 }
 
 /* ---- the end ---- */
@@ -421,6 +418,9 @@ static void end_one(struct aw_supervised *script) AW_ON(main) AW_NO_GIL
         aw_host_discard(supervisor->host, script->index, script->candidate);
     script->candidate = 0;
     script->phase = AW_RELOAD_NONE;
+    /* Nothing comes in its place any more. */
+    if (script->died.generation != 0 && supervisor->status == 0)
+        supervisor->status = script->exit_status;
     aw_supervised_stop_timers(script);
     aw_replies_answer(&script->reloads, script, -ECANCELED, text);
     aw_replies_answer(&script->next_reloads, script, -ECANCELED, text);

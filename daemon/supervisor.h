@@ -88,7 +88,8 @@ struct aw_script_reply {
 };
 
 /* Called on the main thread, once for each script asked for; perhaps before the
- * call that asked returns. The strings are good during the call. */
+ * call that asked returns. The strings are good during the call. It may ask for
+ * the next thing, but not add or remove a script. */
 typedef void (*aw_script_replied)(void *context,
                                   const struct aw_script_reply *reply);
 
@@ -165,6 +166,11 @@ int aw_supervisor_configure(struct aw_supervisor *supervisor, size_t script,
  * not end in time it stays, and is forgotten when it has ended. */
 void aw_supervisor_remove(struct aw_supervisor *supervisor, size_t script,
                           aw_script_replied replied, void *context)
+    AW_ON(main) AW_NO_GIL;
+
+/* Tells the runtime if nothing runs any more, nor ever will: when scripts have
+ * been removed. */
+void aw_supervisor_check_idle(struct aw_supervisor *supervisor)
     AW_ON(main) AW_NO_GIL;
 
 /* Nobody waits for these answers any more: `context` is not used again. */

@@ -58,7 +58,8 @@ struct aw_supervised {
     bool again;         /* another reload is wanted after this one, */
     bool again_anyway;  /* whether there is a change or not */
     bool reverts;       /* there is an old version to go back to */
-    struct aw_host_event died; /* the old one's end while a new one prepares */
+    bool inherits;      /* it may still call for queues that were left */
+    struct aw_host_event died; /* the old one's end, if the new one fails */
 
     double delay_s; /* before the next restart */
     double interval_since_s;
@@ -118,20 +119,24 @@ void aw_supervised_restart(struct aw_supervised *script, struct aw_ask *ask)
 void aw_supervised_start(struct aw_supervised *script, enum aw_host_start how)
     AW_ON(main) AW_NO_GIL;
 
-/* Starts it anew, with the queues that were left, for as long as it may take to
- * call for them. */
-void aw_supervised_start_again(struct aw_supervised *script)
+/* Starts it anew, with the queues that were left. */
+void aw_supervised_start_again(struct aw_supervised *script,
+                               enum aw_host_start how) AW_ON(main) AW_NO_GIL;
+
+/* Gives it reload_settle_s to call for the queues that were left; and that was
+ * enough. */
+void aw_supervised_let_inherit(struct aw_supervised *script)
+    AW_ON(main) AW_NO_GIL;
+void aw_supervised_inherited(struct aw_supervised *script)
     AW_ON(main) AW_NO_GIL;
 
 /* Asks the version that runs to end. */
 void aw_supervised_ask_end(struct aw_supervised *script, enum aw_host_why why)
     AW_ON(main) AW_NO_GIL;
 
-/* The current version has ended, and nobody asked for that: its policy says
- * what follows, unless a reload was asked for meanwhile and comes to something.
- */
-void aw_supervised_count_end(struct aw_supervised *script,
-                             const struct aw_host_event *event)
+/* The current version has ended, and nobody asked for that. */
+void aw_supervised_apply_policy(struct aw_supervised *script,
+                                const struct aw_host_event *event)
     AW_ON(main) AW_NO_GIL;
 
 /* The current version has ended. */
@@ -141,10 +146,6 @@ void aw_supervised_ended(struct aw_supervised *script,
 
 /* It is not started again: stopped, or failed where `status` is not 0. */
 void aw_supervised_close(struct aw_supervised *script, int status)
-    AW_ON(main) AW_NO_GIL;
-
-/* Tells the runtime if nothing runs any more, nor ever will. */
-void aw_supervisor_check_idle(struct aw_supervisor *supervisor)
     AW_ON(main) AW_NO_GIL;
 
 /* ---- reload.c ---- */
@@ -161,22 +162,18 @@ void aw_reload_admit(struct aw_supervised *script) AW_ON(main) AW_NO_GIL;
 void aw_reload_failed(struct aw_supervised *script,
                       const struct aw_host_event *event) AW_ON(main) AW_NO_GIL;
 
-/* The new version has ended with an error soon after. */
-void aw_reload_revert(struct aw_supervised *script,
-                      const struct aw_host_event *event) AW_ON(main) AW_NO_GIL;
-
-/* The new version has lasted, or come to its own end. Returns who waits for the
- * answer; aw_reload_settled() goes on and answers. */
-struct aw_waiting *aw_reload_settle(struct aw_supervised *script)
-    AW_ON(main) AW_NO_GIL;
+/* The new version has lasted. */
 void aw_reload_settled(struct aw_supervised *script) AW_ON(main) AW_NO_GIL;
 
-/* After a reload, whatever came of it: one for all who asked meanwhile, once
- * the script is not asked to end any more. */
+/* It has ended soon after. */
+void aw_reload_ended(struct aw_supervised *script,
+                     const struct aw_host_event *event) AW_ON(main) AW_NO_GIL;
+
+/* After a reload, whatever came of it: one for all who asked meanwhile. */
 void aw_reload_go_on(struct aw_supervised *script) AW_ON(main) AW_NO_GIL;
 
 /* Gives up a reload that has not come to its new version yet. Answers nobody:
- * whoever calls it does, with the same. */
+ * whoever calls it does, with this result and text. */
 void aw_reload_give_up(struct aw_supervised *script, int result,
                        const char *text) AW_ON(main) AW_NO_GIL;
 
@@ -195,6 +192,9 @@ void aw_ask_wait(struct aw_ask *ask, struct aw_waiting **list);
 /* Answers this script's part of it now. Accepts NULL. */
 void aw_ask_answer(struct aw_ask *ask, const struct aw_supervised *script,
                    int result, const char *text) AW_ON(main) AW_NO_GIL;
+
+/* Puts all of `more` behind what is on the list. */
+void aw_waiting_join(struct aw_waiting **list, struct aw_waiting *more);
 
 /* Empties a list, and returns what was on it. */
 struct aw_waiting *aw_waiting_take(struct aw_waiting **list);

@@ -2,7 +2,6 @@
 
 #include <ev.h>
 #include <math.h>
-#include <stddef.h>
 
 #include "daemon/span_clock.h"
 #include "tests/support/unit.h"
@@ -70,6 +69,11 @@ static ev_timer *first_due(double end_s)
             first = timers[i];
     }
     return first;
+}
+
+size_t fake_loop_timers(void)
+{
+    return timer_count;
 }
 
 void fake_loop_advance(double seconds)

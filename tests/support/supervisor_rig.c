@@ -20,6 +20,8 @@ static void note(struct call call)
 {
     assert_true(rig.call_count < sizeof(rig.calls) / sizeof(rig.calls[0]));
     rig.calls[rig.call_count++] = call;
+    if (call.kind == CALL_START || call.kind == CALL_ADMIT)
+        rig.idle_before = rig.idle;
 }
 
 void aw_host_start_script(struct aw_host *host, size_t script,

@@ -47,7 +47,8 @@ struct rig {
     size_t call_count, taken; /* calls looked at so far */
     struct answer answers[20];
     size_t answer_count;
-    unsigned idle; /* how often it was told that nothing runs any more */
+    unsigned idle; /* how often it was told that nothing runs any more, */
+    unsigned idle_before; /* and by the last START or ADMIT */
 };
 
 extern struct rig rig;

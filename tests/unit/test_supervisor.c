@@ -56,6 +56,7 @@ static void test_supervisor_no_restart_wanted_fails_for_good(void **state)
     assert_int_equal(rig_status(0).state, AW_SCRIPT_FAILED);
     assert_int_equal(aw_supervisor_exit_status(rig.supervisor), 3);
     assert_int_equal(rig.idle, 1);
+    rig_expect(CALL_DROP, 0, 0);
     fake_loop_advance(1000);
     rig_expect_nothing();
 }
@@ -345,6 +346,50 @@ static void test_supervisor_configure_another_policy_holds(void **state)
     fail_and_wait(1, 0.5);
 }
 
+static void test_supervisor_given_up_is_asked_again_by_the_next(void **state)
+{
+    (void)state;
+    rig_begin(1, on_failure);
+    aw_supervisor_stop(rig.supervisor, 0, rig_replied, NULL);
+    fake_loop_advance(10.1);
+    rig_assert_answer(0, -ETIMEDOUT, "has not ended within 10 s");
+    rig.taken = rig.call_count;
+    aw_supervisor_reload_changed(rig.supervisor, 0, rig_replied, NULL);
+    rig_assert_answer(1, -EBUSY, "asked to end");
+    aw_supervisor_restart(rig.supervisor, 0, rig_replied, NULL);
+    rig_expect(CALL_CANCEL, 1, AW_HOST_WHY_RESTART);
+    fake_loop_advance(10.1);
+    rig_assert_answer(2, -ETIMEDOUT, "has not ended within 10 s");
+    /* The file may change once more before it does end. */
+    aw_supervisor_reload_changed(rig.supervisor, 0, rig_replied, NULL);
+    rig_assert_answer(3, -EBUSY, "asked to end");
+}
+
+static void
+test_supervisor_what_was_left_for_a_stopped_one_is_dropped(void **state)
+{
+    (void)state;
+    rig_begin(1, with_restart(AW_RESTART_NO));
+    aw_supervisor_park(rig.supervisor, 0, NULL, NULL);
+    rig_expect(CALL_CANCEL, 1, AW_HOST_WHY_RESTART);
+    rig_cancelled(1);
+    rig_expect_nothing();
+    aw_supervisor_stop(rig.supervisor, 0, NULL, NULL);
+    rig_expect(CALL_DROP, 0, 0);
+}
+
+static void test_supervisor_last_to_stay_is_removed_is_idle(void **state)
+{
+    (void)state;
+    rig_begin(2, with_restart(AW_RESTART_NO));
+    rig_event((struct aw_host_event){
+        .kind = AW_HOST_SCRIPT_ENDED, .script = 1, .generation = 1});
+    aw_supervisor_remove(rig.supervisor, 0, rig_replied, NULL);
+    assert_int_equal(rig.idle, 0);
+    rig_cancelled(1);
+    assert_true(rig.idle > 0);
+}
+
 static void test_supervisor_parked_waits_for_its_restart(void **state)
 {
     (void)state;
@@ -400,6 +445,9 @@ int main(void)
         TEST(test_supervisor_removed_does_not_end_is_kept),
         TEST(test_supervisor_removed_while_it_waits_leaves_no_timer),
         TEST(test_supervisor_configure_another_policy_holds),
+        TEST(test_supervisor_given_up_is_asked_again_by_the_next),
+        TEST(test_supervisor_what_was_left_for_a_stopped_one_is_dropped),
+        TEST(test_supervisor_last_to_stay_is_removed_is_idle),
         TEST(test_supervisor_parked_waits_for_its_restart),
         TEST(test_supervisor_parked_while_it_waits_stays),
     };
