@@ -36,6 +36,7 @@ def test_1000_hangups_under_traffic_are_few_reloads_and_lose_nothing(target):
         target.process.signal(signal.SIGHUP)
     target.process.line("other: ready 2")
     target.go_on()
+    target.finish_reloads()
     devices = target.stop()
     assert 2 <= target.process.stdout.count("other: ready") <= 3
     # The one that was reloaded has missed nothing either.
@@ -62,5 +63,6 @@ def test_hangups_and_changes_at_once_end_with_the_last_version(target):
     target.process.signal(signal.SIGHUP)
     target.process.line("other: the last is ready")
     target.go_on()
+    target.finish_reloads()
     target.stop()
     assert "reload failed" not in target.process.stderr

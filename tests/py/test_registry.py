@@ -419,10 +419,10 @@ def test_module_stopped_runs_finally(module, way, number, status):
 def test_module_terminated_without_a_loop_ends(module):
     process = module(
         """
-        import threading
+        import time
         try:
             print("ready", flush=True)
-            threading.Event().wait()
+            time.sleep(60)  # nothing in it is half done when it is interrupted
         finally:
             print("brakes on", flush=True)
         """

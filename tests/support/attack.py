@@ -191,6 +191,10 @@ class Target:
             )
         )
 
+    def finish_reloads(self) -> None:
+        """Returns once all that were asked for are through."""
+        self.watcher.get("reload")  # shares the last one, or is behind it
+
     def printed(self, script: str) -> dict[str, Any]:
         """What that script has said of itself at its end."""
         lines = [
