@@ -64,6 +64,7 @@ void aw_reload_admit(struct aw_supervised *script)
 
     script->generation = script->candidate;
     script->candidate = 0;
+    script->died.generation = 0;
     script->alive = true;
     script->held_off = script->parked = false;
     script->phase = AW_RELOAD_SETTLING;

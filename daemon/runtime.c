@@ -136,6 +136,10 @@ static void on_idle(void *context) AW_ON(main) AW_NO_GIL
 {
     struct aw_runtime *runtime = context;
 
+    /* Else its end looks again: it may start some. */
+    if (runtime->phase == PHASE_RUNNING &&
+        aw_reconfigure_is_busy(runtime->config->reconfigure))
+        return;
     if (runtime->phase < PHASE_DUMPED)
         finish(runtime);
 }

@@ -188,7 +188,6 @@ static struct overtaken overtake(struct aw_supervised *script,
     };
 
     if (script->phase == AW_RELOAD_SETTLING) {
-        ev_timer_stop(script->supervisor->loop, &script->patience);
         script->phase = AW_RELOAD_NONE;
         script->reload_count++;
         script->reload_failed = false;
@@ -196,8 +195,11 @@ static struct overtaken overtake(struct aw_supervised *script,
         overtaken.result = -ECANCELED;
         aw_reload_give_up(script, -ECANCELED, OVERTAKEN);
     }
+    script->died.generation = 0;
     script->again = script->again_anyway = false;
     ev_timer_stop(script->supervisor->loop, &script->backoff);
+    /* What was left is for the version that follows, if one does. */
+    ev_timer_stop(script->supervisor->loop, &script->patience);
     return overtaken;
 }
 
@@ -380,6 +382,8 @@ static void on_deadline(struct ev_loop *loop, ev_timer *timer, int events)
         reloads = aw_waiting_take(&script->reloads);
         aw_reload_give_up(script, -ETIMEDOUT, text);
     }
+    /* It may well live on, and what was left must not fill for ever. */
+    aw_supervised_inherited(script);
     script->again = script->again_anyway = false;
     next_reloads = aw_waiting_take(&script->next_reloads);
     restarts = aw_waiting_take(&script->restarts);
@@ -419,7 +423,8 @@ static void end_one(struct aw_supervised *script) AW_ON(main) AW_NO_GIL
     script->candidate = 0;
     script->phase = AW_RELOAD_NONE;
     /* Nothing comes in its place any more. */
-    if (script->died.generation != 0 && supervisor->status == 0)
+    if (script->died.generation != 0 && supervisor->status == 0 &&
+        script->policy.restart == AW_RESTART_NO)
         supervisor->status = script->exit_status;
     aw_supervised_stop_timers(script);
     aw_replies_answer(&script->reloads, script, -ECANCELED, text);

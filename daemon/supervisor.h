@@ -117,7 +117,9 @@ void aw_supervisor_status(const struct aw_supervisor *supervisor, size_t script,
 /* Puts a new version in the place of the one that runs, or starts one that does
  * not run. Requests that come while one is being served share the next. Answers
  * when the new version has lasted for reload_settle_s, or why the old one goes
- * on. `replied` may be NULL. */
+ * on; where that one is on its way to its end for a new version that has
+ * failed, when it has been started again from its file. `replied` may be NULL.
+ */
 void aw_supervisor_reload(struct aw_supervisor *supervisor, size_t script,
                           aw_script_replied replied, void *context)
     AW_ON(main) AW_NO_GIL;
@@ -130,7 +132,7 @@ void aw_supervisor_reload_changed(struct aw_supervisor *supervisor,
                                   void *context) AW_ON(main) AW_NO_GIL;
 
 /* Ends the script and starts it again, from its file; answers when it has been
- * started, or -ETIMEDOUT if it does not end. */
+ * started, or -ETIMEDOUT if it does not end. One that did not is asked anew. */
 void aw_supervisor_restart(struct aw_supervisor *supervisor, size_t script,
                            aw_script_replied replied, void *context)
     AW_ON(main) AW_NO_GIL;
@@ -141,8 +143,8 @@ void aw_supervisor_stop(struct aw_supervisor *supervisor, size_t script,
                         aw_script_replied replied, void *context)
     AW_ON(main) AW_NO_GIL;
 
-/* Ends the script, as a restart does, and leaves it so until it is restarted:
- * its queues stay, and fill. Answers as aw_supervisor_stop(). */
+/* Ends the script, as a restart does, and leaves it so until it is restarted or
+ * reloaded: its queues stay, and fill. Answers as aw_supervisor_stop(). */
 void aw_supervisor_park(struct aw_supervisor *supervisor, size_t script,
                         aw_script_replied replied, void *context)
     AW_ON(main) AW_NO_GIL;

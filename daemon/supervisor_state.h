@@ -59,7 +59,7 @@ struct aw_supervised {
     bool again_anyway;  /* whether there is a change or not */
     bool reverts;       /* there is an old version to go back to */
     bool inherits;      /* it may still call for queues that were left */
-    struct aw_host_event died; /* the old one's end, if the new one fails */
+    struct aw_host_event died; /* while a new one prepares: the old one has */
 
     double delay_s; /* before the next restart */
     double interval_since_s;

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from configured import daemon, reload  # noqa: F401
-from control import Client, control  # noqa: F401
+from control import Client, connect_soon, control  # noqa: F401
 from hosted import host  # noqa: F401
 from process import Process
 
@@ -81,6 +81,42 @@ def test_removed_script_is_stopped_with_its_finally_and_forgotten(
     client.close()
     daemon.stop()
     assert process.stdout.count("one: began") == 1
+
+
+def test_last_script_leaves_while_a_round_waits_that_adds_another(
+    daemon,
+):
+    daemon.script(
+        "one",
+        f"""
+        import asyncio, os
+        print("began", flush=True)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            print("ends", flush=True)
+            while not os.path.exists({str(daemon.folder / "go")!r}):
+                await asyncio.sleep(0.01)
+        """,
+    )
+    daemon.script("ended", "print('began', flush=True)")
+    daemon.script("two", STAYS)
+    process = daemon.start("scripts: [{path: one.py}, {path: ended.py}]")
+    for _ in range(2):
+        process.line("began")
+    daemon.hang_up("scripts: [{path: ended.py}]")
+    process.line("one: ends")
+    daemon.write("scripts: [{path: ended.py}, {path: two.py}]")
+    asks, looks = connect_soon(daemon.socket), connect_soon(daemon.socket)
+    asks.write(b'{"command": "reload"}\n')
+    for _ in range(2):
+        looks.get("status")  # the second time that has been read
+    (daemon.folder / "go").touch()
+    process.line("two: began start")
+    assert asks.receive()["ok"]
+    for client in (asks, looks):
+        client.close()
+    daemon.stop()
 
 
 def test_place_of_a_removed_script_is_taken_by_another(daemon, reload):

@@ -365,6 +365,22 @@ static void test_supervisor_given_up_is_asked_again_by_the_next(void **state)
     rig_assert_answer(3, -EBUSY, "asked to end");
 }
 
+static void test_supervisor_given_up_does_not_keep_what_was_left(void **state)
+{
+    (void)state;
+    rig_begin(1, on_failure);
+    fail_and_wait(1, 0.5);
+    aw_supervisor_stop(rig.supervisor, 0, rig_replied, NULL);
+    rig_expect(CALL_CANCEL, 2, AW_HOST_WHY_STOP);
+    fake_loop_advance(4.9); /* longer than it would have had to inherit */
+    rig_expect_nothing();
+    fake_loop_advance(0.2);
+    rig.taken = rig.call_count;
+    fake_loop_advance(5);
+    rig_expect(CALL_DUMP, 0, 0);
+    rig_expect(CALL_DROP, 2, 0);
+}
+
 static void
 test_supervisor_what_was_left_for_a_stopped_one_is_dropped(void **state)
 {
@@ -446,6 +462,7 @@ int main(void)
         TEST(test_supervisor_removed_while_it_waits_leaves_no_timer),
         TEST(test_supervisor_configure_another_policy_holds),
         TEST(test_supervisor_given_up_is_asked_again_by_the_next),
+        TEST(test_supervisor_given_up_does_not_keep_what_was_left),
         TEST(test_supervisor_what_was_left_for_a_stopped_one_is_dropped),
         TEST(test_supervisor_last_to_stay_is_removed_is_idle),
         TEST(test_supervisor_parked_waits_for_its_restart),

@@ -261,6 +261,7 @@ static void test_reload_old_one_does_not_end_keeps_its_place(void **state)
     rig.taken++; /* the second cancel */
     rig_expect(CALL_DUMP, 0, 0);
     rig_expect(CALL_DISCARD, 2, 0);
+    rig_expect(CALL_DROP, 1, 0); /* of what others have left, not its own */
     rig_expect_nothing();
     rig_assert_answer(0, -ETIMEDOUT, "has not ended within 10 s");
     assert_int_equal(rig_status(0).generation, 1);
@@ -408,6 +409,20 @@ static void test_reload_under_way_the_end_of_the_old_is_the_status(void **state)
     rig_ended(1, 5, "");
     aw_supervisor_end_all(rig.supervisor, 15, false);
     assert_int_equal(aw_supervisor_exit_status(rig.supervisor), 5);
+}
+
+static void
+test_reload_that_was_good_the_end_before_it_is_no_status(void **state)
+{
+    (void)state;
+    aw_role_assume(&aw_role_main);
+    ask();
+    rig_ended(1, 5, "");
+    rig_held(2);
+    fake_loop_advance(100);
+    aw_supervisor_end_all(rig.supervisor, 15, false);
+    rig_cancelled(2);
+    assert_int_equal(aw_supervisor_exit_status(rig.supervisor), 0);
 }
 
 /* ---- several requests ---- */
@@ -617,6 +632,7 @@ int main(void)
         TEST(test_reload_in_vain_leaves_a_restart_its_time),
         TEST(test_reload_ends_parking),
         TEST(test_reload_under_way_the_end_of_the_old_is_the_status),
+        TEST(test_reload_that_was_good_the_end_before_it_is_no_status),
         TEST(test_reload_asked_meanwhile_shares_the_next),
         TEST(test_reload_ends_while_another_is_asked_for_its_end_counts),
         TEST(test_reload_new_one_dies_at_its_hold_the_next_is_served),

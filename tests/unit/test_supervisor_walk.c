@@ -273,6 +273,16 @@ static void check_script(const struct aw_supervised *script)
     check_timers(script);
     if (script->stopping)
         assert_true(script->alive);
+    if (script->died.generation != 0)
+        assert_int_equal(script->phase, AW_RELOAD_PREPARING);
+    if (script->next_reloads)
+        assert_true(script->again);
+    if (script->again)
+        assert_int_not_equal(script->phase, AW_RELOAD_NONE);
+    /* Somebody sees to it that it is inherited or dropped. */
+    if (walk.left && script->alive && script->phase == AW_RELOAD_NONE)
+        assert_true(ev_is_active(&script->patience) ||
+                    ev_is_active(&script->deadline));
     if (script->alive && !script->stopping)
         assert_false(script->held_off || script->parked);
 }
@@ -355,10 +365,12 @@ static void finish(void) AW_ON(main) AW_NO_GIL
     obey();
     do_as_asked();
     fake_loop_advance(40);
+    obey();
     assert_int_equal(walk.answered, walk.asked);
     for (uint64_t i = 1; i <= walk.newest; i++)
         assert_false(version(i)->alive);
     assert_true(rig.idle > idle);
+    assert_false(walk.left);
 }
 
 static void step(void) AW_ON(main) AW_NO_GIL

@@ -163,7 +163,8 @@ def drop_queues(index: int, generation: int) -> None:
     wants what is left."""
     slot = _slots[index]
     if generation == 0:
-        slot.drop_queues(slot.left())
+        if not slot.drop_queues(slot.left()):
+            return
     elif slot.current is not None:
         slot.current.settle()
     # A version's functions and their globals keep each other, and with them

@@ -166,8 +166,9 @@ class Slot:
         """What was left, by now."""
         return list(self._left)
 
-    def drop_queues(self, left: list[_awaitd.Queue[Any]]) -> None:
-        """Nobody wants these. The bridge, or the script."""
+    def drop_queues(self, left: list[_awaitd.Queue[Any]]) -> bool:
+        """Nobody wants these; true if there are any. The bridge, or the
+        script."""
         # Each is taken out by one of those who may want it.
         for queue in left:
             try:
@@ -175,6 +176,7 @@ class Slot:
             except ValueError:
                 continue
             queue._retire()
+        return bool(left)
 
     def check_state(self) -> None:
         """Tell what is in the state by now and will be left out."""
