@@ -127,7 +127,7 @@ static void resume_old(struct aw_supervised *script, int result,
     script->died.generation = 0;
     if (script->state == AW_SCRIPT_BACKING_OFF)
         aw_supervised_after(script, &script->backoff, script->delay_s);
-    if (script->alive && script->inherits)
+    if (script->alive && !script->stopping && script->inherits)
         aw_supervised_let_inherit(script);
     if (script->stopping)
         restart_old(script);

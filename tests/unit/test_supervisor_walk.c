@@ -266,6 +266,9 @@ static void check_timers(const struct aw_supervised *script)
     if (script->phase == AW_RELOAD_PREPARING ||
         script->phase == AW_RELOAD_SETTLING)
         assert_true(ev_is_active(&script->patience));
+    /* What was left is for the one behind it. */
+    if (script->stopping)
+        assert_false(ev_is_active(&script->patience));
 }
 
 static void check_script(const struct aw_supervised *script)
