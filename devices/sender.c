@@ -92,6 +92,9 @@ static void append(struct aw_reader *reader, struct aw_send *send) AW_ON(reader)
         reader->send_stats.submitted++;
         reader->send_stats.pending++;
         note_due(reader, send, true);
+        /* Its withdrawal may have been looked for before it came. */
+        if (withdrawn(send))
+            reader->sends_due_ns = 0;
         send = next;
     }
     if (reader->stop)

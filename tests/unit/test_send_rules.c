@@ -268,6 +268,23 @@ static void test_send_withdrawn_ends_behind_one_that_waits(void **state)
     assert_int_equal(bench->done_result[0], -ECANCELED);
 }
 
+/* Between the reader's look at its mailbox and that at what was withdrawn. */
+static void test_send_withdrawn_and_looked_for_before_it_came_ends(void **state)
+{
+    struct bench *bench = *state;
+    struct aw_send *sends = frames(bench, 1, 2), *late = sends->next;
+
+    sends->next = NULL;
+    bench->answer = -EAGAIN;
+    withdraw(bench, late);
+    pump(bench, sends);
+    assert_int_equal(bench->dones, 0);
+    pump(bench, late);
+    assert_int_equal(bench->dones, 1);
+    assert_int_equal(bench->done_id[0], 2);
+    assert_int_equal(bench->done_result[0], -ECANCELED);
+}
+
 static void test_send_withdrawn_ends_while_the_device_is_away(void **state)
 {
     struct bench *bench = *state;
@@ -365,6 +382,7 @@ int main(void)
         TEST(test_send_many_leaves_an_expired_one_out),
         TEST(test_send_withdrawn_is_never_offered),
         TEST(test_send_withdrawn_ends_behind_one_that_waits),
+        TEST(test_send_withdrawn_and_looked_for_before_it_came_ends),
         TEST(test_send_withdrawn_ends_while_the_device_is_away),
         TEST(test_send_withdrawn_once_handed_over_is_sent),
         TEST(test_send_that_blocks_goes_one_at_a_time),
