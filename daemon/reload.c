@@ -20,14 +20,13 @@
 
 #define STACK_MOMENT_S 0.1 /* for a thread to write where it stands */
 
-void aw_reload_go_on(struct aw_supervised *script)
+/* After a reload, whatever came of it: one for all who asked meanwhile. */
+static void go_on(struct aw_supervised *script) AW_ON(main) AW_NO_GIL
 {
-    bool anyway;
+    bool anyway = script->again_anyway;
 
-    if (!script->again || script->phase != AW_RELOAD_NONE || script->stopping ||
-        script->supervisor->ending)
+    if (!script->again)
         return;
-    anyway = script->again_anyway;
     script->again = script->again_anyway = false;
     script->reloads = aw_waiting_take(&script->next_reloads);
     aw_reload_begin(script, anyway);
@@ -100,7 +99,7 @@ static void note_failure(struct aw_supervised *script, int result,
 static void count_end(struct aw_supervised *script,
                       const struct aw_host_event *event) AW_ON(main) AW_NO_GIL
 {
-    aw_reload_go_on(script);
+    go_on(script);
     if (script->phase == AW_RELOAD_PREPARING)
         script->died = *event;
     else
@@ -125,16 +124,17 @@ static void resume_old(struct aw_supervised *script, int result,
 
     script->phase = AW_RELOAD_NONE;
     script->died.generation = 0;
-    if (script->state == AW_SCRIPT_BACKING_OFF)
-        aw_supervised_after(script, &script->backoff, script->delay_s);
-    if (script->alive && !script->stopping && script->inherits)
-        aw_supervised_let_inherit(script);
-    if (script->stopping)
+    if (script->stopping) {
         restart_old(script);
-    else if (died.generation != 0)
+    } else if (died.generation != 0) {
         count_end(script, &died);
-    else
-        aw_reload_go_on(script);
+    } else {
+        if (script->state == AW_SCRIPT_BACKING_OFF)
+            aw_supervised_after(script, &script->backoff, script->delay_s);
+        if (script->alive && script->inherits)
+            aw_supervised_let_inherit(script);
+        go_on(script);
+    }
     aw_replies_answer(&waiting, script, result, text);
     aw_supervisor_check_idle(script->supervisor);
 }
@@ -213,7 +213,7 @@ void aw_reload_settled(struct aw_supervised *script)
     script->phase = AW_RELOAD_NONE;
     note_success(script);
     aw_supervised_inherited(script);
-    aw_reload_go_on(script);
+    go_on(script);
     aw_replies_answer(&waiting, script, 0, "");
 }
 
@@ -226,17 +226,17 @@ void aw_reload_ended(struct aw_supervised *script,
 
     ev_timer_stop(script->supervisor->loop, &script->patience);
     script->phase = AW_RELOAD_NONE;
-    if (result < 0)
+    if (result < 0) {
         snprintf(text, sizeof(text), "%.420s%s",
                  event->text[0] ? event->text : "the new version has ended",
                  script->reverts ? " (the version before runs again)" : "");
-    if (result < 0)
         note_failure(script, result, text);
-    else
+    } else {
         note_success(script);
+    }
     if (result < 0 && script->reverts) {
         aw_supervised_start_again(script, AW_HOST_REVERT);
-        aw_reload_go_on(script);
+        go_on(script);
     } else {
         count_end(script, event);
     }

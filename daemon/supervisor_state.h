@@ -169,9 +169,6 @@ void aw_reload_settled(struct aw_supervised *script) AW_ON(main) AW_NO_GIL;
 void aw_reload_ended(struct aw_supervised *script,
                      const struct aw_host_event *event) AW_ON(main) AW_NO_GIL;
 
-/* After a reload, whatever came of it: one for all who asked meanwhile. */
-void aw_reload_go_on(struct aw_supervised *script) AW_ON(main) AW_NO_GIL;
-
 /* Gives up a reload that has not come to its new version yet. Answers nobody:
  * whoever calls it does, with this result and text. */
 void aw_reload_give_up(struct aw_supervised *script, int result,
