@@ -62,6 +62,16 @@ struct aw_waiting *aw_waiting_take(struct aw_waiting **list)
     return taken;
 }
 
+struct aw_waiting *aw_waiting_take_all(struct aw_supervised *script)
+{
+    struct aw_waiting *all = aw_waiting_take(&script->reloads);
+
+    aw_waiting_join(&all, aw_waiting_take(&script->next_reloads));
+    aw_waiting_join(&all, aw_waiting_take(&script->restarts));
+    aw_waiting_join(&all, aw_waiting_take(&script->stops));
+    return all;
+}
+
 void aw_replies_answer(struct aw_waiting **list,
                        const struct aw_supervised *script, int result,
                        const char *text)

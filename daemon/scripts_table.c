@@ -182,13 +182,10 @@ int aw_supervisor_new(const struct aw_supervisor_config *config,
 
 static void free_script(struct aw_supervised *script) AW_ON(main) AW_NO_GIL
 {
-    static const char text[] = "the daemon has ended";
+    struct aw_waiting *waiting = aw_waiting_take_all(script);
 
     aw_supervised_stop_timers(script);
-    aw_replies_answer(&script->reloads, script, -ECANCELED, text);
-    aw_replies_answer(&script->next_reloads, script, -ECANCELED, text);
-    aw_replies_answer(&script->restarts, script, -ECANCELED, text);
-    aw_replies_answer(&script->stops, script, -ECANCELED, text);
+    aw_replies_answer(&waiting, script, -ECANCELED, "the daemon has ended");
     free(script->name);
     free(script->path);
     free(script);

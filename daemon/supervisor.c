@@ -367,7 +367,7 @@ static void on_deadline(struct ev_loop *loop, ev_timer *timer, int events)
     AW_ON(main) AW_NO_GIL
 {
     struct aw_supervised *script = timer->data;
-    struct aw_waiting *reloads = NULL, *next_reloads, *restarts, *stops;
+    struct aw_waiting *waiting = aw_waiting_take_all(script);
     char text[200];
 
     (void)loop;
@@ -378,20 +378,12 @@ static void on_deadline(struct ev_loop *loop, ev_timer *timer, int events)
     aw_log(AW_LOG_WARNING, "script %s has not stopped: here is where it stands",
            script->name);
     aw_host_dump_stacks(script->supervisor->host);
-    if (script->phase == AW_RELOAD_YIELDING) {
-        reloads = aw_waiting_take(&script->reloads);
+    if (script->phase == AW_RELOAD_YIELDING)
         aw_reload_give_up(script, -ETIMEDOUT, text);
-    }
     /* It may well live on, and what was left must not fill for ever. */
     aw_supervised_inherited(script);
     script->again = script->again_anyway = false;
-    next_reloads = aw_waiting_take(&script->next_reloads);
-    restarts = aw_waiting_take(&script->restarts);
-    stops = aw_waiting_take(&script->stops);
-    aw_replies_answer(&reloads, script, -ETIMEDOUT, text);
-    aw_replies_answer(&next_reloads, script, -ETIMEDOUT, text);
-    aw_replies_answer(&restarts, script, -ETIMEDOUT, text);
-    aw_replies_answer(&stops, script, -ETIMEDOUT, text);
+    aw_replies_answer(&waiting, script, -ETIMEDOUT, text);
 }
 
 /* A new version takes too long, or has lasted long enough; or a version that
@@ -417,6 +409,7 @@ static void end_one(struct aw_supervised *script) AW_ON(main) AW_NO_GIL
 {
     static const char text[] = "the daemon is stopping";
     struct aw_supervisor *supervisor = script->supervisor;
+    struct aw_waiting *waiting = aw_waiting_take_all(script);
 
     if (script->candidate != 0)
         aw_host_discard(supervisor->host, script->index, script->candidate);
@@ -427,10 +420,7 @@ static void end_one(struct aw_supervised *script) AW_ON(main) AW_NO_GIL
         script->policy.restart == AW_RESTART_NO)
         supervisor->status = script->exit_status;
     aw_supervised_stop_timers(script);
-    aw_replies_answer(&script->reloads, script, -ECANCELED, text);
-    aw_replies_answer(&script->next_reloads, script, -ECANCELED, text);
-    aw_replies_answer(&script->restarts, script, -ECANCELED, text);
-    aw_replies_answer(&script->stops, script, -ECANCELED, text);
+    aw_replies_answer(&waiting, script, -ECANCELED, text);
     if (!script->alive)
         aw_host_drop_queues(supervisor->host, script->index, 0);
 }

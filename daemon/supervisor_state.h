@@ -196,6 +196,9 @@ void aw_waiting_join(struct aw_waiting **list, struct aw_waiting *more);
 /* Empties a list, and returns what was on it. */
 struct aw_waiting *aw_waiting_take(struct aw_waiting **list);
 
+/* The same of whatever the script is asked for. */
+struct aw_waiting *aw_waiting_take_all(struct aw_supervised *script);
+
 /* Answers all who wait on a list, and empties it. They may ask again at once.
  */
 void aw_replies_answer(struct aw_waiting **list,
