@@ -170,9 +170,10 @@ class HostedScript(ScriptInfo):
                 "__main__", self.path
             ),
         )
-        code = self._code = self._load()
+        code = self._load()
         if self._gate is None:
             self._slot.take_code(code, self.settings, self._loaded)
+        self._code = code
         if code.co_flags & inspect.CO_COROUTINE:
             if self._gate is not None:
                 # Its imports are in the first turn of the loop.
@@ -188,6 +189,8 @@ class HostedScript(ScriptInfo):
         if self.start_reason == "revert" and self._slot.code_before:
             modules.restore(self.folders, self._slot.modules_before)
             return self._slot.code_before
+        if self._only_changed:
+            self._await_current()
         source = self._read()
         if self._only_changed and not self._slot.has_changed(source):
             raise Unchanged(0)
@@ -197,6 +200,13 @@ class HostedScript(ScriptInfo):
         code = compile_script(source, self.path)
         imports.tell_foreign(self._slot, self._slots, source, code)
         return code
+
+    def _await_current(self) -> None:
+        """Only what the current version was loaded from can be compared, and a
+        version that was started just now has yet to read it."""
+        current = self._slot.current
+        while current and current._code is None and not current._ended:
+            time.sleep(0.01)
 
     def _read(self) -> bytes:
         try:
