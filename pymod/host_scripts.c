@@ -229,6 +229,18 @@ static void *script_main(void *argument)
     return NULL;
 }
 
+/* Else others would wait for it. */
+static void say_never_ran(const struct aw_host_thread *own, PyObject *module)
+{
+    PyObject *said =
+        PyObject_CallMethod(module, "never_ran", "nK", (Py_ssize_t)own->script,
+                            (unsigned long long)own->generation);
+
+    if (!said)
+        PyErr_WriteUnraisable(module);
+    Py_XDECREF(said);
+}
+
 /* Makes the generation known to Python, and starts its thread. 0 or a positive
  * errno, then with what went wrong in Python told. */
 static int start_thread(struct aw_host_thread *own, PyObject *module,
@@ -238,13 +250,17 @@ static int start_thread(struct aw_host_thread *own, PyObject *module,
         module, "create", "nKsN", (Py_ssize_t)own->script,
         (unsigned long long)own->generation, start_names[how],
         aw_heartbeat_callables(own->heartbeat));
+    int error;
 
     if (!made) {
         PyErr_WriteUnraisable(module);
         return ENOMEM;
     }
     Py_DECREF(made);
-    return pthread_create(&own->thread, NULL, script_main, own);
+    error = pthread_create(&own->thread, NULL, script_main, own);
+    if (error != 0)
+        say_never_ran(own, module);
+    return error;
 }
 
 void aw_host_run_script(struct aw_host *host, PyObject *module, size_t script,

@@ -593,36 +593,6 @@ def test_unchanged_script_is_not_touched(under):
     assert "other0: version other ended reload" not in under.process.stdout
 
 
-def test_version_that_has_yet_to_read_its_file_is_waited_for(tmp_path):
-    (tmp_path / "one.py").write_text("print('runs')\n")
-    code = f"""
-        import sys, threading
-        from awaitd._host import current, script, slot
-
-        current.install()
-        place = slot.Slot(0, "one", {str(tmp_path / "one.py")!r}, [])
-        first, second = (
-            script.HostedScript(
-                place, number, reason, [place], [lambda *_: None] * 3, True
-            )
-            for number, reason in enumerate(("start", "reload"), 1)
-        )
-        place.succeed(first)
-        second.hold(lambda: (print("is held"), second.discard()))
-        threads = [threading.Thread(target=one.run) for one in (second, first)]
-        threads[0].start()
-        threads[0].join(0.3)
-        threads[1].start()
-        threads[0].join()
-        print("unchanged", second.unchanged)
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)],
-        capture_output=True, text=True, timeout=20,
-    )  # fmt: skip
-    assert done.stdout == "runs\nunchanged True\n", done.stderr
-
-
 def test_state_outlives_a_reload(under):
     text = """
         import asyncio, awaitd

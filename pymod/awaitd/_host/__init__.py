@@ -25,7 +25,7 @@ from awaitd._host import (
     threads,
 )
 from awaitd._host.loops import Heartbeat
-from awaitd._host.script import HostedScript
+from awaitd._host.script import HostedScript, release_held
 from awaitd._host.slot import Slot
 
 _slots: list[Slot] = []
@@ -92,6 +92,7 @@ def remove(index: int) -> None:
     """A script was removed, and has ended."""
     _slots[index].drop_queues(_slots[index].left())
     _slots[index] = Slot(index, "", os.devnull, [])
+    release_held(_slots)
 
 
 def add_device(device: _awaitd.Device[Any], replaced: int) -> None:
@@ -144,6 +145,12 @@ def run(index: int, generation: int) -> tuple[int, bool, bool, str]:
         leaving.look(_slots)
 
 
+def never_ran(index: int, generation: int) -> None:
+    """There was no thread to be had for this version."""
+    _slots[index].versions.pop(generation).never_ran()
+    leaving.look(_slots)
+
+
 def admit(index: int, generation: int) -> None:
     """Let a version that is held go on."""
     script = _slots[index].versions.get(generation)
@@ -160,9 +167,11 @@ def discard(index: int, generation: int) -> None:
 
 def drop_queues(index: int, generation: int) -> None:
     """That version has what it wants of the queues of earlier ones; 0: nobody
-    wants what is left."""
+    wants what is left, as the script is not started again."""
     slot = _slots[index]
     if generation == 0:
+        slot.rest()
+        release_held(_slots)
         if not slot.drop_queues(slot.left()):
             return
     elif slot.current is not None:

@@ -7,6 +7,7 @@ also those of other scripts in the same folder.
 from __future__ import annotations
 
 import contextlib
+import glob
 import importlib
 import os
 import sys
@@ -36,9 +37,11 @@ def own_folders(folder: str, paths: list[str]) -> tuple[str, ...]:
     )
 
 
-def _own(folders: Collection[str]) -> Iterator[tuple[str, types.ModuleType]]:
-    """The modules that were imported from these folders: of those of sys.path
-    that lead to a file, the longest counts."""
+def _own(
+    folders: Collection[str],
+) -> Iterator[tuple[str, types.ModuleType, str]]:
+    """The modules that were imported from these folders, and from which: of
+    those of sys.path that lead to a file, the longest counts."""
     homes = {os.path.realpath(entry) for entry in sys.path if isinstance(entry, str)}
     for name, module in list(sys.modules.items()):
         # Not getattr(): a module that loads itself late may raise anything.
@@ -49,24 +52,45 @@ def _own(folders: Collection[str]) -> Iterator[tuple[str, types.ModuleType]]:
         if is_below(file, _PACKAGE):
             continue
         above = (home for home in homes if is_below(file, home))
-        if max(above, key=len, default="") in folders:
-            yield name, module
+        home = max(above, key=len, default="")
+        if home in folders:
+            yield name, module, home
 
+
+# What purge() has taken out, (folder, file): whoever has it may use it still.
+_taken_out: set[tuple[str, str]] = set()
 
 # By how much the clock of file systems may be behind time.time_ns().
 _COARSE_NS = 20_000_000
 
 
-def are_newer(folders: Collection[str], loaded_ns: int) -> bool:
+def _is_newer(file: str, since_ns: int) -> bool:
+    try:
+        status = os.stat(file)
+    except OSError:
+        return False
+    newest_ns = max(status.st_mtime_ns, status.st_ctime_ns)
+    return newest_ns > since_ns - _COARSE_NS
+
+
+def are_newer(
+    folders: Collection[str], loaded_ns: int, failed: bool = False
+) -> bool:
     """Has a module from these folders been written since? Scripts themselves are
-    compared by what is in them."""
-    for _, module in _own(folders):
-        with contextlib.suppress(OSError):
-            status = os.stat(str(module.__file__))
-            newest_ns = max(status.st_mtime_ns, status.st_ctime_ns)
-            if newest_ns > loaded_ns - _COARSE_NS:
-                return True
-    return False
+    compared by what is in them. Of a version that has ``failed`` perhaps for a
+    module that could not be imported, any that might be counts."""
+    files = {str(module.__file__) for _, module, _ in _own(folders)}
+    # Behind the look at what there is: a purge() meanwhile is not missed.
+    files |= {file for home, file in list(_taken_out) if home in folders}
+    if failed:
+        files.update(*(_importable(folder) for folder in folders))
+    return any(_is_newer(file, loaded_ns) for file in files)
+
+
+def _importable(folder: str) -> Iterator[str]:
+    """Modules in this folder, and in packages that lie in it."""
+    for pattern in ("*.py", "*/*.py"):
+        yield from glob.iglob(os.path.join(glob.escape(folder), pattern))
 
 
 def purge(folders: Collection[str]) -> dict[str, types.ModuleType]:
@@ -76,7 +100,7 @@ def purge(folders: Collection[str]) -> dict[str, types.ModuleType]:
     one that a thread is just importing, which would fail: it is new.
     """
     found = {}
-    for name, module in _own(folders):
+    for name, module, home in _own(folders):
         spec = module.__dict__.get("__spec__")
         if getattr(spec, "_initializing", False):
             continue
@@ -87,8 +111,11 @@ def purge(folders: Collection[str]) -> dict[str, types.ModuleType]:
                 file=sys.stderr,
             )
             continue
-        found[name] = sys.modules.pop(name)
-        _forget_bytecode(module)
+        _taken_out.add((home, str(module.__file__)))
+        # Another script's reload may have taken it out by now.
+        if sys.modules.pop(name, None) is not None:
+            found[name] = module
+            _forget_bytecode(module)
     importlib.invalidate_caches()
     return found
 

@@ -69,12 +69,13 @@ class HostedScript(ScriptInfo):
         self.index = slot.index
         self._gate: Gate | None = None
         self._code: types.CodeType | None = None
-        self._loaded = b"", 0  # source, when: time.time_ns()
+        # The source, and when it was read: time.time_ns(). Of a revert neither.
+        self._loaded = b"", 0
         self._purged: dict[str, types.ModuleType] = {}
         self._queues: weakref.WeakSet[_awaitd.Queue[Any]] = weakref.WeakSet()
         # What would go with the frames and tasks that end, and must not.
         self._kept: list[_awaitd.Queue[Any]] = []
-        self._attached: set[str] = set()
+        self._attached: set[_awaitd.Device[Any]] = set()
         self._devices: set[_awaitd.Device[Any]] = set()
         self._periodic: set[_awaitd.PeriodicSend] = set()
         self._outcome = 0, True  # if the stop cuts short what follows
@@ -172,7 +173,7 @@ class HostedScript(ScriptInfo):
         )
         code = self._load()
         if self._gate is None:
-            self._slot.take_code(code, self.settings, self._loaded)
+            self._slot.take_code(code, self.settings)
         self._code = code
         if code.co_flags & inspect.CO_COROUTINE:
             if self._gate is not None:
@@ -192,7 +193,7 @@ class HostedScript(ScriptInfo):
         if self._only_changed:
             self._await_current()
         source = self._read()
-        if self._only_changed and not self._slot.has_changed(source):
+        if self._only_changed and not self._has_changed(source):
             raise Unchanged(0)
         self._loaded = source, time.time_ns()
         if self.start_reason != "start":
@@ -202,11 +203,23 @@ class HostedScript(ScriptInfo):
         return code
 
     def _await_current(self) -> None:
-        """Only what the current version was loaded from can be compared, and a
-        version that was started just now has yet to read it."""
+        """A version that was started just now has yet to read the file that
+        this one is compared with."""
         current = self._slot.current
         while current and current._code is None and not current._ended:
             time.sleep(0.01)
+
+    def _has_changed(self, source: bytes) -> bool:
+        """Is this another source than the current version read, good or not,
+        is it configured otherwise, or has a module in the script's folders been
+        written since?"""
+        current = self._slot.current
+        if current is None or current.settings != self.settings:
+            return True
+        source_read, read_ns = current._loaded
+        return source != source_read or modules.are_newer(
+            self.folders, read_ns, failed=current._outcome[0] != 0
+        )
 
     def _read(self) -> bytes:
         try:
@@ -256,10 +269,17 @@ class HostedScript(ScriptInfo):
         release_held(self._slots)
         output.finish(self)
 
+    def never_ran(self) -> None:
+        """It has ended before it began: nothing waits for it."""
+        self._outcome = 1, False
+        self._ended = True
+        release_held(self._slots)
+
     def forget(self) -> None:
         """The version has ended: nothing keeps its code and data alive."""
         threads.forget(self)
         self._kept.clear()
+        self._attached.clear()
         self._devices.clear()
 
     # ---- the gate ----
@@ -294,7 +314,7 @@ class HostedScript(ScriptInfo):
         """It has come to its gate, and goes on. On the bridge."""
         slot, gate = self._slot, self._gate
         if self._code is not None:
-            slot.take_code(self._code, self.settings, self._loaded)
+            slot.take_code(self._code, self.settings)
         slot.modules_before, self._purged = self._purged, {}
         slot.succeed(self)
         self._gate = None
@@ -354,7 +374,7 @@ class HostedScript(ScriptInfo):
     def adopt(self, queue: _awaitd.Queue[Any]) -> None:
         """A queue was opened: it ends with the script."""
         self._queues.add(queue)
-        self._attached.add(queue.device.name)
+        self._attached.add(queue.device)
         self._devices.add(queue.device)
         release_held(self._slots)
 
@@ -377,9 +397,16 @@ class HostedScript(ScriptInfo):
             release_held(self._slots)
             self._slot.check_state()
 
-    def ready_for(self, device: str) -> bool:
-        """It has attached to this device, or is not about to."""
-        return self._ended or self._waits or device in self._attached
+    def ready_for(self, device: _awaitd.Device[Any]) -> bool:
+        """It has attached to this device, or is not about to. Who is on the one
+        that had its place, or has ended for a version that follows, is."""
+        if self._ended:
+            return self.stopping not in ("reload", "restart")
+        if device in self._attached:
+            return True
+        return self._waits and not any(
+            it is not device and it.name == device.name for it in self._devices
+        )
 
     # ---- stopping ----
 
@@ -398,9 +425,8 @@ class HostedScript(ScriptInfo):
 
 def release_held(slots: list[Slot]) -> None:
     """Start the devices that wait until every script is ready (start=ready)."""
-    scripts = [slot.current for slot in slots if slot.current is not None]
     for device in _registry.opened():
-        if device._held and all(s.ready_for(device.name) for s in scripts):
+        if device._held and all(slot.ready_for(device) for slot in slots):
             device._release()
 
 

@@ -73,6 +73,8 @@ class Slot:
         self.state = State(state_path)
         self.versions: dict[int, HostedScript] = {}
         self.current: HostedScript | None = None
+        # It has ended, and is not started again unless somebody asks for that.
+        self._rests = name == ""
         # Of the current version, and of the one before it.
         self.code: types.CodeType | None = None
         self.code_before: types.CodeType | None = None
@@ -80,8 +82,6 @@ class Slot:
         # Modules of its own, and what it gets in their place: told already.
         self.told_imports: set[tuple[str, str]] = set()
         self.modules_before: dict[str, types.ModuleType] = {}
-        self._source = b""
-        self._loaded_ns = 0
         self._left: list[_awaitd.Queue[Any]] = []
 
     def configure(
@@ -106,28 +106,24 @@ class Slot:
         if self.current is not None:
             self.current.shut()
         self.current = script
+        self._rests = False
 
-    def take_code(
-        self,
-        code: types.CodeType,
-        settings: Settings,
-        loaded: tuple[bytes, int],
-    ) -> None:
+    def take_code(self, code: types.CodeType, settings: Settings) -> None:
         """The code of the current version; that before it may come back."""
         self.code, self.code_before = code, self.code
         self.settings_before = self.settings_loaded
         self.settings_loaded = settings
-        self._source, self._loaded_ns = loaded
 
-    def has_changed(self, source: bytes) -> bool:
-        """Is this another source, or configured otherwise, or has a module in
-        the script's folders been written since the current version was loaded?
-        """
-        return (
-            source != self._source
-            or self.settings != self.settings_loaded
-            or modules.are_newer(self.settings.own_folders, self._loaded_ns)
-        )
+    def rest(self) -> None:
+        """The script is not started again."""
+        self._rests = True
+
+    def ready_for(self, device: _awaitd.Device[Any]) -> bool:
+        """Has it attached to this device, or is not about to?"""
+        if self._rests:
+            return True
+        # Without a version it has yet to be started for the first time.
+        return self.current is not None and self.current.ready_for(device)
 
     def leave(self, queue: _awaitd.Queue[Any]) -> None:
         """A version has ended and the next may take its queue over; one that
