@@ -194,6 +194,38 @@ def test_h06_swallowed_cancel_is_repeated(host):
     assert "cancelled again" in process.stderr
 
 
+def test_swallowed_cancel_is_repeated_behind_an_interruption(host):
+    process = host.start(
+        """
+        import asyncio, time
+
+        def compute():
+            print("ready", flush=True)
+            while True:
+                time.sleep(0.01)
+
+        async def main():
+            asyncio.get_running_loop().call_soon(compute)
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                print("first", flush=True)
+            try:
+                await asyncio.Event().wait()
+            finally:
+                print("second", flush=True)
+
+        asyncio.run(main())
+        """,
+        grace_s=0.3,
+    )
+    stop(process)
+    process.line("first")
+    process.line("second")
+    process.finish()
+    assert "abandoned" not in process.stderr
+
+
 def test_keyboard_interrupt_follows_asyncio_run(host):
     process = host.start(
         """

@@ -59,6 +59,7 @@ class Stop:
         self.stuck = False  # its loop had to be interrupted
         self._asked = 0  # requests, counted
         self._first_s = 0.0  # when the first one came
+        self._grace_s = 0.0  # from that to the second
         self._answered = 0  # the last one that had its effect
         self._closing = False
         self._held = False
@@ -74,6 +75,7 @@ class Stop:
         now_s = time.monotonic()
         if self._asked == 0:
             self._first_s = now_s
+        self._grace_s = now_s - self._first_s
         # Python switches threads at calls: none is between these two. A loop
         # that stops behind them heeds what was asked, see _catch_up(); of one
         # that has stopped before them the thread is interrupted.
@@ -124,7 +126,13 @@ class Stop:
 
     def _answer(self, number: int, signum: int, again: bool) -> None:
         run = self._run
-        if run is None or number <= self._answered:
+        if run is None:
+            return
+        if number <= self._answered:
+            if again:
+                # It was interrupted instead, and is being cancelled for the
+                # first time: it gets as long for that as it would have had.
+                run.loop.call_later(self._grace_s, self._cancel_all, run)
             return
         run.heard = number
         if self._closing and not again:
@@ -139,13 +147,17 @@ class Stop:
             return
         self._answered = number
         if again:
-            run.cancels += 1
-            for task in asyncio.all_tasks(run.loop):
-                task.cancel()
+            self._cancel_all(run)
         elif handler is not None:
             handler.callback(*handler.arguments)
         else:
             self._cancel_main(run)
+
+    def _cancel_all(self, run: Run) -> None:
+        if self._run is run:
+            run.cancels += 1
+            for task in asyncio.all_tasks(run.loop):
+                task.cancel()
 
     def _catch_up(self) -> None:
         """A request came as the loop was about to stop: heed it now."""
