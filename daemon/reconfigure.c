@@ -203,7 +203,9 @@ static void look_after_leaving(struct aw_reconfigure *reconfigure)
 {
     reconfigure->step = AW_RECONFIGURE_SETTLING;
     reconfigure->left = 1;
-    reconfigure->left += aw_reconfigure_find_last_users(reconfigure);
+    /* Python may not answer any more once the daemon ends. */
+    if (aw_runtime_is_running(reconfigure->config.runtime))
+        reconfigure->left += aw_reconfigure_find_last_users(reconfigure);
     one_less(reconfigure);
 }
 

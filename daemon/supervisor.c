@@ -425,6 +425,16 @@ static void end_one(struct aw_supervised *script) AW_ON(main) AW_NO_GIL
         aw_host_drop_queues(supervisor->host, script->index, 0);
 }
 
+void aw_supervisor_close(struct aw_supervisor *supervisor)
+{
+    AW_ASSERT_ROLE(MAIN);
+    if (supervisor->ending)
+        return;
+    supervisor->ending = true;
+    for (size_t i = 0; i < supervisor->count; i++)
+        end_one(supervisor->scripts[i]);
+}
+
 void aw_supervisor_end_all(struct aw_supervisor *supervisor, int signal,
                            bool again)
 {

@@ -205,6 +205,12 @@ void aw_supervisor_event(struct aw_supervisor *supervisor,
 void aw_supervisor_end_all(struct aw_supervisor *supervisor, int signal,
                            bool again) AW_ON(main) AW_NO_GIL;
 
+/* Nothing is started any more, nor is a script asked to end: who waits is
+ * answered, who asks from here on is refused. For an end without a signal; once
+ * the process is ending this does nothing. */
+void aw_supervisor_close(struct aw_supervisor *supervisor)
+    AW_ON(main) AW_NO_GIL;
+
 /* Says which scripts still run, and `what` about them. */
 void aw_supervisor_warn_running(const struct aw_supervisor *supervisor,
                                 const char *what) AW_ON(main) AW_NO_GIL;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 
@@ -116,3 +117,51 @@ def test_client_that_goes_before_the_answer_harms_nothing(control):
     client.close()
     process.line("ready")
     assert script_of(control.connect())["generation"] == 2
+
+
+def test_behind_the_last_end_whoever_asks_is_answered_and_nothing_begins(
+    host, run_daemon  # noqa: F811
+):
+    """The script asks as Python ends: main needs no lock of Python's."""
+    path = host.folder / "control.sock"
+    process = run_daemon(
+        "run",
+        "-q",
+        "--socket",
+        path,
+        host.write(
+            "script.py",
+            f"""
+            import atexit, json, os, signal, socket
+            print("began", flush=True)
+
+            def ask():
+                os.kill(os.getpid(), signal.SIGHUP)
+                with socket.socket(socket.AF_UNIX) as client:
+                    client.connect({str(path)!r})
+                    answers = client.makefile("rb")
+                    for more in (
+                        {{"command": "restart", "script": "script"}},
+                        {{"command": "reload", "script": "script"}},
+                        {{"command": "stop"}},
+                        {{"command": "reload"}},
+                        {{"command": "scripts"}},
+                    ):
+                        client.sendall(json.dumps(more).encode() + b"\\n")
+                        os.write(1, answers.readline())
+
+            atexit.register(ask)
+            """,
+        ),
+    )
+    assert process.finish() == 0, process.stderr
+    began, *lines = process.stdout.splitlines()
+    *answers, refused, scripts = map(json.loads, lines)
+    assert began == "began" and len(answers) == 3
+    for answer in answers:
+        (reply,) = answer["result"]["scripts"]
+        assert (reply["ok"], reply["text"]) == (False, "the daemon is stopping")
+        assert reply["generation"] == 1
+    assert refused["error"]["text"] == "the daemon is stopping"
+    (script,) = scripts["result"]["scripts"]
+    assert (script["state"], script["generation"]) == ("stopped", 1)

@@ -268,6 +268,40 @@ static void test_supervisor_ends_all_starts_nothing_more(void **state)
     assert_int_equal(rig.idle, 1);
 }
 
+static void test_supervisor_closed_refuses_who_asks(void **state)
+{
+    (void)state;
+    rig_begin(1, on_failure);
+    rig_ended(1, 0, "");
+    assert_int_equal(rig.idle, 1);
+    aw_supervisor_close(rig.supervisor);
+    rig.taken = rig.call_count;
+    aw_supervisor_restart(rig.supervisor, 0, rig_replied, NULL);
+    aw_supervisor_reload(rig.supervisor, 0, rig_replied, NULL);
+    aw_supervisor_reload_changed(rig.supervisor, 0, rig_replied, NULL);
+    aw_supervisor_stop(rig.supervisor, 0, rig_replied, NULL);
+    assert_int_equal(rig.answer_count, 4);
+    for (size_t i = 0; i < 4; i++)
+        rig_assert_answer(i, -ECANCELED, "the daemon is stopping");
+    fake_loop_advance(100);
+    rig_expect_nothing();
+    assert_int_equal(rig_status(0).state, AW_SCRIPT_STOPPED);
+}
+
+static void test_supervisor_closed_answers_who_waits(void **state)
+{
+    (void)state;
+    rig_begin(1, on_failure);
+    aw_supervisor_restart(rig.supervisor, 0, rig_replied, NULL);
+    rig_expect(CALL_CANCEL, 1, AW_HOST_WHY_RESTART);
+    aw_supervisor_close(rig.supervisor);
+    rig_assert_answer(0, -ECANCELED, "the daemon is stopping");
+    rig_cancelled(1);
+    rig_expect(CALL_DROP, 0, 0);
+    rig_expect_nothing();
+    assert_int_equal(fake_loop_timers(), 0);
+}
+
 /* ---- another configuration ---- */
 
 static void test_supervisor_add_starts_it(void **state)
@@ -456,6 +490,8 @@ int main(void)
         TEST(test_supervisor_stop_of_one_that_waits_stays),
         TEST(test_supervisor_restart_is_no_failure),
         TEST(test_supervisor_ends_all_starts_nothing_more),
+        TEST(test_supervisor_closed_refuses_who_asks),
+        TEST(test_supervisor_closed_answers_who_waits),
         TEST(test_supervisor_add_starts_it),
         TEST(test_supervisor_removed_place_is_taken_again),
         TEST(test_supervisor_removed_does_not_end_is_kept),
