@@ -134,6 +134,12 @@ static void serve(struct aw_supervisor *supervisor, size_t index,
     }
 }
 
+/* It was asked to end, and has the time for that. */
+static bool is_ending(const struct aw_supervised *script)
+{
+    return script->stopping && ev_is_active(&script->deadline);
+}
+
 static void reload(struct aw_supervised *script, struct aw_ask *ask,
                    bool anyway) AW_ON(main) AW_NO_GIL
 {
@@ -141,8 +147,7 @@ static void reload(struct aw_supervised *script, struct aw_ask *ask,
         aw_ask_wait(ask, &script->next_reloads);
         script->again = true;
         script->again_anyway |= anyway;
-    } else if (script->stopping && script->why == AW_HOST_WHY_RESTART &&
-               ev_is_active(&script->deadline)) {
+    } else if (is_ending(script) && script->why == AW_HOST_WHY_RESTART) {
         /* Which is from the file as it is. */
         aw_ask_wait(ask, &script->restarts);
     } else if (script->stopping) {
@@ -217,7 +222,7 @@ static void tell_overtaken(const struct aw_supervised *script,
 static void end_for(struct aw_supervised *script, enum aw_host_why why)
     AW_ON(main) AW_NO_GIL
 {
-    if (script->stopping && ev_is_active(&script->deadline))
+    if (is_ending(script))
         script->why = why;
     else
         aw_supervised_ask_end(script, why);
@@ -444,10 +449,12 @@ void aw_supervisor_end_all(struct aw_supervisor *supervisor, int signal,
     supervisor->ending = true;
     for (size_t i = 0; i < supervisor->count; i++) {
         struct aw_supervised *script = supervisor->scripts[i];
+        /* Once is enough: what it does in `finally` is not to be cut short. */
+        bool asked = is_ending(script);
 
         if (first)
             end_one(script);
-        if (script->alive)
+        if (script->alive && (again || !asked))
             aw_host_cancel(supervisor->host, i, script->generation,
                            AW_HOST_WHY_STOP, signal, again);
     }

@@ -201,7 +201,8 @@ void aw_supervisor_event(struct aw_supervisor *supervisor,
     AW_ON(main) AW_NO_GIL;
 
 /* The process is to end: nothing is started any more, and every script is asked
- * to end, as aw_host_cancel() says. Again and again, as the runtime likes. */
+ * to end, as aw_host_cancel() says; at first only those that are not ending
+ * already. Again and again, as the runtime likes. */
 void aw_supervisor_end_all(struct aw_supervisor *supervisor, int signal,
                            bool again) AW_ON(main) AW_NO_GIL;
 

@@ -268,6 +268,36 @@ static void test_supervisor_ends_all_starts_nothing_more(void **state)
     assert_int_equal(rig.idle, 1);
 }
 
+static void test_supervisor_ends_all_leaves_those_that_are_ending(void **state)
+{
+    (void)state;
+    rig_begin(2, on_failure);
+    aw_supervisor_stop(rig.supervisor, 0, rig_replied, NULL);
+    rig_expect(CALL_CANCEL, 1, AW_HOST_WHY_STOP);
+    aw_supervisor_end_all(rig.supervisor, 15, false);
+    rig_expect_call((struct call){CALL_CANCEL, 1, 1, AW_HOST_WHY_STOP, false});
+    rig_expect_nothing();
+    rig_assert_answer(0, -ECANCELED, "stopping");
+    /* The runtime's own grace, from here on. */
+    fake_loop_advance(100);
+    rig_expect_nothing();
+    aw_supervisor_end_all(rig.supervisor, 15, true);
+    rig_expect_call((struct call){CALL_CANCEL, 0, 1, AW_HOST_WHY_STOP, true});
+    rig_expect_call((struct call){CALL_CANCEL, 1, 1, AW_HOST_WHY_STOP, true});
+}
+
+static void test_supervisor_ends_all_asks_one_that_was_given_up(void **state)
+{
+    (void)state;
+    rig_begin(1, on_failure);
+    aw_supervisor_restart(rig.supervisor, 0, rig_replied, NULL);
+    fake_loop_advance(10.1);
+    rig_assert_answer(0, -ETIMEDOUT, "has not ended within 10 s");
+    rig.taken = rig.call_count;
+    aw_supervisor_end_all(rig.supervisor, 15, false);
+    rig_expect(CALL_CANCEL, 1, AW_HOST_WHY_STOP);
+}
+
 static void test_supervisor_closed_refuses_who_asks(void **state)
 {
     (void)state;
@@ -490,6 +520,8 @@ int main(void)
         TEST(test_supervisor_stop_of_one_that_waits_stays),
         TEST(test_supervisor_restart_is_no_failure),
         TEST(test_supervisor_ends_all_starts_nothing_more),
+        TEST(test_supervisor_ends_all_leaves_those_that_are_ending),
+        TEST(test_supervisor_ends_all_asks_one_that_was_given_up),
         TEST(test_supervisor_closed_refuses_who_asks),
         TEST(test_supervisor_closed_answers_who_waits),
         TEST(test_supervisor_add_starts_it),
