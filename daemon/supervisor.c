@@ -228,6 +228,19 @@ static void end_for(struct aw_supervised *script, enum aw_host_why why)
         aw_supervised_ask_end(script, why);
 }
 
+static bool is_stopped(const struct aw_supervised *script)
+{
+    return script->alive ? script->stopping && script->why == AW_HOST_WHY_STOP
+                         : script->held_off && !script->parked &&
+                               script->phase == AW_RELOAD_NONE;
+}
+
+bool aw_supervisor_is_stopped(const struct aw_supervisor *supervisor,
+                              size_t script)
+{
+    return is_stopped(supervisor->scripts[script]);
+}
+
 /* `parked`: it is not started again before somebody asks for that. */
 static void restart(struct aw_supervised *script, struct aw_ask *ask,
                     bool parked) AW_ON(main) AW_NO_GIL
@@ -236,7 +249,7 @@ static void restart(struct aw_supervised *script, struct aw_ask *ask,
 
     script->parked = parked;
     if (script->alive) {
-        aw_ask_wait(ask, &script->restarts);
+        aw_ask_wait(ask, parked ? &script->parks : &script->restarts);
         end_for(script, AW_HOST_WHY_RESTART);
         tell_overtaken(script, &overtaken);
         return;
@@ -259,13 +272,22 @@ void aw_supervised_restart(struct aw_supervised *script, struct aw_ask *ask)
 static void park_one(struct aw_supervised *script, struct aw_ask *ask)
     AW_ON(main) AW_NO_GIL
 {
-    restart(script, ask, true);
+    if (!is_stopped(script)) {
+        restart(script, ask, true);
+    } else if (script->alive) {
+        aw_ask_wait(ask, &script->parks);
+        end_for(script, AW_HOST_WHY_STOP);
+    } else {
+        aw_ask_answer(ask, script, 0, "");
+    }
 }
 
 void aw_supervised_stop(struct aw_supervised *script, struct aw_ask *ask)
 {
     struct overtaken overtaken = overtake(script, &script->restarts);
 
+    /* Who parks it waits for its end, and has it. */
+    script->parked = false;
     if (script->alive) {
         aw_ask_wait(ask, &script->stops);
         end_for(script, AW_HOST_WHY_STOP);

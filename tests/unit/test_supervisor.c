@@ -498,6 +498,74 @@ static void test_supervisor_parked_while_it_waits_stays(void **state)
     assert_int_equal(rig.idle, 0);
 }
 
+static void test_supervisor_stopped_while_it_is_parked_stays(void **state)
+{
+    (void)state;
+    rig_begin(1, on_failure);
+    aw_supervisor_park(rig.supervisor, 0, NULL, NULL);
+    rig_cancelled(1);
+    assert_false(aw_supervisor_is_stopped(rig.supervisor, 0));
+    aw_supervisor_stop(rig.supervisor, 0, rig_replied, NULL);
+    rig_assert_answer(0, 0, "");
+    assert_true(aw_supervisor_is_stopped(rig.supervisor, 0));
+    assert_int_equal(rig.idle, 0);
+    aw_supervisor_restart(rig.supervisor, 0, NULL, NULL);
+    assert_false(aw_supervisor_is_stopped(rig.supervisor, 0));
+}
+
+static void
+test_supervisor_stopped_on_its_way_to_be_parked_both_are_told(void **state)
+{
+    (void)state;
+    rig_begin(1, on_failure);
+    aw_supervisor_park(rig.supervisor, 0, rig_replied, NULL);
+    rig_expect(CALL_CANCEL, 1, AW_HOST_WHY_RESTART);
+    assert_false(aw_supervisor_is_stopped(rig.supervisor, 0));
+    aw_supervisor_stop(rig.supervisor, 0, rig_replied, NULL);
+    rig_expect_nothing(); /* it is ending already */
+    assert_true(aw_supervisor_is_stopped(rig.supervisor, 0));
+    assert_int_equal(rig.answer_count, 0);
+    rig_cancelled(1);
+    rig_expect(CALL_DROP, 0, 0);
+    rig_expect_nothing();
+    rig_assert_answer(0, 0, "");
+    rig_assert_answer(1, 0, "");
+    assert_true(aw_supervisor_is_stopped(rig.supervisor, 0));
+}
+
+static void test_supervisor_parked_while_it_stops_is_stopped(void **state)
+{
+    (void)state;
+    rig_begin(1, on_failure);
+    aw_supervisor_stop(rig.supervisor, 0, rig_replied, NULL);
+    rig_expect(CALL_CANCEL, 1, AW_HOST_WHY_STOP);
+    aw_supervisor_park(rig.supervisor, 0, rig_replied, NULL);
+    rig_expect_nothing();
+    assert_int_equal(rig.answer_count, 0);
+    rig_cancelled(1);
+    rig_assert_answer(0, 0, "");
+    rig_assert_answer(1, 0, "");
+    assert_true(aw_supervisor_is_stopped(rig.supervisor, 0));
+    /* And once it is: there is nothing to wait for. */
+    aw_supervisor_park(rig.supervisor, 0, rig_replied, NULL);
+    rig_assert_answer(2, 0, "");
+    assert_true(aw_supervisor_is_stopped(rig.supervisor, 0));
+}
+
+static void
+test_supervisor_parked_while_a_stop_is_in_vain_is_asked(void **state)
+{
+    (void)state;
+    rig_begin(1, on_failure);
+    aw_supervisor_stop(rig.supervisor, 0, NULL, NULL);
+    fake_loop_advance(10.1);
+    rig.taken = rig.call_count;
+    aw_supervisor_park(rig.supervisor, 0, rig_replied, NULL);
+    rig_expect(CALL_CANCEL, 1, AW_HOST_WHY_STOP);
+    fake_loop_advance(10.1);
+    rig_assert_answer(0, -ETIMEDOUT, "has not ended within 10 s");
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, rig_tear_down)
 
 int main(void)
@@ -535,6 +603,10 @@ int main(void)
         TEST(test_supervisor_last_to_stay_is_removed_is_idle),
         TEST(test_supervisor_parked_waits_for_its_restart),
         TEST(test_supervisor_parked_while_it_waits_stays),
+        TEST(test_supervisor_stopped_while_it_is_parked_stays),
+        TEST(test_supervisor_stopped_on_its_way_to_be_parked_both_are_told),
+        TEST(test_supervisor_parked_while_it_stops_is_stopped),
+        TEST(test_supervisor_parked_while_a_stop_is_in_vain_is_asked),
     };
 
     return cmocka_run_group_tests_name("supervisor", tests, NULL, NULL);

@@ -214,11 +214,18 @@ static void ask(unsigned kinds)
         aw_supervisor_park,           aw_supervisor_remove,
     };
 
+    bool is_stopped;
+    unsigned chosen;
+
     if (!aw_supervisor_has(rig.supervisor, 0))
         return;
     assert_true(walk.asked < ASKS);
-    requests[pick(kinds)](rig.supervisor, 0, replied,
-                          &walk.is_answered[walk.asked++]);
+    is_stopped = aw_supervisor_is_stopped(rig.supervisor, 0);
+    chosen = pick(kinds);
+    requests[chosen](rig.supervisor, 0, replied,
+                     &walk.is_answered[walk.asked++]);
+    if (is_stopped && requests[chosen] == aw_supervisor_park && !walk.nests)
+        assert_true(aw_supervisor_is_stopped(rig.supervisor, 0));
 }
 
 /* The configuration has it again, or with another policy. */
@@ -261,7 +268,7 @@ static void check_timers(const struct aw_supervised *script)
     if (ev_is_active(&script->grace) || deadline)
         assert_true(script->alive && script->stopping);
     if (script->phase == AW_RELOAD_YIELDING || script->restarts ||
-        script->stops)
+        script->parks || script->stops)
         assert_true(deadline);
     if (script->phase == AW_RELOAD_PREPARING ||
         script->phase == AW_RELOAD_SETTLING)
