@@ -225,113 +225,6 @@ static void test_supervisor_other_one_waits_is_not_idle(void **state)
     assert_int_equal(rig.idle, 0);
 }
 
-/* ---- stop and restart ---- */
-
-static void test_supervisor_stop_of_one_that_waits_stays(void **state)
-{
-    (void)state;
-    rig_begin(1, on_failure);
-    rig_ended(1, 1, "");
-    aw_supervisor_stop(rig.supervisor, 0, rig_replied, NULL);
-    rig_assert_answer(0, 0, "");
-    fake_loop_advance(100);
-    rig_expect(CALL_DROP, 0, 0);
-    rig_expect_nothing();
-    assert_int_equal(rig_status(0).state, AW_SCRIPT_STOPPED);
-    /* The daemon goes on: somebody may want it again. */
-    assert_int_equal(rig.idle, 0);
-}
-
-static void test_supervisor_restart_is_no_failure(void **state)
-{
-    (void)state;
-    rig_begin(1, with_limit(1, 60));
-    for (uint64_t i = 1; i <= 5; i++) {
-        aw_supervisor_restart(rig.supervisor, 0, rig_replied, NULL);
-        rig_expect(CALL_CANCEL, i, AW_HOST_WHY_RESTART);
-        rig_cancelled(i);
-        rig_expect(CALL_START, i + 1, AW_HOST_RESTART);
-        rig_assert_answer(i - 1, 0, "");
-    }
-    assert_int_equal(rig_status(0).restarts, 0);
-}
-
-static void test_supervisor_ends_all_starts_nothing_more(void **state)
-{
-    (void)state;
-    rig_begin(1, on_failure);
-    rig_ended(1, 1, "");
-    aw_supervisor_end_all(rig.supervisor, 15, false);
-    rig_expect(CALL_DROP, 0, 0);
-    fake_loop_advance(100);
-    rig_expect_nothing();
-    assert_int_equal(rig.idle, 1);
-}
-
-static void test_supervisor_ends_all_leaves_those_that_are_ending(void **state)
-{
-    (void)state;
-    rig_begin(2, on_failure);
-    aw_supervisor_stop(rig.supervisor, 0, rig_replied, NULL);
-    rig_expect(CALL_CANCEL, 1, AW_HOST_WHY_STOP);
-    aw_supervisor_end_all(rig.supervisor, 15, false);
-    rig_expect_call((struct call){CALL_CANCEL, 1, 1, AW_HOST_WHY_STOP, false});
-    rig_expect_nothing();
-    rig_assert_answer(0, -ECANCELED, "stopping");
-    /* The runtime's own grace, from here on. */
-    fake_loop_advance(100);
-    rig_expect_nothing();
-    aw_supervisor_end_all(rig.supervisor, 15, true);
-    rig_expect_call((struct call){CALL_CANCEL, 0, 1, AW_HOST_WHY_STOP, true});
-    rig_expect_call((struct call){CALL_CANCEL, 1, 1, AW_HOST_WHY_STOP, true});
-}
-
-static void test_supervisor_ends_all_asks_one_that_was_given_up(void **state)
-{
-    (void)state;
-    rig_begin(1, on_failure);
-    aw_supervisor_restart(rig.supervisor, 0, rig_replied, NULL);
-    fake_loop_advance(10.1);
-    rig_assert_answer(0, -ETIMEDOUT, "has not ended within 10 s");
-    rig.taken = rig.call_count;
-    aw_supervisor_end_all(rig.supervisor, 15, false);
-    rig_expect(CALL_CANCEL, 1, AW_HOST_WHY_STOP);
-}
-
-static void test_supervisor_closed_refuses_who_asks(void **state)
-{
-    (void)state;
-    rig_begin(1, on_failure);
-    rig_ended(1, 0, "");
-    assert_int_equal(rig.idle, 1);
-    aw_supervisor_close(rig.supervisor);
-    rig.taken = rig.call_count;
-    aw_supervisor_restart(rig.supervisor, 0, rig_replied, NULL);
-    aw_supervisor_reload(rig.supervisor, 0, rig_replied, NULL);
-    aw_supervisor_reload_changed(rig.supervisor, 0, rig_replied, NULL);
-    aw_supervisor_stop(rig.supervisor, 0, rig_replied, NULL);
-    assert_int_equal(rig.answer_count, 4);
-    for (size_t i = 0; i < 4; i++)
-        rig_assert_answer(i, -ECANCELED, "the daemon is stopping");
-    fake_loop_advance(100);
-    rig_expect_nothing();
-    assert_int_equal(rig_status(0).state, AW_SCRIPT_STOPPED);
-}
-
-static void test_supervisor_closed_answers_who_waits(void **state)
-{
-    (void)state;
-    rig_begin(1, on_failure);
-    aw_supervisor_restart(rig.supervisor, 0, rig_replied, NULL);
-    rig_expect(CALL_CANCEL, 1, AW_HOST_WHY_RESTART);
-    aw_supervisor_close(rig.supervisor);
-    rig_assert_answer(0, -ECANCELED, "the daemon is stopping");
-    rig_cancelled(1);
-    rig_expect(CALL_DROP, 0, 0);
-    rig_expect_nothing();
-    assert_int_equal(fake_loop_timers(), 0);
-}
-
 /* ---- another configuration ---- */
 
 static void test_supervisor_add_starts_it(void **state)
@@ -445,19 +338,6 @@ static void test_supervisor_given_up_does_not_keep_what_was_left(void **state)
     rig_expect(CALL_DROP, 2, 0);
 }
 
-static void
-test_supervisor_what_was_left_for_a_stopped_one_is_dropped(void **state)
-{
-    (void)state;
-    rig_begin(1, with_restart(AW_RESTART_NO));
-    aw_supervisor_park(rig.supervisor, 0, NULL, NULL);
-    rig_expect(CALL_CANCEL, 1, AW_HOST_WHY_RESTART);
-    rig_cancelled(1);
-    rig_expect_nothing();
-    aw_supervisor_stop(rig.supervisor, 0, NULL, NULL);
-    rig_expect(CALL_DROP, 0, 0);
-}
-
 static void test_supervisor_last_to_stay_is_removed_is_idle(void **state)
 {
     (void)state;
@@ -468,102 +348,6 @@ static void test_supervisor_last_to_stay_is_removed_is_idle(void **state)
     assert_int_equal(rig.idle, 0);
     rig_cancelled(1);
     assert_true(rig.idle > 0);
-}
-
-static void test_supervisor_parked_waits_for_its_restart(void **state)
-{
-    (void)state;
-    rig_begin(1, on_failure);
-    aw_supervisor_park(rig.supervisor, 0, rig_replied, NULL);
-    /* Its queues are to stay. */
-    rig_expect(CALL_CANCEL, 1, AW_HOST_WHY_RESTART);
-    rig_cancelled(1);
-    rig_assert_answer(0, 0, "");
-    fake_loop_advance(100);
-    rig_expect_nothing();
-    assert_int_equal(rig.idle, 0);
-    aw_supervisor_restart(rig.supervisor, 0, NULL, NULL);
-    rig_expect(CALL_START, 2, AW_HOST_RESTART);
-}
-
-static void test_supervisor_parked_while_it_waits_stays(void **state)
-{
-    (void)state;
-    rig_begin(1, on_failure);
-    rig_ended(1, 1, "");
-    aw_supervisor_park(rig.supervisor, 0, rig_replied, NULL);
-    rig_assert_answer(0, 0, "");
-    fake_loop_advance(100);
-    rig_expect_nothing();
-    assert_int_equal(rig.idle, 0);
-}
-
-static void test_supervisor_stopped_while_it_is_parked_stays(void **state)
-{
-    (void)state;
-    rig_begin(1, on_failure);
-    aw_supervisor_park(rig.supervisor, 0, NULL, NULL);
-    rig_cancelled(1);
-    assert_false(aw_supervisor_is_stopped(rig.supervisor, 0));
-    aw_supervisor_stop(rig.supervisor, 0, rig_replied, NULL);
-    rig_assert_answer(0, 0, "");
-    assert_true(aw_supervisor_is_stopped(rig.supervisor, 0));
-    assert_int_equal(rig.idle, 0);
-    aw_supervisor_restart(rig.supervisor, 0, NULL, NULL);
-    assert_false(aw_supervisor_is_stopped(rig.supervisor, 0));
-}
-
-static void
-test_supervisor_stopped_on_its_way_to_be_parked_both_are_told(void **state)
-{
-    (void)state;
-    rig_begin(1, on_failure);
-    aw_supervisor_park(rig.supervisor, 0, rig_replied, NULL);
-    rig_expect(CALL_CANCEL, 1, AW_HOST_WHY_RESTART);
-    assert_false(aw_supervisor_is_stopped(rig.supervisor, 0));
-    aw_supervisor_stop(rig.supervisor, 0, rig_replied, NULL);
-    rig_expect_nothing(); /* it is ending already */
-    assert_true(aw_supervisor_is_stopped(rig.supervisor, 0));
-    assert_int_equal(rig.answer_count, 0);
-    rig_cancelled(1);
-    rig_expect(CALL_DROP, 0, 0);
-    rig_expect_nothing();
-    rig_assert_answer(0, 0, "");
-    rig_assert_answer(1, 0, "");
-    assert_true(aw_supervisor_is_stopped(rig.supervisor, 0));
-}
-
-static void test_supervisor_parked_while_it_stops_is_stopped(void **state)
-{
-    (void)state;
-    rig_begin(1, on_failure);
-    aw_supervisor_stop(rig.supervisor, 0, rig_replied, NULL);
-    rig_expect(CALL_CANCEL, 1, AW_HOST_WHY_STOP);
-    aw_supervisor_park(rig.supervisor, 0, rig_replied, NULL);
-    rig_expect_nothing();
-    assert_int_equal(rig.answer_count, 0);
-    rig_cancelled(1);
-    rig_assert_answer(0, 0, "");
-    rig_assert_answer(1, 0, "");
-    assert_true(aw_supervisor_is_stopped(rig.supervisor, 0));
-    /* And once it is: there is nothing to wait for. */
-    aw_supervisor_park(rig.supervisor, 0, rig_replied, NULL);
-    rig_assert_answer(2, 0, "");
-    assert_true(aw_supervisor_is_stopped(rig.supervisor, 0));
-}
-
-static void
-test_supervisor_parked_while_a_stop_is_in_vain_is_asked(void **state)
-{
-    (void)state;
-    rig_begin(1, on_failure);
-    aw_supervisor_stop(rig.supervisor, 0, NULL, NULL);
-    fake_loop_advance(10.1);
-    rig.taken = rig.call_count;
-    aw_supervisor_park(rig.supervisor, 0, rig_replied, NULL);
-    rig_expect(CALL_CANCEL, 1, AW_HOST_WHY_STOP);
-    fake_loop_advance(10.1);
-    rig_assert_answer(0, -ETIMEDOUT, "has not ended within 10 s");
 }
 
 #define TEST(name) cmocka_unit_test_teardown(name, rig_tear_down)
@@ -585,13 +369,6 @@ int main(void)
         TEST(test_supervisor_fails_again_keeps_what_was_left),
         TEST(test_supervisor_last_script_ends_is_idle),
         TEST(test_supervisor_other_one_waits_is_not_idle),
-        TEST(test_supervisor_stop_of_one_that_waits_stays),
-        TEST(test_supervisor_restart_is_no_failure),
-        TEST(test_supervisor_ends_all_starts_nothing_more),
-        TEST(test_supervisor_ends_all_leaves_those_that_are_ending),
-        TEST(test_supervisor_ends_all_asks_one_that_was_given_up),
-        TEST(test_supervisor_closed_refuses_who_asks),
-        TEST(test_supervisor_closed_answers_who_waits),
         TEST(test_supervisor_add_starts_it),
         TEST(test_supervisor_removed_place_is_taken_again),
         TEST(test_supervisor_removed_does_not_end_is_kept),
@@ -599,14 +376,7 @@ int main(void)
         TEST(test_supervisor_configure_another_policy_holds),
         TEST(test_supervisor_given_up_is_asked_again_by_the_next),
         TEST(test_supervisor_given_up_does_not_keep_what_was_left),
-        TEST(test_supervisor_what_was_left_for_a_stopped_one_is_dropped),
         TEST(test_supervisor_last_to_stay_is_removed_is_idle),
-        TEST(test_supervisor_parked_waits_for_its_restart),
-        TEST(test_supervisor_parked_while_it_waits_stays),
-        TEST(test_supervisor_stopped_while_it_is_parked_stays),
-        TEST(test_supervisor_stopped_on_its_way_to_be_parked_both_are_told),
-        TEST(test_supervisor_parked_while_it_stops_is_stopped),
-        TEST(test_supervisor_parked_while_a_stop_is_in_vain_is_asked),
     };
 
     return cmocka_run_group_tests_name("supervisor", tests, NULL, NULL);
