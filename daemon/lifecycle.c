@@ -185,6 +185,17 @@ void aw_supervised_apply_policy(struct aw_supervised *script,
 
 /* ---- the end of a version ---- */
 
+/* Tells those on the list, and who wanted it parked, that it has. */
+static void answer_ended(struct aw_supervised *script, struct aw_waiting **list)
+    AW_ON(main) AW_NO_GIL
+{
+    struct aw_waiting *waiting = aw_waiting_take(list);
+
+    /* One list: whoever is answered may ask again at once. */
+    aw_waiting_join(&waiting, aw_waiting_take(&script->parks));
+    aw_replies_answer(&waiting, script, 0, "");
+}
+
 /* It was asked to. */
 static void stopped(struct aw_supervised *script,
                     const struct aw_host_event *event) AW_ON(main) AW_NO_GIL
@@ -194,7 +205,7 @@ static void stopped(struct aw_supervised *script,
     if (script->why == AW_HOST_WHY_STOP) {
         script->held_off = !supervisor->ending;
         aw_supervised_close(script, event->cancelled ? 0 : event->status);
-        aw_replies_answer(&script->stops, script, 0, "");
+        answer_ended(script, &script->stops);
         if (script->leaving) {
             aw_supervised_vacate(script);
             aw_supervisor_check_idle(supervisor);
@@ -204,12 +215,12 @@ static void stopped(struct aw_supervised *script,
     if (script->parked) {
         script->held_off = true;
         aw_supervised_say(script, AW_SCRIPT_STOPPED);
-        aw_replies_answer(&script->restarts, script, 0, "");
+        answer_ended(script, &script->restarts);
         return;
     }
     /* Somebody wants it to run, be it by a reload that was given up. */
     aw_supervised_start_again(script, AW_HOST_RESTART);
-    aw_replies_answer(&script->restarts, script, 0, "");
+    answer_ended(script, &script->restarts);
 }
 
 static void note_end(struct aw_supervised *script,

@@ -4,8 +4,9 @@
  *     are new, or have other options, are opened beside those there are. An
  *     error in any of this, and nothing has changed.
  *  2. A device that cannot be opened beside the one in force, because that one
- *     has its address: the scripts that use it are ended, it is closed and
- *     opened anew. Where that fails it is opened as it was.
+ *     has its address: the scripts that use it are ended, and those that have
+ *     begun to meanwhile, until none does; it is closed and opened anew. Where
+ *     that fails it is opened as it was.
  *  3. Scripts find the new devices; those that are new are started, those that
  *     are not configured any more are stopped, the others are reloaded if they
  *     have changed.
@@ -203,7 +204,9 @@ static void look_after_leaving(struct aw_reconfigure *reconfigure)
 {
     reconfigure->step = AW_RECONFIGURE_SETTLING;
     reconfigure->left = 1;
-    reconfigure->left += aw_reconfigure_find_last_users(reconfigure);
+    /* Python may not answer any more once the daemon ends. */
+    if (aw_runtime_is_running(reconfigure->config.runtime))
+        reconfigure->left += aw_reconfigure_find_last_users(reconfigure);
     one_less(reconfigure);
 }
 
@@ -217,28 +220,62 @@ static void abandon(struct aw_reconfigure *reconfigure, int result)
     end_round(reconfigure, result);
 }
 
-static void park(struct aw_reconfigure *reconfigure) AW_ON(main) AW_NO_GIL
+static void open_late(struct aw_reconfigure *reconfigure) AW_ON(main) AW_NO_GIL
 {
-    reconfigure->step = AW_RECONFIGURE_PARKING;
-    reconfigure->left = 1;
-    aw_reconfigure_park_scripts(reconfigure);
-    one_less(reconfigure);
-}
+    int result = aw_reconfigure_open_late(reconfigure);
 
-static void go_on_parked(struct aw_reconfigure *reconfigure)
-    AW_ON(main) AW_NO_GIL
-{
-    int result = reconfigure->error.text[0] ? -EBUSY : 0;
-
-    if (result == 0 && !aw_runtime_is_running(reconfigure->config.runtime))
-        result = aw_error_set(&reconfigure->error, ECANCELED,
-                              "the daemon is stopping");
-    if (result == 0)
-        result = aw_reconfigure_open_late(reconfigure);
     if (result < 0)
         abandon(reconfigure, result);
     else
         exchange(reconfigure);
+}
+
+/* Returns 0, or a negative errno with a sentence: a script has not ended, or
+ * the daemon is about to. */
+static int check_goes_on(struct aw_reconfigure *reconfigure) AW_ON(main)
+{
+    if (reconfigure->error.text[0])
+        return -EBUSY;
+    if (aw_runtime_is_running(reconfigure->config.runtime))
+        return 0;
+    return aw_error_set(&reconfigure->error, ECANCELED,
+                        "the daemon is stopping");
+}
+
+/* Each time there is a script that was not found before, or it is over. */
+static void go_on_found(struct aw_reconfigure *reconfigure)
+    AW_ON(main) AW_NO_GIL
+{
+    int result = check_goes_on(reconfigure);
+
+    if (result < 0) {
+        abandon(reconfigure, result);
+        return;
+    }
+    reconfigure->step = AW_RECONFIGURE_PARKING;
+    reconfigure->left = 1;
+    if (aw_reconfigure_park_scripts(reconfigure) > 0)
+        one_less(reconfigure);
+    else
+        open_late(reconfigure);
+}
+
+static void find(struct aw_reconfigure *reconfigure) AW_ON(main) AW_NO_GIL
+{
+    reconfigure->step = AW_RECONFIGURE_FINDING;
+    reconfigure->left = aw_reconfigure_find_users(reconfigure);
+}
+
+/* Another script may have come to use the device while these have ended. */
+static void go_on_parked(struct aw_reconfigure *reconfigure)
+    AW_ON(main) AW_NO_GIL
+{
+    int result = check_goes_on(reconfigure);
+
+    if (result < 0)
+        abandon(reconfigure, result);
+    else
+        find(reconfigure);
 }
 
 static void go_on(struct aw_reconfigure *reconfigure) AW_ON(main) AW_NO_GIL
@@ -247,7 +284,7 @@ static void go_on(struct aw_reconfigure *reconfigure) AW_ON(main) AW_NO_GIL
     case AW_RECONFIGURE_IDLE:
         break;
     case AW_RECONFIGURE_FINDING:
-        park(reconfigure);
+        go_on_found(reconfigure);
         break;
     case AW_RECONFIGURE_PARKING:
         go_on_parked(reconfigure);
@@ -345,8 +382,7 @@ static void begin_round(struct aw_reconfigure *reconfigure)
         end_round(reconfigure, result);
         return;
     }
-    reconfigure->left = aw_reconfigure_find_users(reconfigure);
-    reconfigure->step = AW_RECONFIGURE_FINDING;
+    find(reconfigure);
     if (reconfigure->left == 0)
         exchange(reconfigure);
 }
@@ -460,8 +496,9 @@ static void take_user(struct aw_reconfigure *reconfigure,
 
     if (event->script >= reconfigure->touched_count)
         return;
-    if (reconfigure->step == AW_RECONFIGURE_FINDING)
-        reconfigure->touched[event->script] = true;
+    if (reconfigure->step == AW_RECONFIGURE_FINDING &&
+        reconfigure->touched[event->script] == AW_TOUCH_NONE)
+        reconfigure->touched[event->script] = AW_TOUCH_FOUND;
     else if (reconfigure->step == AW_RECONFIGURE_SETTLING && leaving)
         aw_reconfigure_last_user(reconfigure, event->script, leaving);
 }

@@ -51,16 +51,31 @@ static bool is_wanted(const struct aw_reconfigure *reconfigure,
 
 /* ---- ending those whose device must be closed ---- */
 
-void aw_reconfigure_park_scripts(struct aw_reconfigure *reconfigure)
+size_t aw_reconfigure_park_scripts(struct aw_reconfigure *reconfigure)
 {
     struct aw_supervisor *supervisor = aw_reconfigure_supervisor(reconfigure);
+    size_t count = 0;
 
     for (size_t i = 0; i < reconfigure->touched_count; i++) {
-        if (!reconfigure->touched[i] || !aw_supervisor_has(supervisor, i))
+        if (reconfigure->touched[i] != AW_TOUCH_FOUND)
+            continue;
+        reconfigure->touched[i] = AW_TOUCH_DONE;
+        count++;
+        if (!aw_supervisor_has(supervisor, i))
             continue;
         reconfigure->left++;
         aw_supervisor_park(supervisor, i, aw_reconfigure_replied, reconfigure);
     }
+    return count;
+}
+
+/* It was ended for this round, and nobody has stopped it: before, or since. */
+static bool is_to_restart(const struct aw_reconfigure *reconfigure,
+                          size_t script) AW_ON(main) AW_NO_GIL
+{
+    return reconfigure->touched[script] != AW_TOUCH_NONE &&
+           !aw_supervisor_is_stopped(aw_reconfigure_supervisor(reconfigure),
+                                     script);
 }
 
 void aw_reconfigure_unpark_scripts(struct aw_reconfigure *reconfigure)
@@ -68,7 +83,7 @@ void aw_reconfigure_unpark_scripts(struct aw_reconfigure *reconfigure)
     struct aw_supervisor *supervisor = aw_reconfigure_supervisor(reconfigure);
 
     for (size_t i = 0; i < reconfigure->touched_count; i++)
-        if (reconfigure->touched[i] && aw_supervisor_has(supervisor, i))
+        if (aw_supervisor_has(supervisor, i) && is_to_restart(reconfigure, i))
             aw_supervisor_restart(supervisor, i, NULL, NULL);
 }
 
@@ -130,7 +145,7 @@ static void go_on(struct aw_reconfigure *reconfigure, size_t index,
         aw_log(AW_LOG_INFO, "script %s is not configured any more", name);
         aw_supervisor_remove(supervisor, index, aw_reconfigure_replied,
                              reconfigure);
-    } else if (reconfigure->touched[index]) {
+    } else if (is_to_restart(reconfigure, index)) {
         aw_supervisor_restart(supervisor, index, aw_reconfigure_replied,
                               reconfigure);
     } else {
@@ -196,11 +211,12 @@ void aw_reconfigure_last_user(struct aw_reconfigure *reconfigure, size_t script,
                             "script %s goes on with device %s as it was "
                             "configured before",
                             status.name, device);
-    } else if (!reconfigure->touched[script]) {
+    } else if (reconfigure->touched[script] == AW_TOUCH_NONE &&
+               !aw_supervisor_is_stopped(supervisor, script)) {
         aw_log(AW_LOG_INFO,
                "script %s is restarted, as device %s is another one now",
                status.name, device);
-        reconfigure->touched[script] = true;
+        reconfigure->touched[script] = AW_TOUCH_DONE;
         reconfigure->left++;
         aw_supervisor_restart(supervisor, script, aw_reconfigure_replied,
                               reconfigure);

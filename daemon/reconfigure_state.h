@@ -25,6 +25,13 @@ enum aw_change {
     AW_CHANGE_LATE,  /* the same, but that cannot be: opened after it */
 };
 
+/* What a round has to do with a script. */
+enum aw_touch {
+    AW_TOUCH_NONE,
+    AW_TOUCH_FOUND, /* it uses what is to be closed: it is to be parked */
+    AW_TOUCH_DONE,  /* it was parked, or restarted */
+};
+
 struct aw_reconfigure_ask {
     struct aw_reconfigure_ask *next;
     aw_reconfigured_done done; /* NULL: nobody waits */
@@ -53,7 +60,7 @@ struct aw_reconfigure {
     struct aw_wanted_script *scripts;       /* one for each of `wanted` */
     enum aw_change changes[AW_DEVICES_MAX]; /* the same of its devices */
     struct aw_device *opened[AW_DEVICES_MAX];
-    bool *touched; /* scripts parked, or restarted: by the supervisor's index */
+    enum aw_touch *touched; /* scripts, by the supervisor's index */
     size_t touched_count;
     struct aw_error error;
     struct aw_reconfigured_script *replies;
@@ -119,11 +126,13 @@ size_t aw_reconfigure_find_last_users(struct aw_reconfigure *reconfigure)
 int aw_reconfigure_read_scripts(struct aw_reconfigure *reconfigure);
 void aw_reconfigure_free_scripts(struct aw_reconfigure *reconfigure);
 
-/* Ends the scripts that were touched, and counts them in `left`. */
-void aw_reconfigure_park_scripts(struct aw_reconfigure *reconfigure)
+/* Ends the scripts that were found, and counts them in `left`. Returns how many
+ * were found. */
+size_t aw_reconfigure_park_scripts(struct aw_reconfigure *reconfigure)
     AW_ON(main) AW_NO_GIL;
 
-/* Starts these again, as they are; nobody waits for it. */
+/* Starts these again, as they are, but for those that were stopped meanwhile;
+ * nobody waits for it. */
 void aw_reconfigure_unpark_scripts(struct aw_reconfigure *reconfigure)
     AW_ON(main) AW_NO_GIL;
 

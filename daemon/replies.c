@@ -68,6 +68,7 @@ struct aw_waiting *aw_waiting_take_all(struct aw_supervised *script)
 
     aw_waiting_join(&all, aw_waiting_take(&script->next_reloads));
     aw_waiting_join(&all, aw_waiting_take(&script->restarts));
+    aw_waiting_join(&all, aw_waiting_take(&script->parks));
     aw_waiting_join(&all, aw_waiting_take(&script->stops));
     return all;
 }
@@ -102,6 +103,7 @@ void aw_supervisor_forget(struct aw_supervisor *supervisor, const void *context)
         forget(script->reloads, context);
         forget(script->next_reloads, context);
         forget(script->restarts, context);
+        forget(script->parks, context);
         forget(script->stops, context);
     }
 }

@@ -8,9 +8,10 @@
  * is blocked past all of stall_kill_s (stall.c): the stack of every thread is
  * printed, and a moment later the scripts are abandoned: on with 4 and 7, then
  * _exit(1).
- *  4. No script runs any more. Each device is closed in turn: what was accepted
- *     for sending is flushed (for send_timeout_s at most, in which the loop
- *     stands still), its queues end with `stopped`, its reader ends.
+ *  4. No script runs any more, and from here on none is started, whoever asks.
+ *     Each device is closed in turn: what was accepted for sending is flushed
+ *     (for send_timeout_s at most, in which the loop stands still), its queues
+ *     end with `stopped`, its reader ends.
  *  5. The host finalises Python. A thread that a script left behind can keep it
  *     from that for ever: after FINISH_TIMEOUT_S, or at a Ctrl-C, on with 7,
  *     then _exit(status).
@@ -109,6 +110,7 @@ static void stop_force(struct aw_runtime *runtime) AW_ON(main) AW_NO_GIL
     aw_supervisor_warn_running(runtime->supervisor,
                                "abandoned, here is where it stands");
     aw_host_dump_stacks(runtime->host);
+    aw_supervisor_close(runtime->supervisor);
     start_timer(runtime, &runtime->moment, DUMP_MOMENT_S);
 }
 
@@ -124,6 +126,8 @@ static void finish(struct aw_runtime *runtime) AW_ON(main) AW_NO_GIL
     ev_timer_stop(runtime->loop, &runtime->grace);
     ev_timer_stop(runtime->loop, &runtime->deadline);
     ev_timer_stop(runtime->loop, &runtime->look);
+    /* The loop turns on while Python ends, and whoever asks is answered. */
+    aw_supervisor_close(runtime->supervisor);
     aw_device_table_close_all(runtime->config->devices);
     aw_host_finish(runtime->host);
     start_timer(runtime, &runtime->watchdog, FINISH_TIMEOUT_S);

@@ -134,6 +134,12 @@ static void serve(struct aw_supervisor *supervisor, size_t index,
     }
 }
 
+/* It was asked to end, and has the time for that. */
+static bool is_ending(const struct aw_supervised *script)
+{
+    return script->stopping && ev_is_active(&script->deadline);
+}
+
 static void reload(struct aw_supervised *script, struct aw_ask *ask,
                    bool anyway) AW_ON(main) AW_NO_GIL
 {
@@ -141,8 +147,7 @@ static void reload(struct aw_supervised *script, struct aw_ask *ask,
         aw_ask_wait(ask, &script->next_reloads);
         script->again = true;
         script->again_anyway |= anyway;
-    } else if (script->stopping && script->why == AW_HOST_WHY_RESTART &&
-               ev_is_active(&script->deadline)) {
+    } else if (is_ending(script) && script->why == AW_HOST_WHY_RESTART) {
         /* Which is from the file as it is. */
         aw_ask_wait(ask, &script->restarts);
     } else if (script->stopping) {
@@ -217,10 +222,23 @@ static void tell_overtaken(const struct aw_supervised *script,
 static void end_for(struct aw_supervised *script, enum aw_host_why why)
     AW_ON(main) AW_NO_GIL
 {
-    if (script->stopping && ev_is_active(&script->deadline))
+    if (is_ending(script))
         script->why = why;
     else
         aw_supervised_ask_end(script, why);
+}
+
+static bool is_stopped(const struct aw_supervised *script)
+{
+    return script->alive ? script->stopping && script->why == AW_HOST_WHY_STOP
+                         : script->held_off && !script->parked &&
+                               script->phase == AW_RELOAD_NONE;
+}
+
+bool aw_supervisor_is_stopped(const struct aw_supervisor *supervisor,
+                              size_t script)
+{
+    return is_stopped(supervisor->scripts[script]);
 }
 
 /* `parked`: it is not started again before somebody asks for that. */
@@ -231,7 +249,7 @@ static void restart(struct aw_supervised *script, struct aw_ask *ask,
 
     script->parked = parked;
     if (script->alive) {
-        aw_ask_wait(ask, &script->restarts);
+        aw_ask_wait(ask, parked ? &script->parks : &script->restarts);
         end_for(script, AW_HOST_WHY_RESTART);
         tell_overtaken(script, &overtaken);
         return;
@@ -254,13 +272,22 @@ void aw_supervised_restart(struct aw_supervised *script, struct aw_ask *ask)
 static void park_one(struct aw_supervised *script, struct aw_ask *ask)
     AW_ON(main) AW_NO_GIL
 {
-    restart(script, ask, true);
+    if (!is_stopped(script)) {
+        restart(script, ask, true);
+    } else if (script->alive) {
+        aw_ask_wait(ask, &script->parks);
+        end_for(script, AW_HOST_WHY_STOP);
+    } else {
+        aw_ask_answer(ask, script, 0, "");
+    }
 }
 
 void aw_supervised_stop(struct aw_supervised *script, struct aw_ask *ask)
 {
     struct overtaken overtaken = overtake(script, &script->restarts);
 
+    /* Who parks it waits for its end, and has it. */
+    script->parked = false;
     if (script->alive) {
         aw_ask_wait(ask, &script->stops);
         end_for(script, AW_HOST_WHY_STOP);
@@ -425,6 +452,16 @@ static void end_one(struct aw_supervised *script) AW_ON(main) AW_NO_GIL
         aw_host_drop_queues(supervisor->host, script->index, 0);
 }
 
+void aw_supervisor_close(struct aw_supervisor *supervisor)
+{
+    AW_ASSERT_ROLE(MAIN);
+    if (supervisor->ending)
+        return;
+    supervisor->ending = true;
+    for (size_t i = 0; i < supervisor->count; i++)
+        end_one(supervisor->scripts[i]);
+}
+
 void aw_supervisor_end_all(struct aw_supervisor *supervisor, int signal,
                            bool again)
 {
@@ -434,10 +471,12 @@ void aw_supervisor_end_all(struct aw_supervisor *supervisor, int signal,
     supervisor->ending = true;
     for (size_t i = 0; i < supervisor->count; i++) {
         struct aw_supervised *script = supervisor->scripts[i];
+        /* Once is enough: what it does in `finally` is not to be cut short. */
+        bool asked = is_ending(script);
 
         if (first)
             end_one(script);
-        if (script->alive)
+        if (script->alive && (again || !asked))
             aw_host_cancel(supervisor->host, i, script->generation,
                            AW_HOST_WHY_STOP, signal, again);
     }

@@ -114,6 +114,11 @@ void aw_supervisor_status(const struct aw_supervisor *supervisor, size_t script,
                           struct aw_script_status *ret_status)
     AW_ON(main) AW_NO_GIL;
 
+/* Somebody has stopped the script, or it is ending for that, and nobody wants
+ * it to run since. One that is parked is not stopped. */
+bool aw_supervisor_is_stopped(const struct aw_supervisor *supervisor,
+                              size_t script) AW_ON(main) AW_NO_GIL;
+
 /* Puts a new version in the place of the one that runs, or starts one that does
  * not run. Requests that come while one is being served share the next. Answers
  * when the new version has lasted for reload_settle_s, or why the old one goes
@@ -144,7 +149,9 @@ void aw_supervisor_stop(struct aw_supervisor *supervisor, size_t script,
     AW_ON(main) AW_NO_GIL;
 
 /* Ends the script, as a restart does, and leaves it so until it is restarted or
- * reloaded: its queues stay, and fill. Answers as aw_supervisor_stop(). */
+ * reloaded: its queues stay, and fill. One that is stopped stays that, and is
+ * only waited for; so is one that is stopped meanwhile. Answers as
+ * aw_supervisor_stop(). */
 void aw_supervisor_park(struct aw_supervisor *supervisor, size_t script,
                         aw_script_replied replied, void *context)
     AW_ON(main) AW_NO_GIL;
@@ -201,9 +208,16 @@ void aw_supervisor_event(struct aw_supervisor *supervisor,
     AW_ON(main) AW_NO_GIL;
 
 /* The process is to end: nothing is started any more, and every script is asked
- * to end, as aw_host_cancel() says. Again and again, as the runtime likes. */
+ * to end, as aw_host_cancel() says; at first only those that are not ending
+ * already. Again and again, as the runtime likes. */
 void aw_supervisor_end_all(struct aw_supervisor *supervisor, int signal,
                            bool again) AW_ON(main) AW_NO_GIL;
+
+/* Nothing is started any more, nor is a script asked to end: who waits is
+ * answered, who asks from here on is refused. For an end without a signal; once
+ * the process is ending this does nothing. */
+void aw_supervisor_close(struct aw_supervisor *supervisor)
+    AW_ON(main) AW_NO_GIL;
 
 /* Says which scripts still run, and `what` about them. */
 void aw_supervisor_warn_running(const struct aw_supervisor *supervisor,

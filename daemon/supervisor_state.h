@@ -65,7 +65,7 @@ struct aw_supervised {
     double interval_since_s;
     unsigned in_interval; /* restarts */
 
-    struct aw_waiting *reloads, *next_reloads, *restarts, *stops;
+    struct aw_waiting *reloads, *next_reloads, *restarts, *parks, *stops;
     uint64_t restart_count, reload_count, failed_reload_count;
     bool reload_failed; /* and nothing has been good since */
     int exit_status;

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import time
 
 import pytest
-from control import WAIT, control  # noqa: F401
+from configured import daemon  # noqa: F401
+from control import WAIT, connect_soon, control  # noqa: F401
 from hosted import host  # noqa: F401
 
 pytestmark = pytest.mark.daemon
@@ -116,3 +119,135 @@ def test_client_that_goes_before_the_answer_harms_nothing(control):
     client.close()
     process.line("ready")
     assert script_of(control.connect())["generation"] == 2
+
+
+def test_behind_the_last_end_whoever_asks_is_answered_and_nothing_begins(
+    host, run_daemon  # noqa: F811
+):
+    """The script asks as Python ends: main needs no lock of Python's."""
+    path = host.folder / "control.sock"
+    process = run_daemon(
+        "run",
+        "-q",
+        "--socket",
+        path,
+        host.write(
+            "script.py",
+            f"""
+            import atexit, json, os, signal, socket
+            print("began", flush=True)
+
+            def ask():
+                os.kill(os.getpid(), signal.SIGHUP)
+                with socket.socket(socket.AF_UNIX) as client:
+                    client.connect({str(path)!r})
+                    answers = client.makefile("rb")
+                    for more in (
+                        {{"command": "restart", "script": "script"}},
+                        {{"command": "reload", "script": "script"}},
+                        {{"command": "stop"}},
+                        {{"command": "reload"}},
+                        {{"command": "scripts"}},
+                    ):
+                        client.sendall(json.dumps(more).encode() + b"\\n")
+                        os.write(1, answers.readline())
+
+            atexit.register(ask)
+            """,
+        ),
+    )
+    assert process.finish() == 0, process.stderr
+    began, *lines = process.stdout.splitlines()
+    *answers, refused, scripts = map(json.loads, lines)
+    assert began == "began" and len(answers) == 3
+    for answer in answers:
+        (reply,) = answer["result"]["scripts"]
+        assert (reply["ok"], reply["text"]) == (False, "the daemon is stopping")
+        assert reply["generation"] == 1
+    assert refused["error"]["text"] == "the daemon is stopping"
+    (script,) = scripts["result"]["scripts"]
+    assert (script["state"], script["generation"]) == ("stopped", 1)
+
+
+# Ends when the one behind it, which is asked to after it, has.
+LEISURELY = """
+    import asyncio, os, sys
+    print("began", flush=True)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        print("ends", flush=True)
+        try:
+            while not os.path.exists(sys.argv[1]):
+                await asyncio.sleep(0.01)
+            for _ in range(3):  # what its loop was told before that is heeded
+                await asyncio.sleep(0)
+            print("clean", flush=True)
+        except asyncio.CancelledError:
+            print("cut short", flush=True)
+"""
+BEHIND = """
+    import asyncio, pathlib, sys
+    print("began", flush=True)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        pathlib.Path(sys.argv[1]).touch()
+        print("ended", flush=True)
+"""
+
+
+@pytest.mark.parametrize("command", ["stop", "restart", "reload"])
+@pytest.mark.parametrize(
+    "number, status",
+    [(signal.SIGTERM, 0), (signal.SIGINT, 130)],
+    ids=["sigterm", "ctrl-c"],
+)
+def test_daemon_stops_behind_a_request_finally_is_not_cut_short(
+    daemon, command, number, status  # noqa: F811
+):
+    daemon.script("first", LEISURELY)
+    daemon.script("behind", BEHIND)
+    go = daemon.folder / "go"
+    process = daemon.start(f"""
+        scripts:
+          - {{path: first.py, args: [{go}]}}
+          - {{path: behind.py, args: [{go}]}}
+    """)
+    for _ in range(2):
+        process.line("began")
+    client = connect_soon(daemon.socket)
+    client.write(b'{"command": "%s", "script": "first"}\n' % command.encode())
+    process.line("first: ends")
+    process.signal(number)
+    (reply,) = client.receive()["result"]["scripts"]
+    assert (reply["ok"], reply["text"]) == (False, "the daemon is stopping")
+    client.close()
+    assert process.finish() == status, process.stderr
+    assert "first: clean" in process.stdout
+    assert "cut short" not in process.stdout
+
+
+def test_second_ctrl_c_cancels_also_what_was_ending_before_the_first(
+    daemon,  # noqa: F811
+):
+    daemon.script("first", LEISURELY)
+    daemon.script("behind", BEHIND)
+    process = daemon.start(f"""
+        scripts:
+          - {{path: first.py, args: [{daemon.folder / "never"}]}}
+          - {{path: behind.py, args: [{daemon.folder / "go"}]}}
+    """)
+    for _ in range(2):
+        process.line("began")
+    client = connect_soon(daemon.socket)
+    client.write(b'{"command": "stop", "script": "first"}\n')
+    process.line("first: ends")
+    process.signal(signal.SIGINT)
+    process.line("behind: ended")
+    # Those that come close together are one.
+    while process.try_line("cancelled again", stream="stderr") is None:
+        process.signal(signal.SIGINT)
+    process.line("first: cut short")
+    assert process.finish() == 130
+    client.close()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import re
 import signal
 
 import pytest
-from control import control  # noqa: F401
+from control import WAIT, control  # noqa: F401
 from hosted import host  # noqa: F401
 from reloading import under  # noqa: F401
 
@@ -263,6 +265,37 @@ def test_script_may_have_stall_keys_of_its_own(host, run_daemon):
     assert "script loud" in told(process)
     assert process.finish() == 0
     assert "quiet" not in process.stderr
+
+
+def test_once_the_scripts_are_abandoned_nothing_is_started(control):
+    """The stacks are printed, and the process ends a moment later. Whoever is
+    too late for that finds it gone, which is as good."""
+    other = control.host.write("other.py", WAIT)
+    process = control.start(
+        """
+        import asyncio, time
+        print("ready", flush=True)
+        await asyncio.sleep(0)
+        while True:
+            try:
+                time.sleep(3600)
+            except BaseException:
+                pass
+        """,
+        config=KILL,
+        words=("-s", str(other)),
+    )
+    process.line("ready")
+    client = control.connect()
+    process.line("abandoned", stream="stderr")
+    with contextlib.suppress(BrokenPipeError):
+        client.write(b'{"command": "restart", "script": "other"}\n')
+        answer = client.line()
+        if answer is not None:
+            (reply,) = json.loads(answer)["result"]["scripts"]
+            assert reply["text"] == "the daemon is stopping"
+    assert process.finish() == 1
+    assert process.stdout.count("ready") == 2
 
 
 # ---- versions ----

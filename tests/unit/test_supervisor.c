@@ -225,49 +225,6 @@ static void test_supervisor_other_one_waits_is_not_idle(void **state)
     assert_int_equal(rig.idle, 0);
 }
 
-/* ---- stop and restart ---- */
-
-static void test_supervisor_stop_of_one_that_waits_stays(void **state)
-{
-    (void)state;
-    rig_begin(1, on_failure);
-    rig_ended(1, 1, "");
-    aw_supervisor_stop(rig.supervisor, 0, rig_replied, NULL);
-    rig_assert_answer(0, 0, "");
-    fake_loop_advance(100);
-    rig_expect(CALL_DROP, 0, 0);
-    rig_expect_nothing();
-    assert_int_equal(rig_status(0).state, AW_SCRIPT_STOPPED);
-    /* The daemon goes on: somebody may want it again. */
-    assert_int_equal(rig.idle, 0);
-}
-
-static void test_supervisor_restart_is_no_failure(void **state)
-{
-    (void)state;
-    rig_begin(1, with_limit(1, 60));
-    for (uint64_t i = 1; i <= 5; i++) {
-        aw_supervisor_restart(rig.supervisor, 0, rig_replied, NULL);
-        rig_expect(CALL_CANCEL, i, AW_HOST_WHY_RESTART);
-        rig_cancelled(i);
-        rig_expect(CALL_START, i + 1, AW_HOST_RESTART);
-        rig_assert_answer(i - 1, 0, "");
-    }
-    assert_int_equal(rig_status(0).restarts, 0);
-}
-
-static void test_supervisor_ends_all_starts_nothing_more(void **state)
-{
-    (void)state;
-    rig_begin(1, on_failure);
-    rig_ended(1, 1, "");
-    aw_supervisor_end_all(rig.supervisor, 15, false);
-    rig_expect(CALL_DROP, 0, 0);
-    fake_loop_advance(100);
-    rig_expect_nothing();
-    assert_int_equal(rig.idle, 1);
-}
-
 /* ---- another configuration ---- */
 
 static void test_supervisor_add_starts_it(void **state)
@@ -381,19 +338,6 @@ static void test_supervisor_given_up_does_not_keep_what_was_left(void **state)
     rig_expect(CALL_DROP, 2, 0);
 }
 
-static void
-test_supervisor_what_was_left_for_a_stopped_one_is_dropped(void **state)
-{
-    (void)state;
-    rig_begin(1, with_restart(AW_RESTART_NO));
-    aw_supervisor_park(rig.supervisor, 0, NULL, NULL);
-    rig_expect(CALL_CANCEL, 1, AW_HOST_WHY_RESTART);
-    rig_cancelled(1);
-    rig_expect_nothing();
-    aw_supervisor_stop(rig.supervisor, 0, NULL, NULL);
-    rig_expect(CALL_DROP, 0, 0);
-}
-
 static void test_supervisor_last_to_stay_is_removed_is_idle(void **state)
 {
     (void)state;
@@ -404,34 +348,6 @@ static void test_supervisor_last_to_stay_is_removed_is_idle(void **state)
     assert_int_equal(rig.idle, 0);
     rig_cancelled(1);
     assert_true(rig.idle > 0);
-}
-
-static void test_supervisor_parked_waits_for_its_restart(void **state)
-{
-    (void)state;
-    rig_begin(1, on_failure);
-    aw_supervisor_park(rig.supervisor, 0, rig_replied, NULL);
-    /* Its queues are to stay. */
-    rig_expect(CALL_CANCEL, 1, AW_HOST_WHY_RESTART);
-    rig_cancelled(1);
-    rig_assert_answer(0, 0, "");
-    fake_loop_advance(100);
-    rig_expect_nothing();
-    assert_int_equal(rig.idle, 0);
-    aw_supervisor_restart(rig.supervisor, 0, NULL, NULL);
-    rig_expect(CALL_START, 2, AW_HOST_RESTART);
-}
-
-static void test_supervisor_parked_while_it_waits_stays(void **state)
-{
-    (void)state;
-    rig_begin(1, on_failure);
-    rig_ended(1, 1, "");
-    aw_supervisor_park(rig.supervisor, 0, rig_replied, NULL);
-    rig_assert_answer(0, 0, "");
-    fake_loop_advance(100);
-    rig_expect_nothing();
-    assert_int_equal(rig.idle, 0);
 }
 
 #define TEST(name) cmocka_unit_test_teardown(name, rig_tear_down)
@@ -453,9 +369,6 @@ int main(void)
         TEST(test_supervisor_fails_again_keeps_what_was_left),
         TEST(test_supervisor_last_script_ends_is_idle),
         TEST(test_supervisor_other_one_waits_is_not_idle),
-        TEST(test_supervisor_stop_of_one_that_waits_stays),
-        TEST(test_supervisor_restart_is_no_failure),
-        TEST(test_supervisor_ends_all_starts_nothing_more),
         TEST(test_supervisor_add_starts_it),
         TEST(test_supervisor_removed_place_is_taken_again),
         TEST(test_supervisor_removed_does_not_end_is_kept),
@@ -463,10 +376,7 @@ int main(void)
         TEST(test_supervisor_configure_another_policy_holds),
         TEST(test_supervisor_given_up_is_asked_again_by_the_next),
         TEST(test_supervisor_given_up_does_not_keep_what_was_left),
-        TEST(test_supervisor_what_was_left_for_a_stopped_one_is_dropped),
         TEST(test_supervisor_last_to_stay_is_removed_is_idle),
-        TEST(test_supervisor_parked_waits_for_its_restart),
-        TEST(test_supervisor_parked_while_it_waits_stays),
     };
 
     return cmocka_run_group_tests_name("supervisor", tests, NULL, NULL);
