@@ -38,7 +38,7 @@
 #include "devices/queue/log.h"
 
 #define FINISH_TIMEOUT_S 2.0
-#define DUMP_MOMENT_S    0.3 /* for the handler that prints the stacks */
+#define DUMP_MOMENT_S    1.0 /* for the handler that prints the stacks */
 #define SAME_CTRL_C_S    0.5 /* the terminal's, and a wrapper's copy of it */
 
 enum phase {
