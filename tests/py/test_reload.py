@@ -156,13 +156,22 @@ def test_h09_get_that_waits_in_a_thread_is_told_and_its_frames_are_kept(under):
         q = bus.queue(name="q")
 
         def wait():
-            print("waits", flush=True)
             try:
                 q.recv()
             except awaitd.QueueClosed as closed:
                 print("told", closed.reason, flush=True)
 
+        async def is_inside():
+            try:
+                await asyncio.to_thread(q.recv, timeout=0)
+            except RuntimeError:
+                return True
+            return False
+
         threading.Thread(target=wait, daemon=True).start()
+        while not await is_inside():
+            pass
+        print("waits", flush=True)
         await asyncio.Event().wait()
     """)
     under.process.line("waits")
