@@ -626,6 +626,7 @@ def test_untouched_script_under_8000_frames_a_second_sees_no_gap(
     for round_number in range(10):
         own = "yes" if round_number % 2 else "no"
         reload(text.format(own=own, more=", {path: other.py, args: [side]}"))
+        process.line("other: listens start")  # not removed before that
         reload(text.format(own=own, more=""))
     daemon.stop()
     assert process.stdout.count("listens start") == 10
