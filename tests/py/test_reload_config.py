@@ -311,7 +311,7 @@ def test_changed_device_is_another_one_and_its_script_is_restarted(
         devices: [{name: bus, driver: virtual}]
         scripts: [{path: one.py}, {path: two.py, args: [bus]}]
     """)
-    process.line("listens start")
+    process.until_said("one: began", "two: listens start")
     reload("""
         devices: [{name: bus, driver: virtual, receive_own: true}]
         scripts: [{path: one.py}, {path: two.py, args: [bus]}]
@@ -356,7 +356,7 @@ def test_device_whose_address_is_taken_by_itself_is_opened_after_it(
     daemon.script("one", STAYS)
     daemon.script("two", LISTENS)
     process = daemon.start(UDP.format(port=port, options="max_payload: 1000"))
-    process.line("listens start")
+    process.until_said("one: began", "two: listens start")
     reload(UDP.format(port=port, options="max_payload: 500"))
     process.line("two: ended restart")
     process.line("listens restart")
@@ -375,7 +375,7 @@ def test_device_whose_new_address_another_has_is_opened_as_it_was(
     daemon.script("two", LISTENS)
     text = UDP.format(port=port, options="max_payload: 1000")
     process = daemon.start(text)
-    process.line("listens start")
+    process.until_said("one: began", "two: listens start")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 0))
         taken = other.getsockname()[1]
