@@ -296,7 +296,7 @@ def test_stop_of_a_stubborn_script_ends_by_its_deadline(
     service: Service,
 ) -> None:
     service.configure(
-        STUBBORN, more="stop_grace_s: 0.2\nstop_timeout_s: 0.5"
+        STUBBORN, more="stop_grace_s: 2\nstop_timeout_s: 3"
     )
     service.start()
     service.wait_for_line("ready")

@@ -677,6 +677,8 @@ def test_script_deaf_to_cancellation_is_abandoned(start, write):
             except asyncio.CancelledError:
                 pass
         """,
+        grace_s=2,
+        timeout_s=3,
     )
     process = start("run", "-c", config)
     process.wait_for(b"ready")
@@ -699,6 +701,7 @@ def test_second_cancel_ends_a_script_deaf_to_the_first(start, write):
             pass
         await asyncio.Event().wait()
         """,
+        grace_s=2,
         timeout_s=600,
     )
     process = start("run", "-c", config)

@@ -490,7 +490,7 @@ def test_times_hold_at_once(daemon, reload):
     )
     process.line("began")
     reload(
-        "stop_grace_s: 0.1\nstop_timeout_s: 0.3\nscripts: [{path: one.py}]"
+        "stop_grace_s: 2\nstop_timeout_s: 4\nscripts: [{path: one.py}]"
     )
     daemon.stop(status=1)
     assert process.stdout.count("asked") >= 2
