@@ -122,7 +122,7 @@ def test_added_script_is_watched_for_stalls(daemon):  # noqa: F811
     process.line("waits")
     daemon.hang_up(
         "stall_ms: 0\n"
-        "scripts: [{path: one.py}, {path: two.py, stall_ms: 300}]\n"
+        "scripts: [{path: one.py}, {path: two.py, stall_ms: 1000}]\n"
     )
     assert "in block_here" in told(daemon, "two")
     process.kill()

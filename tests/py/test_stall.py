@@ -16,6 +16,9 @@ pytestmark = pytest.mark.daemon
 # Not at once: what was interrupted has as long to end, on a busy machine, too.
 SOON = "stall_ms: 300\n"
 KILL = SOON + "stall_kill_s: 1\n"
+# Where the place is told: of a thread that is not scheduled on the way to where it
+# blocks, that is another one. A script's stalls are told once in 10 s.
+NAMED = "stall_ms: 1000\n"
 # Where none is to be told: threads of such a machine may not be scheduled for
 # half a second, amid a turn. What must not count as a turn lasts for longer.
 LATE = "stall_ms: 2000\n"
@@ -69,7 +72,7 @@ def blocked_by(line: str) -> str:
 
 @pytest.mark.parametrize("line", BLOCKING.values(), ids=BLOCKING)
 def test_h15_blocked_loop_is_named_with_its_stack(host, line):
-    process = host.start(blocked_by(line), settings=SOON)
+    process = host.start(blocked_by(line), settings=NAMED)
     line = told(process)
     assert line.startswith("awaitd: warning: script script: ")
     assert "script.py" in line and "in block_here" in line
@@ -88,7 +91,7 @@ def test_stall_of_one_script_is_not_told_of_the_other(host):
         while True:
             await asyncio.sleep(0.001)
         """,
-        settings=SOON,
+        settings=LATE,
     )
     assert "script one" in told(process)
     # Looked at in turn, several times over.
@@ -216,8 +219,8 @@ def on_uvloop(body: str) -> str:
 
 def test_h27_blocked_loop_of_uvloop_is_named_with_its_stack(host):
     process = host.start(
-        on_uvloop("    await asyncio.sleep(0.2)\n    block_here()"),
-        settings=SOON,
+        on_uvloop("    await asyncio.sleep(0.6)\n    block_here()"),
+        settings=NAMED,
     )
     line = told(process)
     assert "script.py" in line and "in block_here" in line
@@ -225,7 +228,7 @@ def test_h27_blocked_loop_of_uvloop_is_named_with_its_stack(host):
 
 
 def test_h27_loop_of_uvloop_that_blocks_in_its_first_turn_is_named(host):
-    process = host.start(on_uvloop("    block_here()"), settings=SOON)
+    process = host.start(on_uvloop("    block_here()"), settings=NAMED)
     assert "in block_here" in told(process)
     process.kill()
 
