@@ -18,7 +18,8 @@
 #include "daemon/supervisor_state.h"
 #include "devices/queue/log.h"
 
-#define STACK_MOMENT_S 0.1 /* for a thread to write where it stands */
+#define LOOK_EVERY_S 0.1 /* whether a thread has written where it stands */
+#define LOOKS_MAX    20  /* one that is not scheduled writes later */
 
 /* After a reload, whatever came of it: one for all who asked meanwhile. */
 static void go_on(struct aw_supervised *script) AW_ON(main) AW_NO_GIL
@@ -38,7 +39,7 @@ void aw_reload_begin(struct aw_supervised *script, bool anyway)
 
     script->phase = AW_RELOAD_PREPARING;
     script->died.generation = 0;
-    script->asked = false;
+    script->looks = 0;
     script->reverts = script->alive;
     ev_timer_stop(script->supervisor->loop, &script->backoff);
     aw_supervised_start(script,
@@ -169,39 +170,48 @@ void aw_reload_give_up(struct aw_supervised *script, int result,
     note_failure(script, result, text);
 }
 
-/* Where the new version stands, as FILE:LINE, or else its name: its thread was
- * asked a moment ago. */
-static void find_place(struct aw_supervised *script, char *place, size_t size)
+/* The stack of the new version's thread, once that has written it. False while
+ * it may yet do so: it was asked for it, now or at an earlier look. */
+static bool take_stack(struct aw_supervised *script, char *stack, size_t size)
     AW_ON(main) AW_NO_GIL
 {
-    struct aw_supervisor *supervisor = script->supervisor;
-    char stack[4096];
+    struct aw_host *host = script->supervisor->host;
 
-    aw_host_read_stack(supervisor->host, script->index, script->candidate,
-                       stack, sizeof(stack));
-    aw_stack_text_place(stack, script->path, place, size);
+    stack[0] = '\0';
+    if (script->looks == 0)
+        return !aw_host_ask_stack(host, script->index, script->candidate);
+    return aw_host_read_stack(host, script->index, script->candidate, stack,
+                              size) > 0 ||
+           script->looks == LOOKS_MAX;
+}
+
+/* Gives it up. Its stack tells where it stands: FILE:LINE, or else its name. */
+static void give_up_start(struct aw_supervised *script, const char *stack)
+    AW_ON(main) AW_NO_GIL
+{
+    char place[320], text[AW_SCRIPT_ERROR_BYTES];
+
+    aw_stack_text_place(stack, script->path, place, sizeof(place));
     if (!place[0])
-        snprintf(place, size, "%.80s: ", script->name);
+        snprintf(place, sizeof(place), "%.80s: ", script->name);
+    snprintf(text, sizeof(text),
+             "%sthe new version has not come to its first queue(), send() or "
+             "await within %g s",
+             place, script->supervisor->config->start_timeout_s);
+    aw_reload_give_up(script, -ETIMEDOUT, text);
+    resume_old(script, -ETIMEDOUT, text);
 }
 
 void aw_reload_impatient(struct aw_supervised *script)
 {
-    struct aw_supervisor *supervisor = script->supervisor;
-    char place[320], text[AW_SCRIPT_ERROR_BYTES];
+    char stack[4096];
 
-    if (!script->asked &&
-        aw_host_ask_stack(supervisor->host, script->index, script->candidate)) {
-        script->asked = true;
-        aw_supervised_after(script, &script->patience, STACK_MOMENT_S);
+    if (take_stack(script, stack, sizeof(stack))) {
+        give_up_start(script, stack);
         return;
     }
-    find_place(script, place, sizeof(place));
-    snprintf(text, sizeof(text),
-             "%sthe new version has not come to its first queue(), send() or "
-             "await within %g s",
-             place, supervisor->config->start_timeout_s);
-    aw_reload_give_up(script, -ETIMEDOUT, text);
-    resume_old(script, -ETIMEDOUT, text);
+    script->looks++;
+    aw_supervised_after(script, &script->patience, LOOK_EVERY_S);
 }
 
 /* ---- behind the hold ---- */

@@ -54,7 +54,7 @@ struct aw_supervised {
 
     enum aw_reload_phase phase;
     uint64_t candidate; /* the new version's generation, or 0 */
-    bool asked;         /* it takes too long, and was asked where it is */
+    unsigned looks;     /* it takes too long: looks at where it is, so far */
     bool again;         /* another reload is wanted after this one, */
     bool again_anyway;  /* whether there is a change or not */
     bool reverts;       /* there is an old version to go back to */

@@ -173,10 +173,11 @@ def test_reload_of_a_broken_script_fails_and_says_why(
 
 
 def test_hangup_is_seen_as_a_reload(service: Service) -> None:
-    service.configure()
+    settle = "reload_settle_s: 5"  # it is seen for so long, and a look is slow
+    service.configure(more=settle)
     service.start()
     service.wait_for_line("version one")
-    service.configure(SCRIPT.replace("one", "two"))
+    service.configure(SCRIPT.replace("one", "two"), more=settle)
     service.kill("SIGHUP")
     service.wait_for("ActiveState", "reloading")
     service.wait_for("ActiveState", "active")
@@ -296,7 +297,7 @@ def test_stop_of_a_stubborn_script_ends_by_its_deadline(
     service: Service,
 ) -> None:
     service.configure(
-        STUBBORN, more="stop_grace_s: 0.2\nstop_timeout_s: 0.5"
+        STUBBORN, more="stop_grace_s: 2\nstop_timeout_s: 3"
     )
     service.start()
     service.wait_for_line("ready")

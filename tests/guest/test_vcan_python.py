@@ -206,7 +206,10 @@ def test_interface_that_is_deleted_and_comes_back(spare_interface):
             ip("link", "add", spare_interface, "type", "vcan")
             ip("link", "set", spare_interface, "mtu", "72", "up")
             await event_of(queue, "back")
-            assert (device.state, device.reopened) == ("up", 1)
+            # The netlink message about it may come behind that.
+            while device.state != "up":
+                await asyncio.sleep(0.01)
+            assert device.reopened == 1
             await device.send(awaitd.CanFrame(1), wait=True, confirm=True)
 
     run(main())

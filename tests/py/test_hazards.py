@@ -87,8 +87,8 @@ def test_h10_script_that_ignores_every_cancel_is_abandoned_with_its_stack(host):
                     pass
         asyncio.run(deaf())
         """,
-        grace_s=0.2,
-        timeout_s=0.6,
+        grace_s=2.0,
+        timeout_s=3.0,
     )
     process.line("ready")
     process.signal(signal.SIGTERM)

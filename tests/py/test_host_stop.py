@@ -161,7 +161,7 @@ def test_second_cancel_comes_at_the_grace_and_not_before(host):
             finally:
                 print("second", time.monotonic(), flush=True)
         """,
-        grace_s=1.0,
+        grace_s=2.0,
     )
     process.line("ready")
     # Not from the first cancel on, which may come late.
@@ -171,7 +171,7 @@ def test_second_cancel_comes_at_the_grace_and_not_before(host):
     assert process.finish() == 0
     assert process.stdout.startswith("ready\nfirst\nsecond ")
     after_s = float(process.stdout.split()[-1]) - before_s
-    assert 0.9 < after_s < 9
+    assert 1.9 < after_s < 9
 
 
 def test_h06_swallowed_cancel_is_repeated(host):
@@ -187,7 +187,7 @@ def test_h06_swallowed_cancel_is_repeated(host):
             await asyncio.Event().wait()
         asyncio.run(main())
         """,
-        grace_s=0.3,
+        grace_s=2.0,
     )
     stop(process)
     assert process.finish() == 0
@@ -406,7 +406,7 @@ def test_handler_that_does_nothing_is_followed_by_a_cancel(host):
         finally:
             print("cancelled")
         """,
-        grace_s=1.0,
+        grace_s=2.0,
     )
     stop(process)
     assert process.finish() == 0
@@ -554,10 +554,12 @@ STUCK = {
 
 @pytest.mark.parametrize("text", STUCK.values(), ids=STUCK)
 def test_h15_script_that_ignores_all_ends_with_its_stack(host, text):
+    # Where a loop is to hear of the first request before the second one comes.
+    grace_s = 2.0 if "asyncio.Event" in text else 0.2
     process = host.start(
         "        import asyncio, threading, time\n" + text,
-        grace_s=0.2,
-        timeout_s=0.8,
+        grace_s=grace_s,
+        timeout_s=grace_s + 0.6,
     )
     stop(process)
     began = time.monotonic()

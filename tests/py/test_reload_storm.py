@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import signal
-import threading
-import time
 
 import pytest
 from hosted import host  # noqa: F401
-from process import Process
 
 pytestmark = pytest.mark.daemon
 
@@ -96,14 +93,6 @@ MONITOR = """
 """
 
 
-def until_said(process: Process, *texts: str) -> None:
-    """Whatever else is said, and in whatever order."""
-    pause = threading.Event()
-    while not all(text in process.stdout for text in texts):
-        assert time.monotonic() < process.deadline, process.stdout[-2000:]
-        pause.wait(0.05)
-
-
 def test_200_reloads_under_8000_frames_a_second(host, run_daemon):  # noqa: F811
     stop = host.folder / "stop"
     host.write("traffic.py", TRAFFIC.format(stop=stop))
@@ -123,7 +112,7 @@ def test_200_reloads_under_8000_frames_a_second(host, run_daemon):  # noqa: F811
         "run", "-c", file, "-d", "bus=virtual:can", "-d", "wire=virtual:can",
         deadline_s=280,
     )  # fmt: skip
-    process.line("under: began")
+    process.until_said("under: began", "monitor: watches")
     for number in range(2, RELOADS + 2):
         host.write("under.py", UNDER.format(number))
         process.signal(signal.SIGHUP)
@@ -132,7 +121,7 @@ def test_200_reloads_under_8000_frames_a_second(host, run_daemon):  # noqa: F811
     assert under.exists()
     stop.touch()
     assert process.line("complete") == "under: complete True"
-    until_said(process, f"monitor: seen {RELOADS}\n")
+    process.until_said(f"monitor: seen {RELOADS}\n")
     process.signal(signal.SIGTERM)
     assert process.finish() == 0
     for wrong in WRONG:
@@ -249,7 +238,7 @@ def test_thread_left_behind_sends_nothing_after_the_next_version(
         process.line(f"sees {number}")
         process.line(f"generation {number}", stream="stderr")
     # The end waits for no thread that is a daemon.
-    until_said(process, *(f"refused {number}\n" for number in range(1, 21)))
+    process.until_said(*(f"refused {number}\n" for number in range(1, 21)))
     process.signal(signal.SIGTERM)
     assert process.finish() == 0
     for wrong in ("interleaved", "blind"):

@@ -219,7 +219,9 @@ def test_unplugged_interface_that_returns_goes_on(veth, tied):
         rig.until(lambda: net.state == "lost")
         veth.make()
         assert "away" in send_until_it_comes(veth, queue, host).lost_cause
-        assert (net.state, net.lost, net.reopened) == ("up", 1, 1)
+        # Behind a rest datagrams are read ahead of what the link has to say.
+        rig.until(lambda: net.state == "up")
+        assert (net.lost, net.reopened) == (1, 1)
 
 
 def test_unplugged_while_sending_fails_what_waits(veth, run):

@@ -114,7 +114,7 @@ def test_loop_goes_on_while_a_transfer_lasts(sensor):
     async def main() -> None:
         turns = 0
         with open_spi() as chip:
-            sensor.delay(300_000)
+            sensor.delay(3_000_000)
             task = asyncio.create_task(chip.transfer(b"abc"))
             while not task.done():
                 await asyncio.sleep(0)

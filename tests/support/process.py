@@ -102,6 +102,20 @@ class Process:
             pass
         return found
 
+    def until_said(self, *texts: str) -> None:
+        """Returns once stdout has all of them, in whatever order. No line is
+        passed over by that."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._has_said(texts) or not self._open,
+                max(0.0, self.deadline - time.monotonic()),
+            )
+            assert self._has_said(texts), self._report(f"not all of {texts}")
+
+    def _has_said(self, texts: tuple[str, ...]) -> bool:
+        said = "".join(self._lines["stdout"])
+        return all(text in said for text in texts)
+
     def line_after(self, provoke: Callable[[], object], text: str = "") -> str:
         """As line(), calling `provoke` again and again until it comes.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 import pytest
 from hosted import Host
@@ -29,15 +30,20 @@ class Reloading:
         for number, other in enumerate(more):
             self._host.write(f"other{number}.py", other)
             scripts += f"  - {{path: other{number}.py}}\n"
-        settle = "" if "reload_settle_s" in top else "reload_settle_s: 0.1\n"
-        file = self._host.write(
-            "awaitd.yaml", f"{settle}{top}scripts:\n{scripts}"
-        )
+        self._scripts = scripts
+        file = self.configure(top)
         self.process = self._run_daemon(
             "run", *["--watch"] * watch, "-c", file, "-d", "bus=virtual:can",
             **options
         )
         return self.process
+
+    def configure(self, top: str) -> Path:
+        """The file, with these keys in front: what runs has it by a reload."""
+        settle = "" if "reload_settle_s" in top else "reload_settle_s: 0.1\n"
+        return self._host.write(
+            "awaitd.yaml", f"{settle}{top}scripts:\n{self._scripts}"
+        )
 
     def reload(self, text: str | None = None) -> None:
         if text is not None:

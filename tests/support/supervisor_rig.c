@@ -63,7 +63,7 @@ bool aw_host_ask_stack(struct aw_host *host, size_t script, uint64_t generation)
     (void)host;
     (void)script;
     (void)generation;
-    return false;
+    return rig.stack;
 }
 
 size_t aw_host_read_stack(struct aw_host *host, size_t script,
@@ -72,9 +72,15 @@ size_t aw_host_read_stack(struct aw_host *host, size_t script,
     (void)host;
     (void)script;
     (void)generation;
-    (void)size;
     buffer[0] = '\0';
-    return 0;
+    if (!rig.stack)
+        return 0;
+    if (rig.silent_looks > 0) {
+        rig.silent_looks--;
+        return 0;
+    }
+    snprintf(buffer, size, "%s", rig.stack);
+    return strlen(buffer);
 }
 
 void aw_host_turns(struct aw_host *host, size_t script,

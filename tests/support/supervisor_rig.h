@@ -48,7 +48,9 @@ struct rig {
     struct answer answers[20];
     size_t answer_count;
     unsigned idle; /* how often it was told that nothing runs any more, */
-    unsigned idle_before; /* and by the last START or ADMIT */
+    unsigned idle_before;  /* and by the last START or ADMIT */
+    const char *stack;     /* of any version; NULL: it cannot be asked */
+    unsigned silent_looks; /* at that, before it is written */
 };
 
 extern struct rig rig;

@@ -158,6 +158,62 @@ static void test_reload_no_hold_in_time_is_discarded(void **state)
     assert_int_equal(rig_status(0).generation, 1);
 }
 
+#define STACK "  File \"/a.py\", line 2 in <module>\n"
+
+static void test_reload_no_hold_in_time_tells_where_it_stands(void **state)
+{
+    (void)state;
+    rig.stack = STACK;
+    ask();
+    rig_expect(CALL_START, 2, AW_HOST_RELOAD);
+    fake_loop_advance(8.2);
+    rig_expect(CALL_DISCARD, 2, 0);
+    rig_assert_answer(0, -ETIMEDOUT, "/a.py:2: the new version has not come");
+}
+
+/* Its thread is not scheduled: it has not written where it is yet. */
+static void test_reload_no_hold_in_time_is_looked_at_again(void **state)
+{
+    (void)state;
+    rig.stack = STACK;
+    rig.silent_looks = 15;
+    ask();
+    rig_expect(CALL_START, 2, AW_HOST_RELOAD);
+    fake_loop_advance(9.5);
+    rig_expect_nothing();
+    fake_loop_advance(0.2);
+    rig_expect(CALL_DISCARD, 2, 0);
+    rig_assert_answer(0, -ETIMEDOUT, "/a.py:2: the new version has not come");
+}
+
+static void test_reload_no_hold_in_time_is_not_looked_at_for_ever(void **state)
+{
+    (void)state;
+    rig.stack = STACK;
+    rig.silent_looks = 100;
+    ask();
+    rig_expect(CALL_START, 2, AW_HOST_RELOAD);
+    fake_loop_advance(9.9);
+    rig_expect_nothing();
+    fake_loop_advance(0.2);
+    rig_expect(CALL_DISCARD, 2, 0);
+    rig_assert_answer(0, -ETIMEDOUT, "a: the new version has not come");
+}
+
+/* The next one is asked anew. */
+static void test_reload_no_hold_in_time_again_tells_its_own_place(void **state)
+{
+    (void)state;
+    rig.stack = STACK;
+    rig.silent_looks = 100;
+    ask();
+    fake_loop_advance(10.1);
+    rig.silent_looks = 15;
+    ask();
+    fake_loop_advance(9.7);
+    rig_assert_answer(1, -ETIMEDOUT, "/a.py:2: the new version has not come");
+}
+
 static void test_reload_unchanged_is_answered_at_once(void **state)
 {
     (void)state;
@@ -613,6 +669,10 @@ int main(void)
         TEST(test_reload_unchanged_behind_a_failure_makes_it_good),
         TEST(test_reload_failure_is_made_good_by_a_restart),
         TEST(test_reload_no_hold_in_time_is_discarded),
+        TEST(test_reload_no_hold_in_time_tells_where_it_stands),
+        TEST(test_reload_no_hold_in_time_is_looked_at_again),
+        TEST(test_reload_no_hold_in_time_is_not_looked_at_for_ever),
+        TEST(test_reload_no_hold_in_time_again_tells_its_own_place),
         TEST(test_reload_unchanged_is_answered_at_once),
         TEST(test_reload_of_what_changed_leaves_a_stopped_one),
         TEST(test_reload_of_what_changed_starts_a_failed_one),

@@ -421,6 +421,8 @@ static void one_walk(unsigned number)
     walk.nests = walk.nested > 0;
     walk.newest = 1;
     rig_begin(1, walk.policy);
+    rig.stack = pick(2) ? "  File \"/a.py\", line 2 in <module>\n" : NULL;
+    rig.silent_looks = pick(30);
     *version(1) =
         (struct version){.alive = true, .admitted = true, .settled = true};
     for (int i = 0; i < STEPS; i++)
