@@ -131,7 +131,9 @@ static uint64_t hopeless_ns(const struct aw_stall_watch *watch,
 {
     const struct aw_supervisor_config *config = watch->config.supervisor_config;
     uint64_t kill_ns = status->stall_kill_ns;
-    double start_ns = config->start_timeout_s * (double)AW_NS_PER_S;
+    /* And where it stands is asked for before it is given up. */
+    double start_ns =
+        (config->start_timeout_s + STACK_WAIT_S) * (double)AW_NS_PER_S;
 
     return status->generation == status->turns.generation
                ? 2 * kill_ns

@@ -238,3 +238,36 @@ int rig_tear_down(void **state)
     aw_supervisor_free(rig.supervisor);
     return 0;
 }
+
+/* ---- a reload of the one script ---- */
+
+int rig_begin_one(void **state)
+{
+    (void)state;
+    rig_begin(1, (struct aw_supervision){.restart = AW_RESTART_NO,
+                                         .delay_s = 0.5,
+                                         .limit = 5,
+                                         .interval_s = 60});
+    return 0;
+}
+
+void rig_reload(void)
+{
+    aw_role_assume(&aw_role_main);
+    aw_supervisor_reload(rig.supervisor, 0, rig_replied, NULL);
+}
+
+void rig_hold(void)
+{
+    rig_reload();
+    rig_expect(CALL_START, 2, AW_HOST_RELOAD);
+    rig_held(2);
+    rig_expect(CALL_CANCEL, 1, AW_HOST_WHY_RELOAD);
+}
+
+void rig_admit(void)
+{
+    rig_hold();
+    rig_cancelled(1);
+    rig_expect(CALL_ADMIT, 2, 0);
+}

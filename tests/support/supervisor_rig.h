@@ -64,6 +64,9 @@ void rig_begin(size_t count, struct aw_supervision policy)
     AW_ATTRIBUTE(assert_capability(&aw_role_main));
 int rig_tear_down(void **state);
 
+/* As a setup: one script, which is not started again. */
+int rig_begin_one(void **state);
+
 /* The next call that the host has got must be this one, of script 0. */
 void rig_expect(enum call_kind kind, uint64_t generation, int how);
 
@@ -89,5 +92,16 @@ void rig_replied(void *context, const struct aw_script_reply *reply);
 void rig_assert_answer(size_t index, int result, const char *text);
 
 struct aw_script_status rig_status(size_t script);
+
+/* ---- a reload of the one script ---- */
+
+void rig_reload(void);
+
+/* The same; the new version, generation 2, is held, and the old one is asked to
+ * end. */
+void rig_hold(void);
+
+/* The same, and it goes on. */
+void rig_admit(void);
 
 #endif
