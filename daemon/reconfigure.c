@@ -144,6 +144,8 @@ static void end_round(struct aw_reconfigure *reconfigure, int result)
 
     if (result < 0)
         aw_log(AW_LOG_WARNING, "reload failed: %s", reconfigure->error.text);
+    else
+        aw_host_settled(aw_reconfigure_host(reconfigure));
     reconfigure->failed = result < 0 && result != -ECANCELED;
     reconfigure->asks = NULL;
     /* Who asks again meanwhile waits: this round is still being told of. */

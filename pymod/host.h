@@ -226,7 +226,8 @@ void aw_host_remove(struct aw_host *host, size_t script) AW_ON(main) AW_NO_GIL;
 
 /* Scripts find this device from now on; where there is one of its name, in its
  * place, and that one leaves: see below. `replaced` is the number of that one,
- * and numbers are not 0. Takes a reference. */
+ * and numbers are not 0. One with start=ready is held until aw_host_settled()
+ * at least. Takes a reference. */
 void aw_host_add_device(struct aw_host *host, struct aw_device *device,
                         uint64_t replaced) AW_ON(main) AW_NO_GIL;
 
@@ -240,6 +241,9 @@ void aw_host_remove_device(struct aw_host *host, const char *name,
  * `name`; where that is "", the one that leaves and has this number. */
 void aw_host_tell_users(struct aw_host *host, const char *name, uint64_t number)
     AW_ON(main) AW_NO_GIL;
+
+/* Whoever is started again for a device that was added has been. */
+void aw_host_settled(struct aw_host *host) AW_ON(main) AW_NO_GIL;
 
 /* Writes the Python stack of every thread to stderr, whoever holds the GIL. */
 void aw_host_dump_stacks(struct aw_host *host) AW_ON(main) AW_NO_GIL;

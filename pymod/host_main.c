@@ -329,6 +329,11 @@ void aw_host_tell_users(struct aw_host *host, const char *name, uint64_t number)
     request_by_name(host, AW_REQUEST_TELL_USERS, name, number);
 }
 
+void aw_host_settled(struct aw_host *host)
+{
+    request(host, &(struct aw_host_request){.kind = AW_REQUEST_SETTLED});
+}
+
 void aw_host_finish(struct aw_host *host)
 {
     atomic_store_explicit(&host->finish, true, memory_order_release);

@@ -371,6 +371,8 @@ static PyObject *serve(const struct aw_host_request *request, PyObject *module)
     case AW_REQUEST_TELL_USERS:
         return PyObject_CallMethod(module, "tell_users", "sK", request->name,
                                    (unsigned long long)request->number);
+    case AW_REQUEST_SETTLED:
+        return PyObject_CallMethod(module, "settled", NULL);
     }
     return Py_NewRef(Py_None);
 }

@@ -24,6 +24,7 @@ enum aw_request_kind {
     AW_REQUEST_ADD_DEVICE,
     AW_REQUEST_REMOVE_DEVICE,
     AW_REQUEST_TELL_USERS,
+    AW_REQUEST_SETTLED,
 };
 
 struct aw_host_request {

@@ -42,6 +42,11 @@ SIBLINGS = {
         loop.run_until_complete(asyncio.sleep(0.1))
         loop.close()
         """,
+    "has-its-own": """
+        import awaitd
+        own = awaitd.open({"name": "CANbus", "driver": "virtual"})
+        own.queue().recv(timeout=0.5)
+        """,
     "blocks": """
         from awaitd.devices import bus
         bus.queue().recv(timeout=0.5)

@@ -194,10 +194,17 @@ def test_h06_swallowed_cancel_is_repeated(host):
     assert "cancelled again" in process.stderr
 
 
-def test_swallowed_cancel_is_repeated_behind_an_interruption(host):
+@pytest.mark.parametrize(
+    "policy",
+    ["asyncio.DefaultEventLoopPolicy", "uvloop.EventLoopPolicy"],
+)
+def test_swallowed_cancel_is_repeated_behind_an_interruption(host, policy):
+    library = policy.split(".")[0]
+    pytest.importorskip(library)
     process = host.start(
-        """
-        import asyncio, time
+        f"""
+        import asyncio, time, {library}
+        asyncio.set_event_loop_policy({policy}())
 
         def compute():
             print("ready", flush=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
+import time
 
 import pytest
 from configured import daemon, reload  # noqa: F401
@@ -35,7 +37,7 @@ def test_module_that_another_reload_has_taken_out(daemon, reload):
     daemon.script("two", USES)
     daemon.script("helper", "VALUE = 1\n")
     process = daemon.start(BOTH)
-    process.line("two: uses 1")
+    process.until_said("one: stays", "two: uses 1")
     daemon.script("one", STAYS + "    # changed\n")
     assert said(reload()) == {"one": "", "two": "unchanged"}
     daemon.script("helper", "VALUE = 2\n")
@@ -53,6 +55,52 @@ def test_module_of_a_script_that_could_not_import_it(daemon, reload):
     daemon.script("helper", "VALUE = 1\n")
     assert said(reload())["two"] == ""
     process.line("two: uses 1")
+
+
+def test_module_in_a_package_of_a_package_that_could_not_be_imported(
+    daemon, reload
+):
+    daemon.script("one", STAYS)
+    daemon.script("two", USES.replace("helper", "a.b.helper as helper", 1))
+    for name in ("a/__init__", "a/b/__init__"):
+        daemon.script(name, "")
+    daemon.script("a/b/helper", "VALUE = 1 / 0\n")
+    process = daemon.start(BOTH, env={"PYTHONDONTWRITEBYTECODE": ""})
+    daemon.log("script two ended with status 1")
+    # As long as before, and within the same second.
+    before = os.stat(daemon.folder / "a/b/helper.py")
+    daemon.script("a/b/helper", "VALUE = 1 / 1\n")
+    os.utime(daemon.folder / "a/b/helper.py", ns=(0, before.st_mtime_ns + 1))
+    assert said(reload())["two"] == ""
+    process.line("two: uses 1.0")
+
+
+@pytest.mark.parametrize("end", ["raise SystemExit(1)", "1 / 0"])
+def test_script_that_has_failed_is_not_tried_for_another_one(
+    daemon, reload, end
+):
+    daemon.script("one", STAYS)
+    daemon.script("two", end)
+    process = daemon.start(BOTH)
+    process.line("one: stays")
+    daemon.log("script two ended with status 1")
+    daemon.script("one", STAYS + "    # changed\n")
+    assert said(reload()) == {"one": "", "two": "unchanged"}
+
+
+def test_module_that_is_no_better_is_tried_once(daemon, reload):
+    daemon.script("one", STAYS)
+    daemon.script("two", USES)
+    daemon.script("helper", "VALUE =\n")
+    daemon.start(BOTH)
+    daemon.log("script two ended with status 1")
+    daemon.script("helper", "VALUE = =\n")
+    # Else it might have been written since: the file's clock is a coarse one.
+    written_ns = os.stat(daemon.folder / "helper.py").st_ctime_ns
+    while time.time_ns() < written_ns + 50_000_000:
+        time.sleep(0.01)
+    assert "helper.py:1" in said(reload(status=1))["two"]
+    assert said(reload())["two"] == "unchanged"
 
 
 def test_file_that_is_as_it_was_before_the_version_that_failed(daemon, reload):

@@ -325,32 +325,6 @@ def test_changed_device_is_another_one_and_its_script_is_restarted(
     assert process.stdout.count("one: began") == 1
 
 
-def test_held_replay_in_the_place_of_another_waits_for_the_new_version(
-    daemon, reload
-):
-    lines = (f"({n}.000000) can0 123#{n:02X}\n" for n in range(5))
-    (daemon.folder / "five.log").write_text("".join(lines))
-    daemon.script("one", STAYS)
-    daemon.script("two", """
-        import asyncio, awaitd
-        q = awaitd.device("log").queue(depth=8)
-        count = 0
-        async for frame in q:
-            count += 1
-        print(awaitd.script.start_reason, "got", count, flush=True)
-        await asyncio.Event().wait()
-    """)
-    text = """
-        devices: [{{name: log, driver: replay, path: {}/five.log, speed: {},
-                   start: ready}}]
-        scripts: [{{path: one.py}}, {{path: two.py}}]
-    """
-    process = daemon.start(text.format(daemon.folder, "max"))
-    process.line("two: start got 5")
-    reload(text.format(daemon.folder, 100))
-    assert process.line("two: restart got") == "two: restart got 5"
-
-
 def test_device_that_says_the_same_in_other_words_is_the_same(daemon, reload):
     daemon.script("it", LISTENS)
     text = """

@@ -93,13 +93,27 @@ def remove(index: int) -> None:
     _slots[index].drop_queues(_slots[index].left())
     _slots[index] = Slot(index, "", os.devnull, [])
     release_held(_slots)
+    _collect_ended()
+
+
+def _collect_ended() -> None:
+    # A version's functions and their globals keep each other, and with them
+    # its queues' descriptors: it might be long until Python looks for them.
+    gc.collect()
 
 
 def add_device(device: _awaitd.Device[Any], replaced: int) -> None:
     """A device was opened; not 0: in the place of that one."""
+    leaving.coming.add(device)
     before = _registry.put(device)
     if before is not None:
         leaving.add(replaced, before, _slots)
+
+
+def settled() -> None:
+    """Whoever is started again for a device that was added has been."""
+    leaving.coming.clear()
+    release_held(_slots)
 
 
 def remove_device(name: str, number: int) -> None:
@@ -171,14 +185,13 @@ def drop_queues(index: int, generation: int) -> None:
     slot = _slots[index]
     if generation == 0:
         slot.rest()
+        dropped = slot.drop_queues(slot.left())
         release_held(_slots)
-        if not slot.drop_queues(slot.left()):
+        if not dropped:
             return
     elif slot.current is not None:
         slot.current.settle()
-    # A version's functions and their globals keep each other, and with them
-    # its queues' descriptors: it might be long until Python looks for them.
-    gc.collect()
+    _collect_ended()
 
 
 def cancel(

@@ -1,7 +1,8 @@
-"""Devices that the configuration has no more, as long as a script uses them.
+"""Devices that come and leave with another configuration.
 
-A device is used by a version that has looked it up, or has a queue on it, until
-that version has ended. The daemon closes it when nobody uses it any more.
+One that comes is held until the scripts have been started again that are to be.
+One that leaves is used by a version that has looked it up, or has a queue on it,
+until that version has ended. The daemon closes it when nobody uses it any more.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _ALL_TOLD = -1
 _UNUSED = -2
 
 _devices: dict[int, _awaitd.Device[Any]] = {}  # by the daemon's numbers
+coming: set[_awaitd.Device[Any]] = set()
 _tell: Callable[[int, int], object]
 
 

@@ -7,8 +7,7 @@ also those of other scripts in the same folder.
 from __future__ import annotations
 
 import contextlib
-import glob
-import importlib
+import importlib.util
 import os
 import sys
 import types
@@ -73,24 +72,41 @@ def _is_newer(file: str, since_ns: int) -> bool:
     return newest_ns > since_ns - _COARSE_NS
 
 
-def are_newer(
-    folders: Collection[str], loaded_ns: int, failed: bool = False
-) -> bool:
+def are_newer(folders: Collection[str], loaded_ns: int) -> bool:
     """Has a module from these folders been written since? Scripts themselves are
-    compared by what is in them. Of a version that has ``failed`` perhaps for a
-    module that could not be imported, any that might be counts."""
+    compared by what is in them."""
     files = {str(module.__file__) for _, module, _ in _own(folders)}
     # Behind the look at what there is: a purge() meanwhile is not missed.
     files |= {file for home, file in list(_taken_out) if home in folders}
-    if failed:
-        files.update(*(_importable(folder) for folder in folders))
     return any(_is_newer(file, loaded_ns) for file in files)
 
 
+def have_been_written(
+    folders: Collection[str], since_ns: int, scripts: Collection[str]
+) -> bool:
+    """Has a file been written since, in these folders or in a package there,
+    that somebody might have failed to import? ``scripts`` are none."""
+    written = [
+        file
+        for folder in folders
+        for file in _importable(folder)
+        if _is_newer(file, since_ns) and os.path.realpath(file) not in scripts
+    ]
+    for file in written:
+        _forget_cached(importlib.util.cache_from_source(file))
+    return bool(written)
+
+
 def _importable(folder: str) -> Iterator[str]:
-    """Modules in this folder, and in packages that lie in it."""
-    for pattern in ("*.py", "*/*.py"):
-        yield from glob.iglob(os.path.join(glob.escape(folder), pattern))
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    for entry in entries:
+        if entry.name.endswith(".py"):
+            yield entry.path
+        elif os.path.exists(os.path.join(entry.path, "__init__.py")):
+            yield from _importable(entry.path)
 
 
 def purge(folders: Collection[str]) -> dict[str, types.ModuleType]:
@@ -129,9 +145,13 @@ def restore(
 
 
 def _forget_bytecode(module: types.ModuleType) -> None:
-    """Python takes bytecode for current by the second and the size: two
-    changes within one second would leave the first."""
     cached = getattr(module, "__cached__", None)
     if isinstance(cached, str):
-        with contextlib.suppress(OSError):
-            os.unlink(cached)
+        _forget_cached(cached)
+
+
+def _forget_cached(file: str) -> None:
+    """Python takes bytecode for current by the second and the size: two
+    changes within one second would leave the first."""
+    with contextlib.suppress(OSError):
+        os.unlink(file)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import _awaitd
 from awaitd import _registry, _traceback
-from awaitd._host import errors, imports, modules, output, threads
+from awaitd._host import errors, imports, leaving, modules, output, threads
 from awaitd._host.check import compile_script
 from awaitd._host.current import enter
 from awaitd._host.gate import Discarded, Gate, Unchanged
@@ -80,6 +80,7 @@ class HostedScript(ScriptInfo):
         self._periodic: set[_awaitd.PeriodicSend] = set()
         self._outcome = 0, True  # if the stop cuts short what follows
         self._failure = ""
+        self._raised = False  # it failed, and not by sys.exit()
         self._waits = False
         self._drops = False  # what it has not inherited nobody wants
         self._ended = False
@@ -154,6 +155,7 @@ class HostedScript(ScriptInfo):
         except BaseException as error:
             self._keep_queues()
             self._outcome = 1, False
+            self._raised = True
             self._report(error)
         try:
             threads.join(self)
@@ -217,9 +219,19 @@ class HostedScript(ScriptInfo):
         if current is None or current.settings != self.settings:
             return True
         source_read, read_ns = current._loaded
-        return source != source_read or modules.are_newer(
-            self.folders, read_ns, failed=current._outcome[0] != 0
+        return (
+            source != source_read
+            or modules.are_newer(self.folders, read_ns)
+            or (current._raised and self._may_import_now(read_ns))
         )
+
+    def _may_import_now(self, since_ns: int) -> bool:
+        """Has any file been written, since a version failed or since it was
+        last tried again, that it might have failed to import?"""
+        since_ns = max(since_ns, self._slot.tried_ns)
+        self._slot.tried_ns = time.time_ns()
+        scripts = {os.path.realpath(it.settings.path) for it in self._slots}
+        return modules.have_been_written(self.folders, since_ns, scripts)
 
     def _read(self) -> bytes:
         try:
@@ -398,15 +410,11 @@ class HostedScript(ScriptInfo):
             self._slot.check_state()
 
     def ready_for(self, device: _awaitd.Device[Any]) -> bool:
-        """It has attached to this device, or is not about to. Who is on the one
-        that had its place, or has ended for a version that follows, is."""
+        """It has attached to this device, or is not about to. One that has ended
+        for a version that follows is."""
         if self._ended:
             return self.stopping not in ("reload", "restart")
-        if device in self._attached:
-            return True
-        return self._waits and not any(
-            it is not device and it.name == device.name for it in self._devices
-        )
+        return self._waits or device in self._attached
 
     # ---- stopping ----
 
@@ -426,7 +434,11 @@ class HostedScript(ScriptInfo):
 def release_held(slots: list[Slot]) -> None:
     """Start the devices that wait until every script is ready (start=ready)."""
     for device in _registry.opened():
-        if device._held and all(slot.ready_for(device) for slot in slots):
+        if (
+            device._held
+            and device not in leaving.coming
+            and all(slot.ready_for(device) for slot in slots)
+        ):
             device._release()
 
 

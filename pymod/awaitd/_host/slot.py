@@ -81,6 +81,8 @@ class Slot:
         self.settings_loaded = self.settings_before = self.settings
         # Modules of its own, and what it gets in their place: told already.
         self.told_imports: set[tuple[str, str]] = set()
+        # When a version that had failed was last looked at again.
+        self.tried_ns = 0
         self.modules_before: dict[str, types.ModuleType] = {}
         self._left: list[_awaitd.Queue[Any]] = []
 

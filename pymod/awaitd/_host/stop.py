@@ -58,8 +58,8 @@ class Stop:
         self.over = False  # the script has ended: nothing is to be stopped
         self.stuck = False  # its loop had to be interrupted
         self._asked = 0  # requests, counted
-        self._first_s = 0.0  # when the first one came
-        self._grace_s = 0.0  # from that to the second
+        self._first_s = 0.0  # when the last one came that was none again
+        self._grace_s = 0.0  # from that to the one that was
         self._answered = 0  # the last one that had its effect
         self._closing = False
         self._held = False
@@ -73,9 +73,10 @@ class Stop:
     def ask(self, signum: int, again: bool) -> bool:
         """Ask it to end, ``again`` when it has not; true if it has a loop."""
         now_s = time.monotonic()
-        if self._asked == 0:
+        if again:
+            self._grace_s = now_s - self._first_s
+        else:
             self._first_s = now_s
-        self._grace_s = now_s - self._first_s
         # Python switches threads at calls: none is between these two. A loop
         # that stops behind them heeds what was asked, see _catch_up(); of one
         # that has stopped before them the thread is interrupted.
@@ -132,7 +133,9 @@ class Stop:
             if again:
                 # It was interrupted instead, and is being cancelled for the
                 # first time: it gets as long for that as it would have had.
-                run.loop.call_later(self._grace_s, self._cancel_all, run)
+                run.loop.call_later(
+                    self._grace_s, self._cancel_again, run.loop
+                )
             return
         run.heard = number
         if self._closing and not again:
@@ -154,10 +157,14 @@ class Stop:
             self._cancel_main(run)
 
     def _cancel_all(self, run: Run) -> None:
-        if self._run is run:
-            run.cancels += 1
-            for task in asyncio.all_tasks(run.loop):
-                task.cancel()
+        run.cancels += 1
+        for task in asyncio.all_tasks(run.loop):
+            task.cancel()
+
+    def _cancel_again(self, loop: asyncio.AbstractEventLoop) -> None:
+        # Where a runner closes it, the loop is run for one thing behind another.
+        if self._run is not None and self._run.loop is loop:
+            self._cancel_all(self._run)
 
     def _catch_up(self) -> None:
         """A request came as the loop was about to stop: heed it now."""
