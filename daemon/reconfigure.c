@@ -144,7 +144,8 @@ static void end_round(struct aw_reconfigure *reconfigure, int result)
 
     if (result < 0)
         aw_log(AW_LOG_WARNING, "reload failed: %s", reconfigure->error.text);
-    else
+    /* Also then: a device may have been put in the place of another. */
+    if (aw_runtime_is_running(reconfigure->config.runtime))
         aw_host_settled(aw_reconfigure_host(reconfigure));
     reconfigure->failed = result < 0 && result != -ECANCELED;
     reconfigure->asks = NULL;

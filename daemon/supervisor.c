@@ -217,13 +217,25 @@ static void tell_overtaken(const struct aw_supervised *script,
     aw_replies_answer(&overtaken->others, script, -ECANCELED, OVERTAKEN);
 }
 
+/* It is ending, and is told why. To ask it once more would cut short what it
+ * does in `finally`. */
+static void end_instead_for(struct aw_supervised *script, enum aw_host_why why)
+    AW_ON(main) AW_NO_GIL
+{
+    if (script->why == why)
+        return;
+    script->why = why;
+    aw_host_cancel(script->supervisor->host, script->index, script->generation,
+                   why, 0, false);
+}
+
 /* Has the version that runs end; one that is ending anyway does so for this.
  * One that was given up is asked anew. */
 static void end_for(struct aw_supervised *script, enum aw_host_why why)
     AW_ON(main) AW_NO_GIL
 {
     if (is_ending(script))
-        script->why = why;
+        end_instead_for(script, why);
     else
         aw_supervised_ask_end(script, why);
 }
@@ -471,12 +483,13 @@ void aw_supervisor_end_all(struct aw_supervisor *supervisor, int signal,
     supervisor->ending = true;
     for (size_t i = 0; i < supervisor->count; i++) {
         struct aw_supervised *script = supervisor->scripts[i];
-        /* Once is enough: what it does in `finally` is not to be cut short. */
         bool asked = is_ending(script);
 
         if (first)
             end_one(script);
-        if (script->alive && (again || !asked))
+        if (script->alive && asked && !again)
+            end_instead_for(script, AW_HOST_WHY_STOP);
+        else if (script->alive)
             aw_host_cancel(supervisor->host, i, script->generation,
                            AW_HOST_WHY_STOP, signal, again);
     }

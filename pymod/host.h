@@ -178,8 +178,8 @@ void aw_host_drop_queues(struct aw_host *host, size_t script,
 /* Asks a generation of a script to end: its stop callback is called if it
  * registered one for `signal` (SIGINT or SIGTERM) with loop.add_signal_handler,
  * else its main task is cancelled, as asyncio.run does on Ctrl-C. With `again`
- * the main task is cancelled whatever happened before. No effect on one that
- * has ended. */
+ * the main task is cancelled whatever happened before. One that is ending is
+ * only told why with `signal` 0. No effect on one that has ended. */
 void aw_host_cancel(struct aw_host *host, size_t script, uint64_t generation,
                     enum aw_host_why why, int signal, bool again)
     AW_ON(main) AW_NO_GIL;

@@ -135,6 +135,16 @@ def test_behind_the_last_end_whoever_asks_is_answered_and_nothing_begins(
             "script.py",
             f"""
             import atexit, json, os, signal, socket
+            requests = "".join(
+                json.dumps(request) + "\\n"
+                for request in (
+                    {{"command": "restart", "script": "script"}},
+                    {{"command": "reload", "script": "script"}},
+                    {{"command": "stop"}},
+                    {{"command": "reload"}},
+                    {{"command": "scripts"}},
+                )
+            ).encode()
             print("began", flush=True)
 
             def ask():
@@ -142,14 +152,9 @@ def test_behind_the_last_end_whoever_asks_is_answered_and_nothing_begins(
                 with socket.socket(socket.AF_UNIX) as client:
                     client.connect({str(path)!r})
                     answers = client.makefile("rb")
-                    for more in (
-                        {{"command": "restart", "script": "script"}},
-                        {{"command": "reload", "script": "script"}},
-                        {{"command": "stop"}},
-                        {{"command": "reload"}},
-                        {{"command": "scripts"}},
-                    ):
-                        client.sendall(json.dumps(more).encode() + b"\\n")
+                    # At once: Python has 2 s to end.
+                    client.sendall(requests)
+                    for _ in range(5):
                         os.write(1, answers.readline())
 
             atexit.register(ask)
@@ -171,7 +176,7 @@ def test_behind_the_last_end_whoever_asks_is_answered_and_nothing_begins(
 
 # Ends when the one behind it, which is asked to after it, has.
 LEISURELY = """
-    import asyncio, os, sys
+    import asyncio, awaitd, os, sys
     print("began", flush=True)
     try:
         await asyncio.Event().wait()
@@ -182,7 +187,7 @@ LEISURELY = """
                 await asyncio.sleep(0.01)
             for _ in range(3):  # what its loop was told before that is heeded
                 await asyncio.sleep(0)
-            print("clean", flush=True)
+            print("clean", awaitd.script.stopping, flush=True)
         except asyncio.CancelledError:
             print("cut short", flush=True)
 """
@@ -224,8 +229,36 @@ def test_daemon_stops_behind_a_request_finally_is_not_cut_short(
     assert (reply["ok"], reply["text"]) == (False, "the daemon is stopping")
     client.close()
     assert process.finish() == status, process.stderr
-    assert "first: clean" in process.stdout
+    assert "first: clean stop" in process.stdout
     assert "cut short" not in process.stdout
+
+
+def test_restart_behind_a_stop_keeps_the_queues(daemon):  # noqa: F811
+    daemon.script("one", """
+        import asyncio, awaitd, os, sys
+        q = awaitd.device("bus").queue()
+        if awaitd.script.start_reason == "start":
+            await awaitd.device("bus").send(awaitd.CanFrame(0x123))
+        print("pending", q.qsize(), flush=True)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            print("ends", flush=True)
+            while awaitd.script.stopping == "stop":
+                await asyncio.sleep(0.01)
+    """)
+    process = daemon.start("""
+        devices: [{name: bus, driver: virtual, receive_own: true}]
+        scripts: [{path: one.py}]
+    """)
+    process.line("pending")
+    clients = [connect_soon(daemon.socket) for _ in range(2)]
+    clients[0].write(b'{"command": "stop", "script": "one"}\n')
+    process.line("ends")
+    clients[1].write(b'{"command": "restart", "script": "one"}\n')
+    assert process.line("pending") == "pending 1"
+    for client in clients:
+        client.close()
 
 
 def test_second_ctrl_c_cancels_also_what_was_ending_before_the_first(
@@ -245,9 +278,9 @@ def test_second_ctrl_c_cancels_also_what_was_ending_before_the_first(
     process.line("first: ends")
     process.signal(signal.SIGINT)
     process.line("behind: ended")
-    # Those that come close together are one.
-    while process.try_line("cancelled again", stream="stderr") is None:
-        process.signal(signal.SIGINT)
+    time.sleep(0.6)  # those that come closer together are one
+    process.signal(signal.SIGINT)
+    process.line("cancelled again", stream="stderr")
     process.line("first: cut short")
     assert process.finish() == 130
     client.close()

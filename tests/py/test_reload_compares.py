@@ -62,8 +62,9 @@ def test_module_in_a_package_of_a_package_that_could_not_be_imported(
 ):
     daemon.script("one", STAYS)
     daemon.script("two", USES.replace("helper", "a.b.helper as helper", 1))
-    for name in ("a/__init__", "a/b/__init__"):
-        daemon.script(name, "")
+    (daemon.folder / "a").mkdir()
+    (daemon.folder / "a" / "itself").symlink_to(".")
+    daemon.script("a/__init__", "")
     daemon.script("a/b/helper", "VALUE = 1 / 0\n")
     process = daemon.start(BOTH, env={"PYTHONDONTWRITEBYTECODE": ""})
     daemon.log("script two ended with status 1")
@@ -135,6 +136,22 @@ def test_module_that_is_taken_out_meanwhile_is_passed_over(tmp_path):
         print(sorted(modules.purge([{str(tmp_path)!r}])))
     """)
     assert done == "['one']\n"
+
+
+def test_module_of_a_package_without_init_is_imported_anew(daemon, reload):
+    text = """
+        import asyncio
+        from lib import helper
+        print("uses", helper.VALUE, flush=True)
+        await asyncio.Event().wait()
+    """
+    daemon.script("one", text)
+    daemon.script("lib/helper", "VALUE = 1\n")
+    process = daemon.start("scripts: [{path: one.py}]")
+    process.line("uses 1")
+    daemon.script("lib/helper", "VALUE = 2\n")
+    assert said(reload()) == {"one": ""}
+    assert process.line("uses") == "uses 2"
 
 
 # ---- a version that has yet to begin ----

@@ -54,8 +54,8 @@ void aw_host_cancel(struct aw_host *host, size_t script, uint64_t generation,
                     enum aw_host_why why, int signal, bool again)
 {
     (void)host;
-    (void)signal;
-    note((struct call){CALL_CANCEL, script, generation, (int)why, again});
+    note((struct call){signal ? CALL_CANCEL : CALL_TELL, script, generation,
+                       (int)why, again});
 }
 
 bool aw_host_ask_stack(struct aw_host *host, size_t script, uint64_t generation)

@@ -17,6 +17,7 @@ enum call_kind {
     CALL_DISCARD,
     CALL_DROP,
     CALL_CANCEL,
+    CALL_TELL, /* the same with signal 0 */
     CALL_DUMP,
     CALL_CONFIGURE,
     CALL_REMOVE,

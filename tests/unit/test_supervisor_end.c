@@ -191,7 +191,8 @@ test_supervisor_stopped_on_its_way_to_be_parked_both_are_told(void **state)
     rig_expect(CALL_CANCEL, 1, AW_HOST_WHY_RESTART);
     assert_false(aw_supervisor_is_stopped(rig.supervisor, 0));
     aw_supervisor_stop(rig.supervisor, 0, rig_replied, NULL);
-    rig_expect_nothing(); /* it is ending already */
+    rig_expect(CALL_TELL, 1, AW_HOST_WHY_STOP); /* it is ending already */
+    rig_expect_nothing();
     assert_true(aw_supervisor_is_stopped(rig.supervisor, 0));
     assert_int_equal(rig.answer_count, 0);
     rig_cancelled(1);

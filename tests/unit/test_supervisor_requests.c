@@ -62,6 +62,7 @@ static void test_reload_overtaken_by_a_restart_is_discarded(void **state)
     rig_hold();
     aw_supervisor_restart(rig.supervisor, 0, rig_replied, NULL);
     rig_expect(CALL_DISCARD, 2, 0);
+    rig_expect(CALL_TELL, 1, AW_HOST_WHY_RESTART);
     rig_assert_answer(0, -ECANCELED, "overtaken");
     assert_false(rig_status(0).reload_failed);
     rig_cancelled(1);
@@ -154,7 +155,8 @@ static void test_reload_the_daemon_stops_nothing_goes_on(void **state)
     rig_hold();
     aw_supervisor_end_all(rig.supervisor, 15, false);
     rig_expect(CALL_DISCARD, 2, 0);
-    rig_expect_nothing(); /* it is ending already */
+    rig_expect(CALL_TELL, 1, AW_HOST_WHY_STOP); /* it is ending already */
+    rig_expect_nothing();
     rig_assert_answer(0, -ECANCELED, "stopping");
     rig_cancelled(1);
     assert_int_equal(rig.idle, 1);

@@ -110,6 +110,10 @@ static void do_call(const struct call *call)
         version(call->generation)->asked = true;
         version(call->generation)->why = call->how;
         break;
+    case CALL_TELL:
+        assert_true(version(call->generation)->asked);
+        version(call->generation)->why = call->how;
+        break;
     case CALL_DROP:
     case CALL_REMOVE:
         drop(call->generation);

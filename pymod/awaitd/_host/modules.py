@@ -36,6 +36,17 @@ def own_folders(folder: str, paths: list[str]) -> tuple[str, ...]:
     )
 
 
+def _place(module: types.ModuleType) -> str | None:
+    """Its file, or the folder of a package that has no __init__.py."""
+    # Not getattr(): a module that loads itself late may raise anything.
+    names = getattr(module, "__dict__", {})
+    file = names.get("__file__")
+    # The path of such a package asks for its parent, which may have gone.
+    with contextlib.suppress(Exception):
+        file = file or next(iter(names["__path__"]))
+    return file if isinstance(file, str) else None
+
+
 def _own(
     folders: Collection[str],
 ) -> Iterator[tuple[str, types.ModuleType, str]]:
@@ -43,17 +54,20 @@ def _own(
     those of sys.path that lead to a file, the longest counts."""
     homes = {os.path.realpath(entry) for entry in sys.path if isinstance(entry, str)}
     for name, module in list(sys.modules.items()):
-        # Not getattr(): a module that loads itself late may raise anything.
-        file = getattr(module, "__dict__", {}).get("__file__")
-        if name == "__main__" or not isinstance(file, str):
+        place = _place(module)
+        if name == "__main__" or place is None:
             continue
-        file = os.path.realpath(file)
-        if is_below(file, _PACKAGE):
+        place = os.path.realpath(place)
+        if is_below(place, _PACKAGE):
             continue
-        above = (home for home in homes if is_below(file, home))
+        above = (home for home in homes if is_below(place, home))
         home = max(above, key=len, default="")
         if home in folders:
             yield name, module, home
+
+
+def _file(module: types.ModuleType) -> str:
+    return str(module.__dict__.get("__file__") or "")
 
 
 # What purge() has taken out, (folder, file): whoever has it may use it still.
@@ -75,7 +89,7 @@ def _is_newer(file: str, since_ns: int) -> bool:
 def are_newer(folders: Collection[str], loaded_ns: int) -> bool:
     """Has a module from these folders been written since? Scripts themselves are
     compared by what is in them."""
-    files = {str(module.__file__) for _, module, _ in _own(folders)}
+    files = {_file(module) for _, module, _ in _own(folders)}
     # Behind the look at what there is: a purge() meanwhile is not missed.
     files |= {file for home, file in list(_taken_out) if home in folders}
     return any(_is_newer(file, loaded_ns) for file in files)
@@ -84,8 +98,8 @@ def are_newer(folders: Collection[str], loaded_ns: int) -> bool:
 def have_been_written(
     folders: Collection[str], since_ns: int, scripts: Collection[str]
 ) -> bool:
-    """Has a file been written since, in these folders or in a package there,
-    that somebody might have failed to import? ``scripts`` are none."""
+    """Has a file been written since, in these folders or in one below that may be
+    a package, that somebody might have failed to import? ``scripts`` are none."""
     written = [
         file
         for folder in folders
@@ -97,7 +111,8 @@ def have_been_written(
     return bool(written)
 
 
-def _importable(folder: str) -> Iterator[str]:
+def _importable(folder: str, levels: int = 1) -> Iterator[str]:
+    """With that many levels of packages that have no __init__.py."""
     try:
         entries = list(os.scandir(folder))
     except OSError:
@@ -105,8 +120,11 @@ def _importable(folder: str) -> Iterator[str]:
     for entry in entries:
         if entry.name.endswith(".py"):
             yield entry.path
-        elif os.path.exists(os.path.join(entry.path, "__init__.py")):
-            yield from _importable(entry.path)
+        elif entry.name.isidentifier() and entry.is_dir(follow_symlinks=False):
+            if os.path.exists(os.path.join(entry.path, "__init__.py")):
+                yield from _importable(entry.path, levels)
+            elif levels > 0:
+                yield from _importable(entry.path, levels - 1)
 
 
 def purge(folders: Collection[str]) -> dict[str, types.ModuleType]:
@@ -116,18 +134,20 @@ def purge(folders: Collection[str]) -> dict[str, types.ModuleType]:
     one that a thread is just importing, which would fail: it is new.
     """
     found = {}
-    for name, module, home in _own(folders):
+    # A list: what is in a package is looked for while that is there.
+    for name, module, home in list(_own(folders)):
         spec = module.__dict__.get("__spec__")
         if getattr(spec, "_initializing", False):
             continue
-        if str(module.__file__).endswith(_EXTENSIONS):
+        file = _file(module)
+        if file.endswith(_EXTENSIONS):
             print(
-                f"awaitd: warning: {module.__file__} is a module in C: it "
+                f"awaitd: warning: {file} is a module in C: it "
                 "stays as it is until the daemon is started again",
                 file=sys.stderr,
             )
             continue
-        _taken_out.add((home, str(module.__file__)))
+        _taken_out.add((home, file))
         # Another script's reload may have taken it out by now.
         if sys.modules.pop(name, None) is not None:
             found[name] = module

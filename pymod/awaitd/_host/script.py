@@ -419,10 +419,13 @@ class HostedScript(ScriptInfo):
     # ---- stopping ----
 
     def cancel(self, why: str, signum: int, again: bool) -> None:
-        """The daemon asks the script to end. Called on the bridge."""
+        """The daemon asks the script to end, or with signal 0 only tells it why it
+        does. Called on the bridge."""
         self.stopping = why
         if why != "stop":
             self._keep_queues()
+        if signum == 0:
+            return
         if not self.stop.ask(signum, again):
             return
         # A get() on a queue that is never empty does not suspend: this one
