@@ -98,7 +98,8 @@ class Run:
         to stop when it is told to."""
         return self.hung == "stopped" and bool(
             re.search(
-                r"Exception (in callback|ignored in)[^\0]*MemoryError",
+                r"(Exception (in callback|ignored in)|Fatal (\w+ )?error)"
+                r"[^\0]*MemoryError",
                 self.stderr,
             )
         )
