@@ -374,13 +374,9 @@ static void begin_round(struct aw_reconfigure *reconfigure)
     reconfigure->next_asks = NULL;
     reconfigure->again = false;
     reconfigure->rounds++;
-    if (!aw_runtime_is_running(reconfigure->config.runtime)) {
-        result = aw_error_set(&reconfigure->error, ECANCELED,
-                              "the daemon is stopping");
-        end_round(reconfigure, result);
-        return;
-    }
-    result = read_again(reconfigure);
+    result = check_goes_on(reconfigure);
+    if (result == 0)
+        result = read_again(reconfigure);
     if (result < 0) {
         end_round(reconfigure, result);
         return;

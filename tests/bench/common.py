@@ -7,7 +7,6 @@ import gc
 import importlib
 import os
 import resource
-import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ DEADLINE_S = 20.0
 # Shared with the tests.
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 namespaces: Any = importlib.import_module("namespaces")
+free_port: Any = importlib.import_module("ports").free_port
 
 
 def program(name: str) -> Path:
@@ -49,12 +49,6 @@ def no_garbage_collection() -> Iterator[None]:
 def cpu_s() -> float:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Page:

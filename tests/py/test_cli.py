@@ -6,7 +6,6 @@ import json
 import os
 import selectors
 import signal
-import socket
 import subprocess
 import textwrap
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from control import Client, connect_soon
+from ports import free_port
 
 pytestmark = pytest.mark.daemon
 
@@ -108,12 +108,6 @@ def write(tmp_path):
         return path
 
     return writer
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def write_log(write, count: int) -> Path:

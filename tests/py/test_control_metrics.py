@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from control import WAIT, control, wait_until  # noqa: F401
 from hosted import host  # noqa: F401
+from ports import free_port
 
 pytest.importorskip("prometheus_client")
 from prometheus_client import parser as prometheus  # noqa: E402
@@ -299,16 +300,10 @@ def test_metrics_of_a_name_that_comes_again_go_on(control):
 # ---- over HTTP ----
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture
 def web(control):
     """get(path, …) -> (status, type, text)"""
-    port = free_port()
+    port = free_port(socket.SOCK_STREAM)
     control.start(
         LOSES,
         devices=ECHO,

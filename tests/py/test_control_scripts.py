@@ -235,7 +235,7 @@ def test_daemon_stops_behind_a_request_finally_is_not_cut_short(
 
 def test_restart_behind_a_stop_keeps_the_queues(daemon):  # noqa: F811
     daemon.script("one", """
-        import asyncio, awaitd, os, sys
+        import asyncio, awaitd
         q = awaitd.device("bus").queue()
         if awaitd.script.start_reason == "start":
             await awaitd.device("bus").send(awaitd.CanFrame(0x123))

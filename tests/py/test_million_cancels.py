@@ -23,6 +23,7 @@ from typing import Any
 
 import pytest
 import rig
+from ports import free_port
 
 import awaitd
 
@@ -247,12 +248,6 @@ def check(run: Round, sender: Sender) -> None:
     assert rig.exact(stats)
     assert (stats.received, stats.delivered, stats.dropped, stats.pending) == (
         sender.sent, sender.sent, 0, 0)
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def share(loop_name: str, wakeup: str) -> int:

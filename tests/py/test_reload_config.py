@@ -10,6 +10,7 @@ import pytest
 from configured import daemon, reload  # noqa: F401
 from control import Client, connect_soon, control  # noqa: F401
 from hosted import host  # noqa: F401
+from ports import free_port
 from process import Process
 
 pytestmark = pytest.mark.daemon
@@ -336,12 +337,6 @@ def test_device_that_says_the_same_in_other_words_is_the_same(daemon, reload):
     reload(text.format("false"))
     daemon.stop()
     assert process.stdout.count("listens") == 1
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as it:
-        it.bind(("127.0.0.1", 0))
-        return it.getsockname()[1]
 
 
 UDP = """

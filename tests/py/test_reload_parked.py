@@ -10,6 +10,7 @@ import pytest
 from configured import daemon  # noqa: F401
 from control import Client, connect_soon, wait_until
 from hosted import host  # noqa: F401
+from ports import free_port
 from process import Process
 
 pytestmark = pytest.mark.daemon
@@ -32,12 +33,6 @@ LEISURELY = """
         while not os.path.exists(sys.argv[2]):
             await asyncio.sleep(0.01)
 """
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as it:
-        it.bind(("127.0.0.1", 0))
-        return it.getsockname()[1]
 
 
 class TwoUsers:
